@@ -1,0 +1,81 @@
+"""FlightLog: what really happened in the air."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from core.clock import in_utc
+from core.points import GeoPoint
+from flight.track import Track
+
+
+class Outcome(StrEnum):
+    """How a sortie ended."""
+
+    COMPLETED = "completed"
+    RETURNED = "returned"  # came home before the plan was flown
+    LANDED_AWAY = "landed-away"
+    LINK_LOST = "link-lost"
+    PILOT_TOOK_OVER = "pilot-took-over"
+    REFUSED = "refused"  # never took off
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlightEvent:
+    """One thing that happened: a decision, a message from the vehicle, a photograph."""
+
+    at: datetime
+    kind: str
+    text: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "at", in_utc(self.at))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """A photograph taken in flight, as the vehicle reported it (CAMERA_FEEDBACK).
+
+    Attributes:
+        at: When.
+        number: From 1 in this sortie.
+        position: Where the aircraft was.
+        height_takeoff_m: Above take-off, metres.
+        yaw_deg, pitch_deg, roll_deg: Camera angles.
+    """
+
+    at: datetime
+    number: int
+    position: GeoPoint
+    height_takeoff_m: float
+    yaw_deg: float
+    pitch_deg: float
+    roll_deg: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "at", in_utc(self.at))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlightLog:
+    """What one sortie did.
+
+    Attributes:
+        patrol: The patrol's name.
+        sortie: The sortie's number.
+        outcome: How it ended.
+        track: Poses flown (camera angles included when the vehicle reports a gimbal).
+        triggers: Photographs taken.
+        events: Everything else, in order.
+        last_item: Index of the last mission waypoint that was reached, for resuming.
+    """
+
+    patrol: str
+    sortie: int
+    outcome: Outcome
+    track: Track
+    triggers: tuple[Trigger, ...]
+    events: tuple[FlightEvent, ...]
+    last_item: int

@@ -1,0 +1,82 @@
+"""Fix: a detection on the ground with its uncertainty."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from core.clock import in_utc
+from core.points import GeoPoint
+from detection.detection import Detection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Covariance:
+    """Covariance of a horizontal position, square metres, axes east and north.
+
+    Attributes:
+        east_m2, north_m2: Variances.
+        east_north_m2: Covariance.
+    """
+
+    east_m2: float
+    north_m2: float
+    east_north_m2: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not all(map(math.isfinite, (self.east_m2, self.north_m2, self.east_north_m2))):
+            raise ValueError("a covariance is finite")
+        if self.east_m2 <= 0 or self.north_m2 <= 0 or self.east_north_m2**2 >= self.east_m2 * self.north_m2:
+            raise ValueError("a covariance is positive definite")
+
+    def matrix(self) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+        """Return the (2, 2) matrix."""
+        return np.array([[self.east_m2, self.east_north_m2], [self.east_north_m2, self.north_m2]])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fix:
+    """A detection's position on the ground.
+
+    Attributes:
+        detection: What was seen.
+        captured_at: When, aware UTC.
+        point: Where on the ground the thing stands, WGS-84.
+        covariance: Its horizontal error.
+        ground_hae_m: Ellipsoidal height of that ground, metres; None when only relative heights are known.
+        slant_m: Distance from the camera, metres.
+        camera_point: Where the camera was.
+        assumptions: What was declared or assumed, as short sentences ("ground flat at take-off height").
+    """
+
+    detection: Detection
+    captured_at: datetime
+    point: GeoPoint
+    covariance: Covariance
+    ground_hae_m: float | None
+    slant_m: float
+    camera_point: GeoPoint
+    assumptions: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "captured_at", in_utc(self.captured_at))
+        if not (math.isfinite(self.slant_m) and self.slant_m > 0):
+            raise ValueError("a slant distance is positive")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unlocated:
+    """A detection that could not be put on the ground, and why.
+
+    Attributes:
+        detection: What was seen.
+        code: Stable slug: "no-pose", "no-camera", "above-horizon", "too-grazing", "beyond-range".
+        reason: For a person.
+    """
+
+    detection: Detection
+    code: str
+    reason: str

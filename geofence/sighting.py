@@ -1,0 +1,52 @@
+"""Sighting: fixes that are one thing on the ground."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.ids import derived_id
+from core.points import GeoPoint
+from geofence.fix import Covariance, Fix
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """One thing on the ground, seen once or many times.
+
+    Attributes:
+        label: Its class.
+        fixes: Every fix of it, in order of time; at least one.
+        point: Fused position, WGS-84.
+        covariance: Of the fused position.
+        passes: How often the camera came by: fixes separated by more than the gathering's pass gap.
+        moving: True when its fixes cannot be one standing thing; None when that cannot be told (one fix).
+    """
+
+    label: str
+    fixes: tuple[Fix, ...]
+    point: GeoPoint
+    covariance: Covariance
+    passes: int
+    moving: bool | None
+
+    def __post_init__(self) -> None:
+        if not self.fixes:
+            raise ValueError("a sighting has at least one fix")
+        if not 1 <= self.passes <= len(self.fixes):
+            raise ValueError("passes are counted from the fixes")
+
+    @property
+    def sighting_id(self) -> str:
+        """The sighting's id, derived from its first fix's detection."""
+        return derived_id("sighting", self.fixes[0].detection.detection_id)
+
+    @property
+    def first_seen(self) -> datetime:
+        """When it was seen first."""
+        return self.fixes[0].captured_at
+
+    @property
+    def last_seen(self) -> datetime:
+        """When it was seen last."""
+        return self.fixes[-1].captured_at

@@ -1,0 +1,1 @@
+"""Draws incidents, patrols and coverage on Folium maps; a view, never the record."""
