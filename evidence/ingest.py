@@ -1,0 +1,196 @@
+"""Hash footage before anything else reads it.
+
+Each file is read once, front to back, and both digests (SHA-256 and the Chinese national standard SM3, GB/T 32905)
+come from that one read. Files are opened for reading only. A file that changes while it is read is refused: its
+digests would describe a file that never existed.
+
+Copying into the vault is ``evidence.vault``; this module only looks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from core.clock import Clock
+from core.errors import InputRefused, StoreFailed
+from core.refusal import Refusal
+from core.text import _
+from evidence.original import Original
+
+CHUNK_BYTES: Final = 1 << 20
+
+MEDIA_TYPES: Final = {
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".dng": "image/x-adobe-dng",
+    ".png": "image/png",
+    ".tif": "image/tiff",
+    ".tiff": "image/tiff",
+    ".mp4": "video/mp4",
+    ".mov": "video/quicktime",
+    ".mkv": "video/x-matroska",
+    ".ts": "video/mp2t",
+    ".m2ts": "video/mp2t",
+    ".srt": "application/x-subrip",
+    ".bin": "application/x-ardupilot-dataflash",
+    ".tlog": "application/x-mavlink-tlog",
+    ".ulg": "application/x-px4-ulog",
+    ".klv": "application/x-misb-klv",
+    ".gpx": "application/gpx+xml",
+    ".csv": "text/csv",
+}
+"""What Skywarden calls footage and telemetry, by suffix in lower case."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digests:
+    """What one read of a file gives.
+
+    Attributes:
+        sha256, sm3: Digests, hex.
+        size_bytes: Bytes read.
+    """
+
+    sha256: str
+    sm3: str
+    size_bytes: int
+
+
+def media_type_of(path: Path) -> str | None:
+    """Return the media type of a footage or telemetry file by its suffix, or None when it is neither."""
+    return MEDIA_TYPES.get(path.suffix.lower())
+
+
+def is_clutter(path: Path) -> bool:
+    """Return whether a card's file belongs to the file system, not to the flight (hidden files, macOS's ``._x``)."""
+    return path.name.startswith(".") or path.name.lower() in {"thumbs.db", "desktop.ini"}
+
+
+def list_footage(folder: Path) -> tuple[Path, ...]:
+    """Return every footage and telemetry file below ``folder``, sorted by path.
+
+    Symbolic links are not followed out of the folder and clutter of the file system is left out.
+
+    Raises:
+        InputRefused: The folder does not exist, cannot be listed, or holds no footage.
+    """
+    if not folder.is_dir():
+        raise InputRefused(folder, _("is not a folder"), _("Name the memory card or a folder of photos and videos."))
+
+    def unreadable(problem: OSError) -> None:
+        raise InputRefused(
+            problem.filename or folder,
+            _("cannot be listed ({why})").format(why=problem.strerror or problem),
+            _("Check that the card is in and that you may read it."),
+        )
+
+    found = []
+    for parent, folders, names in os.walk(folder, onerror=unreadable, followlinks=False):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths = (Path(parent) / name for name in names)
+        found += [path for path in paths if media_type_of(path) and not is_clutter(path) and path.is_file()]
+    if not found:
+        raise InputRefused(folder, _("holds no photos, videos or flight logs"), _("Name a folder that holds footage."))
+    return tuple(sorted(found))
+
+
+def read_digests(source: BinaryIO, *, sink: Callable[[memoryview], object] | None = None) -> Digests:
+    """Return the digests of ``source`` from here to its end, in one read.
+
+    Args:
+        source: A binary file, open for reading.
+        sink: Called with every chunk as it is read (the vault's writer); the view is valid during the call only.
+
+    Raises:
+        StoreFailed: This machine's OpenSSL has no SM3.
+    """
+    sha256, sm3 = hashlib.sha256(), _new_sm3()
+    buffer = bytearray(CHUNK_BYTES)
+    window = memoryview(buffer)
+    size = 0
+    while count := source.readinto(buffer):  # type: ignore[attr-defined]
+        chunk = window[:count]
+        sha256.update(chunk)
+        sm3.update(chunk)
+        if sink is not None:
+            sink(chunk)
+        size += count
+    return Digests(sha256=sha256.hexdigest(), sm3=sm3.hexdigest(), size_bytes=size)
+
+
+def ingest_file(path: Path, *, clock: Clock) -> Original | Refusal:
+    """Hash a file where it lies and return it as an :class:`Original`.
+
+    Args:
+        path: The file; opened for reading only.
+        clock: Tells when.
+
+    Returns:
+        The original, or a refusal with code "empty-file", "unreadable-file", "unknown-type" or "changing-file".
+
+    Raises:
+        StoreFailed: This machine's OpenSSL has no SM3.
+    """
+    media_type = media_type_of(path)
+    if media_type is None:
+        return Refusal(
+            subject=path.name,
+            code="unknown-type",
+            reason=_("is neither a photo, a video nor a flight log that Skywarden knows"),
+        )
+    try:
+        with path.open("rb", buffering=0) as source:
+            before = os.fstat(source.fileno())
+            digests = read_digests(source)
+            after = os.fstat(source.fileno())
+    except OSError as problem:
+        return Refusal(
+            subject=path.name,
+            code="unreadable-file",
+            reason=_("cannot be read ({why})").format(why=problem.strerror or problem),
+            remedy=_("Check the card and its reader, then run again."),
+        )
+    if digests.size_bytes == 0:
+        return Refusal(
+            subject=path.name,
+            code="empty-file",
+            reason=_("is empty (zero bytes): the recording was lost before it was written"),
+            remedy=_("Copy it again from the card, if the card still holds it."),
+        )
+    if (before.st_size, before.st_mtime_ns) != (
+        after.st_size,
+        after.st_mtime_ns,
+    ) or digests.size_bytes != before.st_size:
+        return Refusal(
+            subject=path.name,
+            code="changing-file",
+            reason=_("changed while it was read"),
+            remedy=_("Wait until nothing writes to it, then run again."),
+        )
+    return Original(
+        name=path.name,
+        path=path.absolute(),
+        size_bytes=digests.size_bytes,
+        sha256=digests.sha256,
+        sm3=digests.sm3,
+        media_type=media_type,
+        ingested_at=clock.now(),
+    )
+
+
+def _new_sm3() -> hashlib._Hash:
+    """Return a new SM3 hash from OpenSSL (pure-Python ones are a thousand times slower)."""
+    try:
+        return hashlib.new("sm3")
+    except ValueError as problem:
+        raise StoreFailed(
+            _(
+                "This Python's OpenSSL has no SM3 digest, which evidence records need. "
+                "Install a Python that was built with OpenSSL 1.1.1 or later."
+            )
+        ) from problem
