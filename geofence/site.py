@@ -36,9 +36,6 @@ class ZoneType(StrEnum):
     FIREWORKS_BAN = "fireworks_ban"
 
 
-_NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
-
-
 def _check_shape(name: str, shape: Polygon | MultiPolygon, boundary_sigma_m: float) -> None:
     if shape.is_empty or not shape.is_valid:
         raise ValueError(f"{name}: the shape is empty or invalid")
@@ -64,7 +61,7 @@ class Site:
     shape: Polygon | MultiPolygon
     boundary_sigma_m: float = 1.0
     version: str
-    attributes: Mapping[str, str] = field(default=_NO_ATTRIBUTES)
+    attributes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
         if not self.code or not self.name:
