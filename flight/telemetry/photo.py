@@ -1,0 +1,264 @@
+"""Where a photo's camera was and where it looked, as its header says.
+
+Reads EXIF and XMP of DJI, Autel, Parrot and Skydio aircraft, and plain EXIF of anything else. What the header does not
+say stays ``None``; zero coordinates are no fix; two positions that contradict each other are none. Heights keep the
+datum that the maker writes:
+
+======================  =======================================================================================
+maker, field            is
+======================  =======================================================================================
+DJI RelativeAltitude    above take-off (barometer)
+DJI AbsoluteAltitude    above the WGS-84 ellipsoid with RTK (RtkFlag 34 or 50, or AltitudeType RtkAlt); otherwise
+                        above mean sea level on a geoid that DJI does not state
+Autel RelativeAltitude  above take-off
+Autel AbsoluteAltitude  above mean sea level, geoid unstated
+Parrot GPSAltitude      EGM96 (Anafi 4K, Thermal, USA); WGS-84 ellipsoid (Anafi Ai) [Parrot, photo metadata]
+Skydio AbsoluteAltitude above mean sea level, geoid unstated; RelativeAltitude above take-off
+EXIF GPSAltitude        GPSAltitudeRef 0, 1: sea level up to Exif 2.32, ellipsoid from 3.0; 2, 3: sea level in 3.0
+======================  =======================================================================================
+
+Camera angles are the gimbal's in the world, as in :class:`flight.camera.Orientation`. Pix4D's ``Camera:Pitch`` counts
+from nadir (0) to the horizon (90) and is turned into ours. They belong to the pixels *as stored*: decode photos
+without applying the Orientation tag, which :attr:`PhotoTelemetry.stored_orientation` hands on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from pathlib import Path
+from typing import Final
+
+from core.clock import in_utc
+from core.heights import Geoid, HaeHeight, MslHeight, TakeoffHeight
+from core.points import GeoPoint, distance_m
+from core.refusal import Refusal
+from core.text import _
+from flight.camera import Camera
+from flight.telemetry.lens import camera_of
+from flight.telemetry.photo_header import PhotoHeader, finite, read_photo_header
+from flight.telemetry.photo_time import captured_at
+from flight.track import Pose, PoseSigma
+
+POSITIONS_AGREE_M: Final = 20.0  # EXIF holds fewer digits than XMP; GCJ-02 would differ by hundreds of metres
+GIMBAL_SIGMA_DEG: Final = (
+    1.5,
+    0.7,
+    0.8,
+)  # yaw, pitch, roll of small stabilised gimbals, as measured on surveyed flights
+RTK_WITH_SIGMA: Final = frozenset({34, 50})  # float, fixed: the only states in which DJI's RtkStd fields mean anything
+
+_Heights = tuple[TakeoffHeight | None, HaeHeight | None, MslHeight | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhotoTelemetry:
+    """What a photo's header says.
+
+    Attributes:
+        pose: Where and how the camera was; parts may be missing.
+        camera: The camera at the stored size, or None.
+        captured_at: When, aware UTC.
+        maker, model: As the header names them; empty when it does not.
+        serial: The aircraft's or camera's serial number, or None.
+        stored_orientation: EXIF Orientation, 1 to 8. Angles and camera speak of the pixels as stored (1).
+        flight_yaw_deg: Heading of the airframe, degrees from north, or None. Not where the camera looks.
+        assumptions: What was assumed or found odd, as sentences; also in ``pose.assumptions``.
+    """
+
+    pose: Pose
+    camera: Camera | None
+    captured_at: datetime
+    maker: str
+    model: str
+    serial: str | None
+    stored_orientation: int = 1
+    flight_yaw_deg: float | None = None
+    assumptions: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "captured_at", in_utc(self.captured_at))
+
+
+def read_photo(path: Path, *, camera_zone: tzinfo | None) -> PhotoTelemetry | Refusal:
+    """Return what a photo's header says of time, pose and camera.
+
+    Args:
+        path: A JPEG, TIFF or DNG; opened for reading only, its pixels are not decoded.
+        camera_zone: The time zone declared for the camera's clock, for headers with a bare time; None for none.
+
+    Returns:
+        The telemetry, or a refusal: "empty-file", "unreadable-file", "not-a-photo", "no-time" or "no-time-zone".
+    """
+    header = read_photo_header(path)
+    if isinstance(header, Refusal):
+        return header
+    timed = captured_at(header, camera_zone=camera_zone)
+    if isinstance(timed, Refusal):
+        return timed
+    instant, said_of_time = timed
+    maker, model = header.text("Make") or "", header.text("Model") or ""
+    position, said_of_position = _position(header)
+    takeoff, hae, msl = _heights(header, maker, model)
+    yaw, pitch, roll = _angles(header)
+    camera, said_of_camera = camera_of(header, model=model or "unnamed")
+    assumptions = (*header.problems, *said_of_time, *said_of_position, *said_of_camera)
+    orientation = header.exif.get("Orientation")
+    return PhotoTelemetry(
+        pose=Pose(
+            captured_at=instant,
+            position=position,
+            height_takeoff=takeoff,
+            height_hae=hae,
+            height_msl=msl,
+            yaw_deg=yaw,
+            pitch_deg=pitch,
+            roll_deg=roll,
+            sigma=_sigma(header),
+            assumptions=assumptions,
+        ),
+        camera=camera,
+        captured_at=instant,
+        maker=maker,
+        model=model,
+        serial=_serial(header),
+        stored_orientation=orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1,
+        flight_yaw_deg=header.xmp_number("drone-dji:FlightYawDegree", "drone:FlightYawDegree"),
+        assumptions=assumptions,
+    )
+
+
+def fix_of(lon_deg: float | None, lat_deg: float | None) -> GeoPoint | None:
+    """Return the position, or None when a coordinate is missing, impossible, or both are zero (no fix)."""
+    if lon_deg is None or lat_deg is None or (lon_deg == 0 and lat_deg == 0):
+        return None
+    try:
+        return GeoPoint(lon_deg=lon_deg, lat_deg=lat_deg)
+    except ValueError:
+        return None
+
+
+def _position(header: PhotoHeader) -> tuple[GeoPoint | None, tuple[str, ...]]:
+    """Return the position of XMP (more digits) or EXIF; None when they contradict each other."""
+    by_xmp = fix_of(
+        # DJI, Autel (whose firmware spells it "Longtitude") and Skydio.
+        header.xmp_number(
+            "drone-dji:GpsLongitude", "drone-dji:GpsLongtitude", "drone:GpsLongitude", "drone:GpsLongtitude",
+            "drone-skydio:Longitude",
+        ),
+        header.xmp_number("drone-dji:GpsLatitude", "drone:GpsLatitude", "drone-skydio:Latitude"),
+    )  # fmt: skip
+    by_exif = fix_of(
+        _sexagesimal(header, "GPSLongitude", negative="W", positive="E"),
+        _sexagesimal(header, "GPSLatitude", negative="S", positive="N"),
+    )
+    if by_xmp is None or by_exif is None:
+        return by_xmp or by_exif, ()
+    if distance_m(by_xmp, by_exif) > POSITIONS_AGREE_M:
+        return None, (_("its EXIF and XMP positions contradict each other; neither is used"),)
+    return by_xmp, ()
+
+
+def _sexagesimal(header: PhotoHeader, tag: str, *, negative: str, positive: str) -> float | None:
+    """Return a GPS coordinate in degrees; None without its hemisphere, which would be a guess."""
+    parts, side = header.exif.get(tag), (header.text(tag + "Ref") or "").upper()
+    if not isinstance(parts, Sequence) or isinstance(parts, str | bytes) or len(parts) != 3:
+        return None
+    degrees, minutes, seconds = (finite(part) for part in parts)
+    if degrees is None or minutes is None or seconds is None or side not in {negative, positive}:
+        return None
+    if min(degrees, minutes, seconds) < 0 or minutes > 60 or seconds > 60:
+        return None
+    value = degrees + minutes / 60 + seconds / 3600
+    return -value if side == negative else value
+
+
+def _heights(header: PhotoHeader, maker: str, model: str) -> _Heights:
+    """Return the heights above take-off, ellipsoid and sea level that the header states."""
+    relative = _metres(
+        header.xmp_number("drone-dji:RelativeAltitude", "drone:RelativeAltitude", "drone-skydio:RelativeAltitude")
+    )
+    takeoff = None if relative is None else TakeoffHeight(metres=relative)
+    absolute = _metres(header.xmp_number("drone-dji:AbsoluteAltitude"))
+    if absolute is not None:
+        rtk = header.xmp_number("drone-dji:RtkFlag") in RTK_WITH_SIGMA
+        if rtk or header.xmp.get("drone-dji:AltitudeType", "").strip().lower() == "rtkalt":
+            std = header.xmp_number("drone-dji:RtkStdHgt")
+            return takeoff, HaeHeight(metres=absolute, sigma_m=std if rtk and std and std > 0 else None), None
+        return takeoff, None, MslHeight(metres=absolute, geoid=Geoid.UNSTATED)
+    absolute = _metres(header.xmp_number("drone:AbsoluteAltitude", "drone-skydio:AbsoluteAltitude"))
+    if absolute is not None:
+        return takeoff, None, MslHeight(metres=absolute, geoid=Geoid.UNSTATED)
+    return takeoff, *_exif_height(header, maker, model)
+
+
+def _metres(value: float | None) -> float | None:
+    """Return a height that can be one on Earth, else None."""
+    return value if value is not None and -12_000 <= value <= 60_000 else None
+
+
+def _exif_height(header: PhotoHeader, maker: str, model: str) -> tuple[HaeHeight | None, MslHeight | None]:
+    """Return EXIF GPSAltitude as the height that its maker and its version of the standard make it."""
+    metres = _metres(header.number("GPSAltitude"))
+    reference = header.exif.get("GPSAltitudeRef", b"\x00")
+    reference = reference[0] if isinstance(reference, bytes) and len(reference) == 1 else reference
+    if metres is None or not isinstance(reference, int) or reference not in {0, 1, 2, 3}:
+        return None, None
+    metres = -metres if reference in {1, 3} else metres
+    if maker.strip().lower() == "parrot":
+        if model.replace(" ", "").upper().startswith("ANAFIAI"):
+            return HaeHeight(metres=metres), None
+        return None, MslHeight(metres=metres, geoid=Geoid.EGM96)
+    if (header.text("ExifVersion") or "") >= "0300" and reference in {0, 1}:
+        return HaeHeight(metres=metres), None
+    return None, MslHeight(metres=metres, geoid=Geoid.UNSTATED)
+
+
+def _angles(header: PhotoHeader) -> tuple[float | None, float | None, float | None]:
+    """Return the camera's yaw, pitch and roll in the world; each None when not written."""
+    for pattern in (
+        "drone-dji:Gimbal{}Degree",
+        "drone:Gimbal{}Degree",
+        "drone-parrot:Camera{}Degree",
+        "drone-skydio:CameraOrientationNED/drone-skydio:{}",
+    ):
+        yaw, pitch, roll = (header.xmp_number(pattern.format(axis)) for axis in ("Yaw", "Pitch", "Roll"))
+        if (yaw, pitch, roll) != (None, None, None):
+            return yaw, _bounded(pitch, 180), _bounded(roll, 360)
+    yaw, tilt, roll = (header.xmp_number(f"Camera:{axis}") for axis in ("Yaw", "Pitch", "Roll"))
+    pitch = None if tilt is None else tilt - 90  # Pix4D's XMP: 0 is nadir, 90 the horizon
+    return yaw, _bounded(pitch, 180), _bounded(roll, 360)
+
+
+def _bounded(angle: float | None, limit: float) -> float | None:
+    """Return an angle within ±``limit`` degrees, else None: beyond it the field is no angle."""
+    return angle if angle is not None and abs(angle) <= limit else None
+
+
+def _sigma(header: PhotoHeader) -> PoseSigma | None:
+    """Return one-sigma errors when an RTK receiver states its own; None otherwise."""
+    if header.xmp_number("drone-dji:RtkFlag") not in RTK_WITH_SIGMA:
+        return None
+    lon, lat, height = (header.xmp_number(f"drone-dji:RtkStd{axis}") for axis in ("Lon", "Lat", "Hgt"))
+    if lon is None or lat is None or height is None or min(lon, lat, height) <= 0:
+        return None
+    yaw, pitch, roll = GIMBAL_SIGMA_DEG
+    return PoseSigma(
+        horizontal_m=max(lon, lat),
+        vertical_m=height,
+        yaw_deg=yaw,
+        pitch_deg=pitch,
+        roll_deg=roll,
+        source="XMP RtkStdLon/Lat/Hgt; angles: class of small gimbals",
+    )
+
+
+def _serial(header: PhotoHeader) -> str | None:
+    """Return the aircraft's serial number, else the camera's, else None."""
+    written = (
+        header.xmp.get("drone-dji:DroneSerialNumber"),
+        header.xmp.get("drone-dji:CameraSerialNumber"),
+        header.text("BodySerialNumber"),
+    )
+    return next((text.strip() for text in written if text and text.strip()), None)
