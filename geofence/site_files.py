@@ -1,0 +1,358 @@
+"""Read a register of sites and zones from a file; refuse what cannot be trusted.
+
+Reads whatever GDAL knows as vectors through geopandas (GeoJSON, GeoPackage, Shapefile). A whole file is refused
+(:class:`InputRefused`) when its positions cannot be believed: no declared coordinate system, metres where degrees are
+declared, latitude before longitude. A single feature is refused (:class:`Refusal`) and the rest goes on when it alone
+is wrong: a self-crossing outline, a wrong code, a duplicate. Nothing is mended here.
+
+A feature is a zone when it has a ``zone_type``; otherwise it is a site. Sites carry ``code`` and ``name``, zones
+``zone_id``, ``zone_type``, ``name`` and, if they belong to one, ``site_code``; both may carry ``boundary_sigma_m``,
+zones ``valid_from`` and ``valid_to`` (RFC 3339 with an offset). Every other property of a site becomes an attribute.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+import shapely
+from shapely import MultiPolygon, Polygon
+from shapely.geometry.base import BaseGeometry
+
+from core.clock import from_iso
+from core.errors import InputRefused
+from core.refusal import Refusal
+from core.text import _
+from geofence.credit_code import fault_in_code
+from geofence.site import Register, Site, Zone, ZoneType
+
+DEFAULT_BOUNDARY_SIGMA_M: Final = 1.0
+_SUFFIXES: Final = (".geojson", ".json", ".gpkg", ".shp")
+_SITE_FIELDS: Final = frozenset({"code", "name", "boundary_sigma_m", "zone_type"})
+_ZONE_ONLY_FIELDS: Final = frozenset({"zone_id", "site_code", "valid_from", "valid_to"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    """One feature of a file, before it is known to be a site or a zone.
+
+    Attributes:
+        subject: File name and place in it, for refusals ("sites.geojson, feature 3").
+        properties: Its properties that have a value, as text.
+        shape: Its geometry in WGS-84 longitude and latitude, or None when the file has none.
+    """
+
+    subject: str
+    properties: Mapping[str, str]
+    shape: BaseGeometry | None
+
+
+def read_register(sites: Path, zones: Path | None = None) -> tuple[Register, tuple[Refusal, ...]]:
+    """Return the register that one or two files hold, and a refusal for each feature left out.
+
+    Args:
+        sites: File of sites; it may hold zones too.
+        zones: A second file of zones, if they are kept apart.
+
+    Raises:
+        InputRefused: A file cannot be read, or its positions cannot be believed.
+    """
+    paths = [sites] if zones is None else [sites, zones]
+    features = [feature for path in paths for feature in read_features(path)]
+    digest = hashlib.sha256()
+    for path in paths:
+        for part in _parts(path):
+            digest.update(hashlib.sha256(part.read_bytes()).digest())
+    register, refusals = compile_register(features, sha256=digest.hexdigest())
+    if not register.sites and not register.zones:
+        reasons = "; ".join(str(refusal) for refusal in refusals[:3]) or _("it has no features")
+        raise InputRefused(
+            sites,
+            _("holds no usable site or zone ({reasons})").format(reasons=reasons),
+            _("Name a file of polygons with the properties code and name."),
+        )
+    return register, refusals
+
+
+def compile_register(features: Iterable[Feature], *, sha256: str) -> tuple[Register, tuple[Refusal, ...]]:
+    """Return the register of the features that are sound, and a refusal for each that is not.
+
+    Args:
+        features: From :func:`read_features`.
+        sha256: Digest of what they were read from, hex.
+    """
+    refusals: list[Refusal] = []
+    sites: dict[str, Site] = {}
+    zones: dict[str, Zone] = {}
+    pending: list[Feature] = []
+    for feature in features:
+        if feature.properties.get("zone_type"):
+            pending.append(feature)
+            continue
+        try:
+            site = _site(feature, sites)
+        except _FeatureRefusedError as refused:
+            refusals.append(refused.refusal)
+        else:
+            sites[site.code] = site
+    for feature in pending:  # after all sites are known, wherever they stand in the file
+        try:
+            zone = _zone(feature, sites, zones)
+        except _FeatureRefusedError as refused:
+            refusals.append(refused.refusal)
+        else:
+            zones[zone.zone_id] = zone
+    register = Register(sites=tuple(sites.values()), zones=tuple(zones.values()), sha256=sha256)
+    return register, tuple(refusals)
+
+
+def read_features(path: Path) -> list[Feature]:
+    """Return the features of a file in WGS-84 longitude and latitude.
+
+    Raises:
+        InputRefused: The file cannot be read, declares no coordinate system, or its positions cannot be believed.
+    """
+    if not path.is_file():
+        raise InputRefused(path, _("there is no such file"), _("Check the path."))
+    if path.suffix.lower() not in _SUFFIXES:
+        raise InputRefused(
+            path,
+            _("is of no known kind ({suffix})").format(suffix=path.suffix or "-"),
+            _("Name a GeoJSON, GeoPackage or Shapefile."),
+        )
+    features: list[Feature] = []
+    for layer in _layers(path):
+        frame = _in_degrees(path, layer)
+        for properties, shape in _rows(frame):
+            subject = _("{file}, feature {number}").format(file=path.name, number=len(features) + 1)
+            features.append(Feature(subject=subject, properties=properties, shape=shape))
+    return features
+
+
+def _layers(path: Path) -> Iterator[Any]:
+    """Yield each layer of a file as a GeoDataFrame."""
+    import geopandas
+    import pyogrio
+
+    try:
+        names = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
+        for name in names:
+            yield geopandas.read_file(path, layer=name, engine="pyogrio", on_invalid="ignore")
+    except Exception as error:  # the driver's own errors have no common root
+        raise InputRefused(
+            path,
+            _("cannot be read as vectors: {reason}").format(reason=str(error).splitlines()[0]),
+            _("Export it again as GeoJSON or GeoPackage."),
+        ) from error
+
+
+def _in_degrees(path: Path, frame: Any) -> Any:  # noqa: ANN401 - a GeoDataFrame; geopandas has no types
+    """Return ``frame`` in WGS-84 degrees, or refuse the file."""
+    if not hasattr(frame, "geometry") or "geometry" not in frame.columns:
+        raise InputRefused(path, _("holds a table without shapes"), _("Name a file of polygons."))
+    if frame.crs is None:
+        raise InputRefused(
+            path,
+            _("declares no coordinate system"),
+            _("Save it with one (a Shapefile needs its .prj file), for instance WGS-84, EPSG:4326."),
+        )
+    shapes = frame.geometry[~(frame.geometry.isna() | frame.geometry.is_empty)]
+    if frame.crs.is_geographic and len(shapes):
+        _believe_degrees(path, frame.crs.name, shapes.total_bounds)
+    elif len(shapes):
+        _believe_metres(path, frame.crs.name, shapes.total_bounds)
+    if not frame.crs.equals("OGC:CRS84", ignore_axis_order=True):
+        frame = frame.to_crs("EPSG:4326")  # geopandas keeps longitude first whatever the authority's axis order
+        shapes = frame.geometry[~(frame.geometry.isna() | frame.geometry.is_empty)]
+        if len(shapes) and not all(map(math.isfinite, shapes.total_bounds)):
+            raise InputRefused(
+                path,
+                _("has coordinates that its declared coordinate system cannot hold"),
+                _("Declare the coordinate system that the numbers are in."),
+            )
+    return frame
+
+
+def _believe_degrees(path: Path, crs_name: str, bounds: Iterable[float]) -> None:
+    """Refuse a file whose declared degrees are metres or latitude first."""
+    west, south, east, north = bounds
+    if west >= 3 and east <= 54 and south >= 73 and north <= 136:
+        # No premises lie at 73 degrees north and more, while these are China's latitudes and longitudes exchanged.
+        raise InputRefused(
+            path,
+            _("has latitude before longitude (first numbers {west:.4f} to {east:.4f})").format(west=west, east=east),
+            _("Write every position as longitude, latitude."),
+        )
+    if not (west >= -180 and east <= 180 and south >= -90 and north <= 90):
+        raise InputRefused(
+            path,
+            _("declares {crs} but its numbers are no degrees (up to {most:.0f})").format(
+                crs=crs_name, most=max(map(abs, (west, south, east, north)))
+            ),
+            _("Declare the projected coordinate system that the numbers are in, or convert them to degrees."),
+        )
+
+
+def _believe_metres(path: Path, crs_name: str, bounds: Iterable[float]) -> None:
+    """Refuse a file whose declared projected coordinates are degrees."""
+    west, south, east, north = bounds
+    if max(abs(west), abs(east)) <= 180 and max(abs(south), abs(north)) <= 180:
+        raise InputRefused(
+            path,
+            _("declares {crs} but its numbers are degrees").format(crs=crs_name),
+            _("Declare WGS-84 longitude and latitude, EPSG:4326."),
+        )
+
+
+def _rows(frame: Any) -> Iterator[tuple[Mapping[str, str], BaseGeometry | None]]:  # noqa: ANN401 - a GeoDataFrame
+    """Yield the properties that have a value, and the shape, of each row."""
+    names = [str(name) for name in frame.columns if name != frame.geometry.name]
+    columns = [frame[name].tolist() for name in names]
+    for number, shape in enumerate(frame.geometry.tolist()):
+        texts = ((name, _text(column[number])) for name, column in zip(names, columns, strict=True))
+        yield MappingProxyType({name: text for name, text in texts if text}), shape
+
+
+def _text(value: object) -> str:
+    """Return a property as text; empty for a missing one."""
+    if value is None or (isinstance(value, float) and math.isnan(value)) or str(value) in {"NaT", "<NA>"}:
+        return ""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    return str(value).strip()
+
+
+class _FeatureRefusedError(Exception):
+    """One feature is wrong; caught where the register is compiled, never seen outside this module."""
+
+    def __init__(self, feature: Feature, code: str, reason: str, remedy: str) -> None:
+        super().__init__(reason)
+        name = feature.properties.get("name") or feature.properties.get("zone_id") or feature.properties.get("code")
+        subject = f"{feature.subject} ({name})" if name else feature.subject
+        self.refusal = Refusal(subject=subject, code=code, reason=reason, remedy=remedy)
+
+
+def _shape(feature: Feature) -> Polygon | MultiPolygon:
+    shape = feature.shape
+    if shape is None or shape.is_empty:
+        raise _FeatureRefusedError(feature, "no-shape", _("it has no shape"), _("Draw its outline."))
+    if not isinstance(shape, Polygon | MultiPolygon):
+        reason = _("it is a {kind} and not a polygon").format(kind=shape.geom_type)
+        raise _FeatureRefusedError(feature, "not-a-polygon", reason, _("Draw its outline as a closed polygon."))
+    if not shape.is_valid:
+        reason = _("its outline is invalid: {fault}").format(fault=shapely.is_valid_reason(shape))
+        raise _FeatureRefusedError(feature, "invalid-shape", reason, _("Redraw the outline where it crosses itself."))
+    west, south, east, north = shape.bounds
+    if max(map(abs, (west, south, east, north))) < 0.01:
+        reason = _("it lies at longitude 0, latitude 0, where no premises are")
+        raise _FeatureRefusedError(feature, "null-island", reason, _("Give its true position."))
+    return shapely.force_2d(shape)
+
+
+def _sigma(feature: Feature) -> float:
+    text = feature.properties.get("boundary_sigma_m", "")
+    try:
+        sigma = float(text) if text else DEFAULT_BOUNDARY_SIGMA_M
+    except ValueError:
+        sigma = math.nan
+    if not (math.isfinite(sigma) and sigma >= 0):
+        reason = _("boundary_sigma_m is {text} and not a number of metres").format(text=text)
+        raise _FeatureRefusedError(feature, "bad-sigma", reason, _("Give one sigma of the outline in metres."))
+    return sigma
+
+
+def _instant(feature: Feature, key: str) -> datetime | None:
+    text = feature.properties.get(key)
+    try:
+        return None if text is None else from_iso(text)
+    except ValueError as error:
+        reason = _("{key} is {text}, which is no time with an offset").format(key=key, text=text)
+        remedy = _("Write it like 2026-01-31T00:00:00+08:00.")
+        raise _FeatureRefusedError(feature, "bad-time", reason, remedy) from error
+
+
+def _version(shape: BaseGeometry, sigma_m: float, *words: str) -> str:
+    """Return the digest of a register entry; the same for the same ring wherever its first vertex is."""
+    outline = shapely.to_wkb(shapely.normalize(shape), byte_order=1)
+    digest = hashlib.sha256(outline + f"|{sigma_m!r}".encode())
+    for word in words:
+        digest.update(f"|{len(word)}:{word}".encode())
+    return digest.hexdigest()
+
+
+def _site(feature: Feature, known: Mapping[str, Site]) -> Site:
+    properties = feature.properties
+    code, name = properties.get("code", ""), properties.get("name", "")
+    if not code:
+        remedy = _("Give its 18-character unified social credit code.")
+        raise _FeatureRefusedError(feature, "no-code", _("it has no code"), remedy)
+    fault = fault_in_code(code)
+    if fault is not None:
+        reason = _("its code {code} {fault}").format(code=code, fault=fault)
+        raise _FeatureRefusedError(feature, "bad-code", reason, _("Copy the code from the business licence."))
+    if not name:
+        raise _FeatureRefusedError(feature, "no-name", _("it has no name"), _("Give the enterprise's name."))
+    if code in known:
+        reason = _("the code {code} occurs twice, first as {name}").format(code=code, name=known[code].name)
+        raise _FeatureRefusedError(feature, "duplicate-code", reason, _("Keep one entry for each enterprise."))
+    shape, sigma = _shape(feature), _sigma(feature)
+    skipped = _SITE_FIELDS | _ZONE_ONLY_FIELDS
+    attributes = {key: value for key, value in sorted(properties.items()) if key not in skipped}
+    words = (code, name, *(f"{key}={value}" for key, value in attributes.items()))
+    return Site(
+        code=code,
+        name=name,
+        shape=shape,
+        boundary_sigma_m=sigma,
+        version=_version(shape, sigma, *words),
+        attributes=MappingProxyType(attributes),
+    )
+
+
+def _zone(feature: Feature, sites: Mapping[str, Site], known: Mapping[str, Zone]) -> Zone:
+    properties = feature.properties
+    zone_id, kind = properties.get("zone_id", ""), properties["zone_type"]
+    if not zone_id:
+        raise _FeatureRefusedError(feature, "no-zone-id", _("it has no zone_id"), _("Give the zone an id of its own."))
+    if zone_id in known:
+        reason = _("the zone id {zone_id} occurs twice").format(zone_id=zone_id)
+        raise _FeatureRefusedError(feature, "duplicate-zone", reason, _("Give the zone an id of its own."))
+    if kind not in set(ZoneType):
+        reason = _("its zone_type {kind} is not known").format(kind=kind)
+        remedy = _("Use one of: {kinds}.").format(kinds=", ".join(ZoneType))
+        raise _FeatureRefusedError(feature, "bad-zone-type", reason, remedy)
+    site_code = properties.get("site_code") or None
+    if site_code is not None and site_code not in sites:
+        reason = _("its site {code} is not in the register, or was refused").format(code=site_code)
+        remedy = _("Correct site_code, or the site's own entry.")
+        raise _FeatureRefusedError(feature, "unknown-site", reason, remedy)
+    shape, sigma = _shape(feature), _sigma(feature)
+    name = properties.get("name") or zone_id
+    words = (zone_id, kind, name, site_code or "", properties.get("valid_from", ""), properties.get("valid_to", ""))
+    return Zone(
+        zone_id=zone_id,
+        zone_type=ZoneType(kind),
+        name=name,
+        shape=shape,
+        site_code=site_code,
+        boundary_sigma_m=sigma,
+        version=_version(shape, sigma, *words),
+        valid_from=_instant(feature, "valid_from"),
+        valid_to=_instant(feature, "valid_to"),
+    )
+
+
+def _parts(path: Path) -> list[Path]:
+    """Return a file and, for a Shapefile, its companions, in a fixed order."""
+    if path.suffix.lower() != ".shp":
+        return [path]
+    companions = (path.with_suffix(suffix) for suffix in (".dbf", ".prj", ".shx", ".cpg"))
+    return [path, *(part for part in companions if part.is_file())]
