@@ -25,7 +25,10 @@ class Citation:
         version: The version's name ("主席令第八十一号 2021修正").
         effective_from: First day in force.
         text: The article's words, or empty where the text is not held (then ``confidence`` says so).
-        confidence: "A" text read, "B" second-hand, "C" from memory: check before use.
+        confidence: "A" text read, "B" second-hand, "C" from memory: check before use; "unknown" where the version in
+            force on the day is not held.
+        role: "duty" (what was to be done), "penalty" or "competence".
+        words: The words of the text that the hazard rests on; empty where the text is not held.
     """
 
     law: str
@@ -34,6 +37,27 @@ class Citation:
     effective_from: date | None
     text: str
     confidence: str
+    role: str = "duty"
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Penalty:
+    """What the law provides, in words.
+
+    Attributes:
+        under: The article, short ("消防法60①（五）").
+        text: The consequence and its amounts, or None where it has not been read.
+        confidence: As in :class:`Citation`; "unknown" without a text.
+    """
+
+    under: str
+    text: str | None
+    confidence: str
+
+    def __post_init__(self) -> None:
+        if (self.text is None) != (self.confidence == "unknown"):
+            raise ValueError(f"{self.under}: a penalty without a text is unknown, and no other")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +78,10 @@ class Hazard:
         citations: Articles in force on the day of the act.
         authority: Who decides (主管部门), Chinese.
         explanation: How the rule came to it, one sentence with the numbers.
+        severity: 1 (look at it) to 4 (act at once), as the rule sets it; raised in the key periods it names.
+        penalties: What the law provides; unknown ones say so.
+        transfer: To whom an emergency management bureau hands it over (移送), or empty.
+        rectification: What puts it right, Chinese.
     """
 
     code: str
@@ -70,3 +98,13 @@ class Hazard:
     citations: tuple[Citation, ...]
     authority: str
     explanation: str
+    severity: int = 1
+    penalties: tuple[Penalty, ...] = ()
+    transfer: str = ""
+    rectification: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.probability <= 1:
+            raise ValueError("a probability is in [0, 1]")
+        if not 1 <= self.severity <= 4:
+            raise ValueError("a severity is 1 to 4")
