@@ -142,15 +142,22 @@ def to_plane(plane: LocalPlane, lonlat: ArrayLike) -> NDArray[np.float64]:
     Raises:
         ValueError: A position lies more than 50 km from the origin, where the plane is no longer metric.
     """
-    east_north = to_enu(plane, lonlat)[..., :2]
-    if east_north.size and not np.all(np.hypot(east_north[..., 0], east_north[..., 1]) <= PLANE_LIMIT_M):
-        raise ValueError("a position lies more than 50 km from the local plane's origin")
-    return east_north
+    enu = to_enu(plane, lonlat)
+    # All three axes count: the antipode of the origin lies at east = north = 0 too, 12,700 km below the plane.
+    if enu.size and not np.all(np.sqrt(np.sum(enu * enu, axis=-1)) <= PLANE_LIMIT_M):
+        raise ValueError("a position lies more than 50 km from the local plane's origin, or is not finite")
+    return enu[..., :2]
 
 
 def from_plane(plane: LocalPlane, east_north: ArrayLike) -> NDArray[np.float64]:
-    """Return (..., 2) longitude and latitude in degrees of plane coordinates; the exact inverse of :func:`to_plane`."""
+    """Return (..., 2) longitude and latitude in degrees of plane coordinates; the exact inverse of :func:`to_plane`.
+
+    Raises:
+        ValueError: A point lies more than 50 km from the origin, where the plane is no longer metric.
+    """
     flat = np.asarray(east_north, dtype=np.float64)
+    if flat.size and not np.all(np.hypot(flat[..., 0], flat[..., 1]) <= PLANE_LIMIT_M):
+        raise ValueError("a point lies more than 50 km from the local plane's origin, or is not finite")
     # The point of the ellipsoid above or below (east, north): find its depth under the tangent plane by fixed point.
     up = -(flat[..., 0] ** 2 + flat[..., 1] ** 2) / (2 * _A)
     lonlat = np.empty_like(flat)

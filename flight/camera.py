@@ -7,17 +7,28 @@ behind. They rotate the *ray*, in the order roll, pitch, yaw; adding pixel angle
 metres away from the image centre.
 
 This module knows geometry only. Where a ray meets the ground is ``geofence.locate``; which cameras exist is the
-catalogue in ``missions/catalogue``.
+``flight.camera_catalogue``.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+
+class Lens(StrEnum):
+    """The formula that a camera's distortion coefficients belong to."""
+
+    BROWN_CONRADY = "brown-conrady"  # OpenCV's pinhole model: (k1, k2, p1, p2, k3); DJI's DewarpData is this one
+    FISHEYE = "fisheye"  # OpenCV's Kannala–Brandt model: (k1, k2, k3, k4) of the angle from the axis
+
+
+_COEFFICIENTS: Final = {Lens.BROWN_CONRADY: 5, Lens.FISHEYE: 4}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +38,12 @@ class Camera:
     Attributes:
         model: The maker's name as EXIF writes it ("FC220").
         width_px, height_px: Image size, pixels.
-        focal_px: Focal length, pixels (square pixels).
+        focal_px: Focal length along a row, pixels.
+        focal_y_px: Focal length along a column, pixels; None for square pixels.
         centre_x_px, centre_y_px: Principal point, pixels from the image's top-left corner (pixel edges, so the middle
-            of a W-pixel row is W/2).
-        distortion: Brown–Conrady coefficients in OpenCV's order (k1, k2, p1, p2, k3); empty for none known.
+            of a W-pixel row is W/2). OpenCV counts from pixel centres: add 0.5 to its cx and cy.
+        distortion: Coefficients in the order of ``lens``; empty for none known.
+        lens: Which formula ``distortion`` belongs to. A fisheye without coefficients is equidistant (r = f·θ).
         focal_sigma: Relative standard deviation of the focal length (0.01 = one per cent).
         source: Where these numbers come from ("EXIF FocalLengthIn35mmFilm", "DewarpData", "catalogue").
     """
@@ -39,21 +52,26 @@ class Camera:
     width_px: int
     height_px: int
     focal_px: float
+    focal_y_px: float | None = None
     centre_x_px: float
     centre_y_px: float
     distortion: tuple[float, ...] = ()
+    lens: Lens = Lens.BROWN_CONRADY
     focal_sigma: float = 0.01
     source: str
 
     def __post_init__(self) -> None:
         if self.width_px < 1 or self.height_px < 1:
             raise ValueError("a camera's image has at least one pixel")
-        if not (math.isfinite(self.focal_px) and self.focal_px > 0):
-            raise ValueError("a focal length is positive")
+        for focal in (self.focal_px, self.focal_y_px):
+            if focal is not None and not (math.isfinite(focal) and focal > 0):
+                raise ValueError("a focal length is positive")
         if not (math.isfinite(self.centre_x_px) and math.isfinite(self.centre_y_px)):
             raise ValueError("a principal point is finite")
-        if len(self.distortion) not in {0, 5} or not all(map(math.isfinite, self.distortion)):
-            raise ValueError("distortion is empty or five finite coefficients (k1, k2, p1, p2, k3)")
+        if len(self.distortion) not in {0, _COEFFICIENTS[self.lens]} or not all(map(math.isfinite, self.distortion)):
+            raise ValueError(
+                f"the distortion of a {self.lens} lens is empty or {_COEFFICIENTS[self.lens]} finite coefficients"
+            )
         if not (math.isfinite(self.focal_sigma) and self.focal_sigma >= 0):
             raise ValueError("the focal length's sigma is not negative")
 
@@ -79,66 +97,162 @@ class Orientation:
             raise ValueError("pitch is in [-180, 180] and roll in [-360, 360] degrees")
 
 
-UNDISTORT_ROUNDS: Final = 8  # fixed-point rounds; below 1e-6 px for the coefficients of catalogue lenses
+UNDISTORT_ROUNDS: Final = 20  # Newton rounds at most; ordinary lenses settle below 1e-10 in four
+_SETTLED: Final = 1e-12  # of the tangent of an angle: far below a millionth of a pixel
+
+
+def rotations(yaw_deg: ArrayLike, pitch_deg: ArrayLike, roll_deg: ArrayLike) -> NDArray[np.float64]:
+    """Return the (..., 3, 3) rotations that take camera axes (right, down, forward) to east, north, up.
+
+    At zero yaw, pitch and roll the camera looks north, level: right is east, down is −up, forward is north. The chain
+    is yaw · pitch · roll, applied to the ray from the right; the three arguments broadcast.
+    """
+    yaw, pitch, roll = np.broadcast_arrays(*(np.radians(np.asarray(a, float)) for a in (yaw_deg, pitch_deg, roll_deg)))
+    sin_y, cos_y, sin_p, cos_p = np.sin(yaw), np.cos(yaw), np.sin(pitch), np.cos(pitch)
+    sin_r, cos_r = np.sin(roll), np.cos(roll)
+    # Before roll: right is level, forward is raised by pitch, down completes the frame.
+    right = np.stack([cos_y, -sin_y, np.zeros_like(yaw)], axis=-1)
+    down = np.stack([sin_p * sin_y, sin_p * cos_y, -cos_p], axis=-1)
+    forward = np.stack([cos_p * sin_y, cos_p * cos_y, sin_p], axis=-1)
+    rolled_right = right * cos_r[..., None] + down * sin_r[..., None]
+    rolled_down = down * cos_r[..., None] - right * sin_r[..., None]
+    return np.stack([rolled_right, rolled_down, forward], axis=-1)
 
 
 def camera_to_enu(orientation: Orientation) -> NDArray[np.float64]:
-    """Return the (3, 3) rotation that takes camera axes (right, down, forward) to east, north, up.
-
-    At zero yaw, pitch and roll the camera looks north, level: right is east, down is −up, forward is north. The chain
-    is yaw · pitch · roll, applied to the ray from the right.
-    """
-    yaw, pitch, roll = (
-        math.radians(angle) for angle in (orientation.yaw_deg, orientation.pitch_deg, orientation.roll_deg)
-    )
-    level = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
-    about_up = np.array([[math.cos(yaw), math.sin(yaw), 0], [-math.sin(yaw), math.cos(yaw), 0], [0, 0, 1]])
-    about_right = np.array([[1, 0, 0], [0, math.cos(pitch), -math.sin(pitch)], [0, math.sin(pitch), math.cos(pitch)]])
-    about_forward = np.array([[math.cos(roll), -math.sin(roll), 0], [math.sin(roll), math.cos(roll), 0], [0, 0, 1]])
-    rotation: NDArray[np.float64] = about_up @ about_right @ level @ about_forward
-    return rotation
+    """Return the (3, 3) rotation of one orientation; see :func:`rotations`."""
+    return rotations(orientation.yaw_deg, orientation.pitch_deg, orientation.roll_deg)
 
 
-def undistorted(camera: Camera, pixels: ArrayLike) -> NDArray[np.float64]:
-    """Return (..., 2) ideal image coordinates (x/z, y/z) of (..., 2) pixels: centred, divided by focal, undistorted."""
+def _seen(camera: Camera, pixels: ArrayLike) -> NDArray[np.float64]:
+    """Return (..., 2) pixels centred and divided by focal length, still as the lens bent them."""
     uv = np.asarray(pixels, dtype=np.float64)
-    seen = (uv - [camera.centre_x_px, camera.centre_y_px]) / camera.focal_px
-    if not camera.distortion:
-        return seen
-    ideal = seen
-    for _round in range(UNDISTORT_ROUNDS):
-        ideal = seen - (distorted(camera, ideal) - ideal)
-    return ideal
+    return (uv - [camera.centre_x_px, camera.centre_y_px]) / [camera.focal_px, camera.focal_y_px or camera.focal_px]
 
 
-def distorted(camera: Camera, ideal: ArrayLike) -> NDArray[np.float64]:
-    """Return (..., 2) image coordinates after the lens of (..., 2) ideal ones (Brown–Conrady, OpenCV's formula)."""
-    xy = np.asarray(ideal, dtype=np.float64)
-    if not camera.distortion:
-        return xy
-    k1, k2, p1, p2, k3 = camera.distortion
+def _brown(coefficients: tuple[float, ...], xy: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+    """Return Brown–Conrady's x', y' and its derivatives dx'/dx, dx'/dy (= dy'/dx), dy'/dy at ideal ``xy``."""
+    k1, k2, p1, p2, k3 = coefficients
     x, y = xy[..., 0], xy[..., 1]
     r2 = x * x + y * y
     radial = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))
-    return np.stack(
-        [
-            x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x),
-            y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y,
-        ],
-        axis=-1,
+    slope = 2 * (k1 + r2 * (2 * k2 + 3 * r2 * k3))  # d(radial)/d(r²) doubled, so that times x it is d(radial)/dx
+    return (
+        x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x),
+        y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y,
+        radial + x * x * slope + 2 * p1 * y + 6 * p2 * x,
+        x * y * slope + 2 * p1 * x + 2 * p2 * y,
+        radial + y * y * slope + 6 * p1 * y + 2 * p2 * x,
     )
 
 
+def undistorted(camera: Camera, pixels: ArrayLike) -> NDArray[np.float64]:
+    """Return (..., 2) ideal image coordinates (x/z, y/z) of (..., 2) pixels: centred, divided by focal, undistorted.
+
+    Brown–Conrady is inverted by Newton's method. NaN where the lens formula has no inverse (a pixel beyond the fold of
+    its polynomial) and, for a fisheye, where the pixel looks 90° or more from the axis: use :func:`camera_rays` there.
+    """
+    if camera.lens is Lens.FISHEYE:
+        directions = camera_rays(camera, pixels)
+        depth = np.where(directions[..., 2:3] > _SETTLED, directions[..., 2:3], np.nan)
+        return directions[..., :2] / depth
+    seen = _seen(camera, pixels)
+    if not camera.distortion:
+        return seen
+    ideal = seen.copy()
+    miss = np.full(seen.shape[:-1], np.inf)
+    for _round in range(UNDISTORT_ROUNDS):
+        x, y, xx, xy, yy = _brown(camera.distortion, ideal)
+        error_x, error_y = x - seen[..., 0], y - seen[..., 1]
+        miss = np.hypot(error_x, error_y)
+        if not np.any(miss > _SETTLED):
+            break
+        determinant = xx * yy - xy * xy
+        # On the fold itself Newton has no step; a point that comes there is NaN, and reported by the check below.
+        safe = np.where(np.abs(determinant) > _SETTLED, determinant, np.nan)
+        ideal[..., 0] -= (yy * error_x - xy * error_y) / safe
+        ideal[..., 1] -= (xx * error_y - xy * error_x) / safe
+    found = (miss < 1e-9) & (np.sum(ideal**2, axis=-1) < _fold_r2(camera))
+    return np.where(found[..., None], ideal, np.nan)
+
+
+def _fold_r2(camera: Camera) -> float:
+    """Return the squared ideal radius at which the radial polynomial stops rising (inf when it never does)."""
+    if camera.lens is Lens.FISHEYE or not camera.distortion:
+        return math.inf
+    k1, k2, _p1, _p2, k3 = camera.distortion
+    roots = np.roots([7 * k3, 5 * k2, 3 * k1, 1.0])  # d(r·radial)/dr as a polynomial of r²
+    rising_until = [root.real for root in roots if abs(root.imag) < 1e-9 * max(abs(root), 1.0) and root.real > 0]
+    return min(rising_until, default=math.inf)
+
+
+def distorted(camera: Camera, ideal: ArrayLike) -> NDArray[np.float64]:
+    """Return (..., 2) image coordinates after the lens of (..., 2) ideal ones (OpenCV's formulas).
+
+    NaN beyond the fold of a Brown–Conrady polynomial, where a point far outside the view would be folded back into it.
+    """
+    xy = np.asarray(ideal, dtype=np.float64)
+    if camera.lens is Lens.FISHEYE:
+        return _fisheye(camera, xy, np.ones(xy.shape[:-1]))
+    if not camera.distortion:
+        return xy
+    x, y, *_slopes = _brown(camera.distortion, xy)
+    inside = np.sum(xy * xy, axis=-1) < _fold_r2(camera)
+    return np.where(inside[..., None], np.stack([x, y], axis=-1), np.nan)
+
+
+def _bent_angle(camera: Camera, theta: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return Kannala–Brandt's image radius for the angle ``theta`` from the axis, radians, and its slope."""
+    k1, k2, k3, k4 = camera.distortion or (0.0, 0.0, 0.0, 0.0)
+    t2 = theta * theta
+    radius = theta * (1 + t2 * (k1 + t2 * (k2 + t2 * (k3 + t2 * k4))))
+    slope = 1 + t2 * (3 * k1 + t2 * (5 * k2 + t2 * (7 * k3 + t2 * 9 * k4)))
+    return radius, slope
+
+
+def _fisheye(camera: Camera, xy: NDArray[np.float64], z: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (..., 2) fisheye image coordinates of directions (x, y, z)."""
+    lateral = np.hypot(xy[..., 0], xy[..., 1])
+    theta = np.arctan2(lateral, z)
+    radius, slope = _bent_angle(camera, theta)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scale = np.where(lateral > 0, radius / lateral, 1.0 / np.where(z > 0, z, np.nan))
+    return np.where((slope > 0)[..., None], xy * scale[..., None], np.nan)
+
+
+def camera_rays(camera: Camera, pixels: ArrayLike) -> NDArray[np.float64]:
+    """Return (..., 3) unit vectors right, down, forward along which (..., 2) pixels look; NaN where none does."""
+    if camera.lens is not Lens.FISHEYE:
+        ideal = undistorted(camera, pixels)
+        directions = np.concatenate([ideal, np.ones((*ideal.shape[:-1], 1))], axis=-1)
+        unit: NDArray[np.float64] = directions / np.sqrt(np.sum(directions * directions, axis=-1, keepdims=True))
+        return unit
+    seen = _seen(camera, pixels)
+    radius = np.hypot(seen[..., 0], seen[..., 1])
+    theta = radius.copy()
+    for _round in range(UNDISTORT_ROUNDS):
+        bent, slope = _bent_angle(camera, theta)
+        if not np.any(np.abs(bent - radius) > _SETTLED):
+            break
+        theta = theta - (bent - radius) / np.where(slope > _SETTLED, slope, np.nan)
+    bent, slope = _bent_angle(camera, theta)
+    found = (np.abs(bent - radius) < 1e-9) & (slope > 0) & (theta >= 0) & (theta < math.pi)
+    share = np.sin(theta) / np.where(radius > 0, radius, 1.0)
+    directions = np.concatenate([seen * share[..., None], np.cos(theta)[..., None]], axis=-1)
+    return np.where(found[..., None], directions, np.nan)
+
+
 def rays(camera: Camera, orientation: Orientation, pixels: ArrayLike) -> NDArray[np.float64]:
-    """Return (..., 3) unit vectors east, north, up along which the (..., 2) pixels look."""
-    ideal = undistorted(camera, pixels)
-    directions = np.concatenate([ideal, np.ones((*ideal.shape[:-1], 1))], axis=-1) @ camera_to_enu(orientation).T
-    unit: NDArray[np.float64] = directions / np.linalg.norm(directions, axis=-1, keepdims=True)
-    return unit
+    """Return (..., 3) unit vectors east, north, up along which the (..., 2) pixels look; NaN where none does."""
+    directions: NDArray[np.float64] = camera_rays(camera, pixels) @ camera_to_enu(orientation).T
+    return directions
 
 
 def project(camera: Camera, orientation: Orientation, offsets_enu_m: ArrayLike) -> NDArray[np.float64]:
-    """Return (..., 2) pixels at which points are seen; NaN for points not in front of the camera.
+    """Return (..., 2) pixels at which points are seen; NaN for points that the lens does not see.
+
+    A pinhole sees nothing behind itself, nor beyond the fold of its distortion polynomial; pixels outside the image
+    are returned as they are.
 
     Args:
         camera: The camera.
@@ -146,10 +260,11 @@ def project(camera: Camera, orientation: Orientation, offsets_enu_m: ArrayLike) 
         offsets_enu_m: (..., 3) points relative to the camera, east, north, up, metres.
     """
     in_camera = np.asarray(offsets_enu_m, dtype=np.float64) @ camera_to_enu(orientation)
-    depth = in_camera[..., 2:3]
-    ahead = np.where(depth > 0, depth, np.nan)
-    pixels: NDArray[np.float64] = distorted(camera, in_camera[..., :2] / ahead) * camera.focal_px + [
-        camera.centre_x_px,
-        camera.centre_y_px,
-    ]
+    if camera.lens is Lens.FISHEYE:
+        seen = _fisheye(camera, in_camera[..., :2], in_camera[..., 2])
+    else:
+        depth = in_camera[..., 2:3]
+        seen = distorted(camera, in_camera[..., :2] / np.where(depth > 0, depth, np.nan))
+    focal = [camera.focal_px, camera.focal_y_px or camera.focal_px]
+    pixels: NDArray[np.float64] = seen * focal + [camera.centre_x_px, camera.centre_y_px]
     return pixels

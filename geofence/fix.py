@@ -38,6 +38,27 @@ class Covariance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CommonError:
+    """What one standard deviation of a cause that many fixes share does to a fix.
+
+    Two fixes with the same cause, in the same flight, are moved by it together, each by its own displacement; averaging
+    them does not make it smaller unless they look from different sides.
+
+    Attributes:
+        cause: What it is: "yaw", "pitch", "height", "ground", …
+        east_m, north_m: Displacement of the fix for one standard deviation of the cause.
+    """
+
+    cause: str
+    east_m: float
+    north_m: float
+
+    def __post_init__(self) -> None:
+        if not self.cause or not (math.isfinite(self.east_m) and math.isfinite(self.north_m)):
+            raise ValueError("a common error names its cause and is finite")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fix:
     """A detection's position on the ground.
 
@@ -45,7 +66,8 @@ class Fix:
         detection: What was seen.
         captured_at: When, aware UTC.
         point: Where on the ground the thing stands, WGS-84.
-        covariance: Its horizontal error.
+        covariance: Its whole horizontal error: what is common to a flight and what is this frame's own.
+        common: The parts of ``covariance`` that it shares with other fixes, by cause.
         ground_hae_m: Ellipsoidal height of that ground, metres; None when only relative heights are known.
         slant_m: Distance from the camera, metres.
         camera_point: Where the camera was.
@@ -60,6 +82,7 @@ class Fix:
     slant_m: float
     camera_point: GeoPoint
     assumptions: tuple[str, ...]
+    common: tuple[CommonError, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "captured_at", in_utc(self.captured_at))

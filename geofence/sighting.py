@@ -21,6 +21,7 @@ class Sighting:
         covariance: Of the fused position.
         passes: How often the camera came by: fixes separated by more than the gathering's pass gap.
         moving: True when its fixes cannot be one standing thing; None when that cannot be told (one fix).
+        velocity_m_s: Its mean velocity east and north, metres per second, when it moves; None otherwise.
     """
 
     label: str
@@ -29,6 +30,7 @@ class Sighting:
     covariance: Covariance
     passes: int
     moving: bool | None
+    velocity_m_s: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if not self.fixes:
@@ -40,6 +42,11 @@ class Sighting:
     def sighting_id(self) -> str:
         """The sighting's id, derived from its first fix's detection."""
         return derived_id("sighting", self.fixes[0].detection.detection_id)
+
+    @property
+    def dwell_s(self) -> float:
+        """Seconds between its first and its last fix: how long it was seen to be there."""
+        return (self.last_seen - self.first_seen).total_seconds()
 
     @property
     def first_seen(self) -> datetime:

@@ -1,0 +1,262 @@
+"""From fixes to sightings: counts of things, not of boxes.
+
+Fixes are taken frame by frame in order of time. Those of one frame are matched to the sightings gathered so far,
+class by class, as one assignment problem (Hungarian method) on Mahalanobis distances, so that two boxes of one frame
+never end in one sighting and a row of parked cars keeps its order. Every fix ends in exactly one sighting.
+
+What decides whether two fixes can be one thing is the covariance of their *difference*. Errors that they share (one
+compass bias, one ground) move both and cancel as far as the geometry says so: two photos from one spot are compared
+to decimetres, two from opposite sides to the full width of a heading error. What decides how well the fused place is
+known is the covariance of their *mean*, in which the same shared errors do not shrink. Both come from the causes that
+each :class:`~geofence.fix.Fix` carries; causes are shared within a sortie, and the ground's and the body's own for
+ever.
+
+A thing that moved is followed over short gaps only: what stands where nothing stood may be what left its place nearby a
+moment ago. Passes count looks that are separated by at least ``pass_gap_s``: photos along a survey strip follow each
+other in 2–5 s and the neighbouring strip comes back after half a minute or more, so 30 s tells one look from the
+next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import groupby, pairwise
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.points import GeoPoint, LocalPlane, from_plane, to_plane
+from geofence.fix import Covariance, Fix
+from geofence.sighting import Sighting
+
+Floats = NDArray[np.float64]
+
+GATE_CHI2: Final = 9.21  # 99 % of two degrees of freedom
+MOVING_CHI2: Final = 13.82  # 99.9 %: only then is a difference called motion
+_LASTING: Final = frozenset({"ground", "lift", "focal"})  # causes that outlive a sortie
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathering:
+    """How fixes are gathered.
+
+    Attributes:
+        gate_chi2: Largest squared Mahalanobis distance of two fixes of one thing.
+        pass_gap_s: Looks separated by at least this are two passes, seconds.
+        sortie_gap_s: Fixes separated by more than this come from two sorties, whose pose errors are independent.
+        follow_s: How long a moving thing is followed from its last fix, seconds.
+        fastest_m_s: How fast things move at most, metres per second.
+    """
+
+    gate_chi2: float = GATE_CHI2
+    pass_gap_s: float = 30.0
+    sortie_gap_s: float = 900.0
+    follow_s: float = 3.0
+    fastest_m_s: float = 20.0
+
+    def __post_init__(self) -> None:
+        figures = (self.gate_chi2, self.pass_gap_s, self.sortie_gap_s, self.follow_s, self.fastest_m_s)
+        if not all(np.isfinite(figure) and figure >= 0 for figure in figures):
+            raise ValueError("the figures of a gathering are finite and not negative")
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Member:
+    """A fix in the working plane: place, own covariance, and displacements per shared cause."""
+
+    fix: Fix
+    at: Floats
+    own: Floats
+    whole: Floats
+    shared: dict[tuple[str, int], Floats]
+    time_s: float
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Group:
+    """A sighting in the making: a weighted mean of its members, with what errors do to it."""
+
+    label: str
+    members: list[_Member] = field(default_factory=list)
+    information: Floats = field(default_factory=lambda: np.zeros((2, 2)))
+    weighted: Floats = field(default_factory=lambda: np.zeros(2))
+    weighted_own: Floats = field(default_factory=lambda: np.zeros((2, 2)))
+    weighted_shared: dict[tuple[str, int], Floats] = field(default_factory=dict)
+
+    def add(self, member: _Member) -> None:
+        """Take a member in: weights are inverse whole covariances."""
+        weight = np.linalg.inv(member.whole)
+        self.members.append(member)
+        self.information = self.information + weight
+        self.weighted = self.weighted + weight @ member.at
+        self.weighted_own = self.weighted_own + weight @ member.own @ weight
+        for cause, displacement in member.shared.items():
+            self.weighted_shared[cause] = self.weighted_shared.get(cause, np.zeros(2)) + weight @ displacement
+
+    def mean(self) -> tuple[Floats, Floats, dict[tuple[str, int], Floats]]:
+        """Return the fused place, its own covariance, and its displacements per shared cause."""
+        spread = np.linalg.inv(self.information)
+        shared = {cause: spread @ displacement for cause, displacement in self.weighted_shared.items()}
+        return spread @ self.weighted, spread @ self.weighted_own @ spread, shared
+
+
+def gather(fixes: Sequence[Fix], *, how: Gathering | None = None) -> tuple[Sighting, ...]:
+    """Return sightings such that every fix is in exactly one of them.
+
+    Args:
+        fixes: Fixes of any classes, frames, sorties and days, within 50 km of the first.
+        how: The figures; the defaults are described in :class:`Gathering`.
+
+    Returns:
+        Sightings in order of their first fix.
+
+    Raises:
+        ValueError: Two fixes lie more than 50 km apart; gather each area on its own.
+    """
+    if not fixes:
+        return ()
+    rules = how or Gathering()
+    plane = LocalPlane(origin=fixes[0].point)
+    members = _members(fixes, plane, rules)
+    groups: list[_Group] = []
+    for _frame, frame_members in groupby(members, key=lambda member: (member.time_s, member.fix.detection.frame_id)):
+        of_frame = list(frame_members)
+        for label in sorted({member.fix.detection.label for member in of_frame}):
+            _take(groups, label, [member for member in of_frame if member.fix.detection.label == label], rules)
+    sightings = [_sighting(group, plane, rules) for group in groups]
+    return tuple(sorted(sightings, key=lambda sighting: (sighting.first_seen, sighting.sighting_id)))
+
+
+def _members(fixes: Sequence[Fix], plane: LocalPlane, rules: Gathering) -> list[_Member]:
+    """Return the fixes in the working plane, in order of time and frame."""
+    ordered = sorted(fixes, key=lambda fix: (fix.captured_at, fix.detection.frame_id, fix.detection.detection_id))
+    places = to_plane(plane, np.array([[fix.point.lon_deg, fix.point.lat_deg] for fix in ordered]))
+    start = ordered[0].captured_at
+    members, sortie, before = [], 0, 0.0
+    for fix, place in zip(ordered, places, strict=True):
+        now = (fix.captured_at - start).total_seconds()
+        if now - before > rules.sortie_gap_s:
+            sortie += 1
+        before = now
+        shared = {
+            (error.cause, -1 if error.cause in _LASTING else sortie): np.array([error.east_m, error.north_m])
+            for error in fix.common
+        }
+        whole = fix.covariance.matrix()
+        own = whole - sum((np.outer(d, d) for d in shared.values()), np.zeros((2, 2)))
+        members.append(_Member(fix=fix, at=place, own=_definite(own), whole=whole, shared=shared, time_s=now))
+    return members
+
+
+def _definite(covariance: Floats) -> Floats:
+    """Return a symmetric matrix with no eigenvalue below a square millimetre."""
+    values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
+    definite: Floats = (vectors * np.maximum(values, 1e-6)) @ vectors.T
+    return definite
+
+
+def _difference(member: _Member, group: _Group) -> tuple[Floats, Floats]:
+    """Return the vector from a group's place to a member, and the covariance of that difference."""
+    place, own, shared = group.mean()
+    covariance = member.own + own
+    for cause in member.shared.keys() | shared.keys():
+        apart = member.shared.get(cause, np.zeros(2)) - shared.get(cause, np.zeros(2))
+        covariance = covariance + np.outer(apart, apart)
+    return member.at - place, covariance
+
+
+def _take(groups: list[_Group], label: str, members: list[_Member], rules: Gathering) -> None:
+    """Put the members of one frame and class into the groups, first where things stand, then where they moved."""
+    kin = [group for group in groups if group.label == label]
+    left = _assign(kin, members, rules, standing=True)
+    of_this_frame = {id(member) for member in members}
+    free = [group for group in kin if id(group.members[-1]) not in of_this_frame]
+    left = _assign(free, left, rules, standing=False)
+    for member in left:
+        group = _Group(label=label)
+        group.add(member)
+        groups.append(group)
+
+
+def _assign(groups: list[_Group], members: list[_Member], rules: Gathering, *, standing: bool) -> list[_Member]:
+    """Give members to groups by the assignment of least cost within the gate; return those that found none."""
+    from scipy.optimize import linear_sum_assignment
+
+    if not groups or not members:
+        return members
+    cost = np.full((len(members), len(groups)), np.inf)
+    for i, member in enumerate(members):
+        for j, group in enumerate(groups):
+            cost[i, j] = _cost(member, group, rules, standing=standing)
+    # Staying alone costs the gate: a column of its own for each member.
+    alone = np.full((len(members), len(members)), 1e9)
+    np.fill_diagonal(alone, rules.gate_chi2)
+    rows, columns = linear_sum_assignment(np.concatenate([np.where(np.isfinite(cost), cost, 1e9), alone], axis=1))
+    left = []
+    for i, j in zip(rows, columns, strict=True):
+        if j < len(groups) and np.isfinite(cost[i, j]):
+            groups[j].add(members[i])
+        else:
+            left.append(members[i])
+    return left
+
+
+def _cost(member: _Member, group: _Group, rules: Gathering, *, standing: bool) -> float:
+    """Return the squared Mahalanobis distance of a member to a group, or inf outside the gate."""
+    if standing:
+        gap, covariance = _difference(member, group)
+    else:
+        last = group.members[-1]
+        elapsed = member.time_s - last.time_s
+        if not 0 < elapsed <= rules.follow_s:
+            return np.inf
+        gap = member.at - last.at
+        free = max(0.0, float(np.hypot(*gap)) - rules.fastest_m_s * elapsed)
+        covariance = member.own + last.own
+        gap = gap * (free / max(float(np.hypot(*gap)), 1e-9))
+    distance = float(gap @ np.linalg.solve(covariance, gap))
+    return distance if distance <= rules.gate_chi2 else np.inf
+
+
+def _sighting(group: _Group, plane: LocalPlane, rules: Gathering) -> Sighting:
+    """Return a finished group as a sighting."""
+    moving, velocity = _motion(group)
+    if moving:
+        # A moving thing has no one place: it is where it was seen last.
+        last = group.members[-1]
+        place, covariance = last.at, last.whole
+    else:
+        place, own, shared = group.mean()
+        covariance = own + sum((np.outer(d, d) for d in shared.values()), np.zeros((2, 2)))
+    lon, lat = from_plane(plane, place)
+    times = [member.time_s for member in group.members]
+    return Sighting(
+        label=group.label,
+        fixes=tuple(member.fix for member in group.members),
+        point=GeoPoint(lon_deg=float(lon), lat_deg=float(lat)),
+        covariance=Covariance(
+            east_m2=float(covariance[0, 0]), north_m2=float(covariance[1, 1]), east_north_m2=float(covariance[0, 1])
+        ),
+        passes=1 + sum(later - earlier >= rules.pass_gap_s for earlier, later in pairwise(times)),
+        moving=moving,
+        velocity_m_s=velocity,
+    )
+
+
+def _motion(group: _Group) -> tuple[bool | None, tuple[float, float] | None]:
+    """Return whether the members cannot be one standing thing, and their mean velocity if so.
+
+    The first and the last fix are compared with the covariance of their difference.
+    """
+    first, last = group.members[0], group.members[-1]
+    elapsed = last.time_s - first.time_s
+    if len(group.members) < 2 or elapsed <= 0:
+        return None, None
+    alone = _Group(label=group.label)
+    alone.add(first)
+    gap, covariance = _difference(last, alone)
+    if float(gap @ np.linalg.solve(covariance, gap)) <= MOVING_CHI2:
+        return False, None
+    return True, (float(gap[0] / elapsed), float(gap[1] / elapsed))
