@@ -1,0 +1,110 @@
+"""Reads a package's members, wherever it lies. Knows nothing of what they should be.
+
+A link, a device or a folder nobody wrote is an oddity that is named, never followed.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from core.errors import InputRefused
+from core.text import _
+from evidence.digests import Digests, chunks_of, digest_chunks
+
+
+class PackageSource(Protocol):
+    """A package's members by their path with ``/``."""
+
+    @property
+    def where(self) -> Path:
+        """The folder or file it lies in."""
+        ...
+
+    def members(self) -> tuple[str, ...]:
+        """Return the paths of its regular files, sorted."""
+        ...
+
+    def oddities(self) -> tuple[str, ...]:
+        """Return what else lies in it, each with a word on why it does not belong."""
+        ...
+
+    def open(self, member: str) -> BinaryIO:
+        """Open a member for reading."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderSource:
+    """A package as a folder.
+
+    Attributes:
+        where: The folder.
+        listing: Paths of its regular files, sorted.
+        strangers: Links, devices and empty folders.
+    """
+
+    where: Path
+    listing: tuple[str, ...]
+    strangers: tuple[str, ...]
+
+    def members(self) -> tuple[str, ...]:
+        """Return the paths of its regular files, sorted."""
+        return self.listing
+
+    def oddities(self) -> tuple[str, ...]:
+        """Return what else lies in it."""
+        return self.strangers
+
+    def open(self, member: str) -> BinaryIO:
+        """Open a member for reading; a link that took its place meanwhile is not followed."""
+        return os.fdopen(os.open(self.where / member, os.O_RDONLY | os.O_NOFOLLOW), "rb")
+
+
+def open_folder(folder: Path) -> FolderSource:
+    """Return the package in ``folder``. Raises ``InputRefused`` when it cannot be listed."""
+    listing: list[str] = []
+    strangers: list[str] = []
+    try:
+        for path in _walk(folder):
+            name = path.relative_to(folder).as_posix()
+            mode = path.lstat().st_mode
+            if stat.S_ISLNK(mode):
+                strangers.append(_("{name} is a link").format(name=name))
+            elif stat.S_ISREG(mode):
+                listing.append(name)
+            elif not stat.S_ISDIR(mode):
+                strangers.append(_("{name} is no regular file").format(name=name))
+            elif not any(path.iterdir()):
+                strangers.append(_("{name} is an empty folder").format(name=name))
+    except OSError as problem:
+        raise InputRefused(
+            folder, _("cannot be read ({problem})").format(problem=problem.strerror), _("Name a package's folder.")
+        ) from problem
+    return FolderSource(where=folder, listing=tuple(sorted(listing)), strangers=tuple(sorted(strangers)))
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for path in folder.iterdir():
+        yield path
+        if path.is_dir() and not path.is_symlink():
+            yield from _walk(path)
+
+
+@contextmanager
+def open_package(where: Path) -> Iterator[PackageSource]:
+    """Open the package at ``where``. Raises ``InputRefused`` when there is none."""
+    if not where.is_dir():
+        raise InputRefused(where, _("is no folder"), _("Name the folder of a sealed package."))
+    yield open_folder(where)
+
+
+def digest_member(source: PackageSource, member: str) -> Digests:
+    """Return a member's digests."""
+    with source.open(member) as stream:
+        return digest_chunks(chunks_of(stream))

@@ -1,0 +1,343 @@
+"""Seals an incident: a BagIt 1.0 package with everything it rests on, signed.
+
+The same incident, originals, copies, context, key and time give the same package byte for byte. It is written aside and
+renamed, so it is never half there. Originals are copied bit for bit and hashed on the way: an original that is no
+longer what it was when it was ingested stops the sealing.
+
+What is not here: time stamps (asked for afterwards, because an authority may be out of reach), and judging whether the
+incident is right.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from core.clock import Clock, iso_utc
+from core.errors import IntegrityFailed, StoreFailed
+from core.text import _
+from evidence import package as names
+from evidence.bag import DECLARATION, bag_info_text, manifest_name, manifest_text
+from evidence.canonical import encode
+from evidence.context import SCHEMA as CONTEXT_SCHEMA
+from evidence.context import AttachmentRecord, Context, ContextRecord
+from evidence.custody import Action, CustodyEntry, append, encode_chain, first_break, head_of
+from evidence.derivation import SCHEMA as DERIVATIONS_SCHEMA
+from evidence.derivation import Derived, DerivedRecord, DerivedRecords
+from evidence.digests import ALGORITHMS, CHUNK_BYTES, Digests, digest_bytes
+from evidence.dsse import encode_envelope, sign
+from evidence.frame_record import SCHEMA as FRAMES_SCHEMA
+from evidence.frame_record import FrameRecord, FrameRecords
+from evidence.incident import Incident
+from evidence.incident_json import encode_incident
+from evidence.keys import SigningKey, public_pem
+from evidence.original import Original
+from evidence.package import OriginalRecord, OriginalRecords, Predicate
+from evidence.selection import Carry, Chosen, choose_originals, originals_by_frame
+from evidence.staging import staged, sweep, write_durably
+from evidence.statement import encode_statement
+
+PROGRAM_ACTOR: Final = "program:skywarden"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sealing:
+    """Everything that goes into one package."""
+
+    incident: Incident
+    record: bytes  # the incident's canonical JSON
+    chosen: Chosen
+    derived: Sequence[Derived]
+    frames: Sequence[FrameRecord]
+    context: Context
+    chain: tuple[CustodyEntry, ...]
+    key: SigningKey
+    now: datetime
+
+
+def package_path(incident: Incident, out: Path) -> Path:
+    """Return where :func:`seal` puts an incident's package under ``out``."""
+    return out / incident.number
+
+
+def seal(
+    incident: Incident,
+    *,
+    originals: Sequence[Original],
+    derived: Sequence[Derived] = (),
+    frames: Sequence[FrameRecord] = (),
+    context: Context,
+    key: SigningKey,
+    clock: Clock,
+    out: Path,
+    custody: Sequence[CustodyEntry] = (),
+    carry: Carry | None = None,
+) -> Path:
+    """Seal an incident and return the package's folder, ``out``/``incident.number``.
+
+    Args:
+        incident: What to seal.
+        originals: Originals of the run; those that no fix rests on are left aside.
+        derived: Derived copies; each names one of the originals that the incident rests on.
+        frames: What is known of the frames (poses, video frame numbers); others than the incident's are left aside.
+        context: What it was decided under.
+        key: Signs.
+        clock: Gives the time of sealing.
+        out: The folder of packages; made when missing.
+        custody: The chain so far; when empty, one is begun with the ingestion of each original and the opening.
+        carry: How many originals to carry; by default :class:`~evidence.selection.Carry`'s limits.
+
+    Raises:
+        ValueError: A fix rests on a frame of no given original, a derived copy's source is no original of the incident,
+            or two copies have one name.
+        IntegrityFailed: An original changed since it was ingested, the custody chain does not hold, or the clock
+            stands before what already happened.
+        StoreFailed: The package exists already, or the disk refuses.
+    """
+    destination = package_path(incident, out)
+    if destination.exists():
+        raise StoreFailed(_("{path}: exists already; a sealed package is never replaced.").format(path=destination))
+    behind = originals_by_frame(incident, originals, frames)
+    chosen = choose_originals(incident, behind, carry or Carry())
+    _check_derived(incident, derived, chosen)
+    now = clock.now()
+    record = encode_incident(incident)
+    sealing = _Sealing(
+        incident=incident,
+        record=record,
+        chosen=chosen,
+        derived=derived,
+        frames=frames,
+        context=context,
+        chain=_close_chain(custody or _begin_chain(incident, chosen, record), incident, record, now),
+        key=key,
+        now=now,
+    )
+    sweep(out)
+    with staged(destination) as folder:
+        members = _write_payload(folder, sealing)
+        members |= _write_tags(folder, members, sealing)
+        _write_signature(folder, members, sealing)
+    return destination
+
+
+def original_member(original: Original) -> str:
+    """Return the path at which a package carries an original; refuses a name that could lead elsewhere."""
+    name = original.name
+    if not name or name in {".", ".."} or "/" in name or "\\" in name or any(ord(letter) < 32 for letter in name):
+        raise ValueError(f"{name!r} is no plain file name")
+    return f"data/originals/{original.sha256[:8]}/{name}"
+
+
+def _check_derived(incident: Incident, derived: Sequence[Derived], chosen: Chosen) -> None:
+    known = {original.sha256 for original in (*chosen.carried, *chosen.kept)}
+    for copy in derived:
+        if copy.derivation.source_sha256 not in known:
+            raise ValueError(f"{copy.name} is derived from a file that {incident.number} does not rest on")
+    folded = [copy.name.lower() for copy in derived]
+    if len(set(folded)) != len(folded):
+        raise ValueError("two derived copies have one name")
+
+
+def _begin_chain(incident: Incident, chosen: Chosen, record: bytes) -> tuple[CustodyEntry, ...]:
+    chain: tuple[CustodyEntry, ...] = ()
+    for original in sorted((*chosen.carried, *chosen.kept), key=lambda one: (one.ingested_at, one.sha256)):
+        chain = append(
+            chain,
+            at=original.ingested_at,
+            actor=PROGRAM_ACTOR,
+            action=Action.INGESTED,
+            subject=original.name,
+            subject_sha256=original.sha256,
+        )
+    return append(
+        chain,
+        at=incident.opened_at,
+        actor=PROGRAM_ACTOR,
+        action=Action.OPENED,
+        subject=incident.number,
+        subject_sha256=hashlib.sha256(record).hexdigest(),
+    )
+
+
+def _close_chain(
+    chain: Sequence[CustodyEntry], incident: Incident, record: bytes, now: datetime
+) -> tuple[CustodyEntry, ...]:
+    broken = first_break(chain)
+    if broken is not None:
+        raise IntegrityFailed(
+            _("{number}: the custody chain does not hold: {reason}.").format(
+                number=incident.number, reason=broken.reason
+            )
+        )
+    return append(
+        chain,
+        at=now,
+        actor=PROGRAM_ACTOR,
+        action=Action.SEALED,
+        subject=incident.number,
+        subject_sha256=hashlib.sha256(record).hexdigest(),
+    )
+
+
+def _records(sealing: _Sealing) -> list[tuple[str, bytes]]:
+    """Return the JSON members of the payload."""
+    seen = {fix.detection.frame_id for fix in sealing.incident.sighting.fixes}
+    used = sorted(
+        {frame.frame_id: frame for frame in sealing.frames if frame.frame_id in seen}.values(),
+        key=lambda frame: (frame.captured_at, frame.frame_id),
+    )
+    carried = {original.sha256 for original in sealing.chosen.carried}
+    listed = OriginalRecords(
+        originals=tuple(
+            OriginalRecord(
+                name=original.name,
+                size_bytes=original.size_bytes,
+                sha256=original.sha256,
+                sm3=original.sm3,
+                media_type=original.media_type,
+                ingested_at=original.ingested_at,
+                path=original_member(original) if original.sha256 in carried else None,
+            )
+            for original in (*sealing.chosen.carried, *sealing.chosen.kept)
+        )
+    )
+    copies = DerivedRecords(
+        derived=tuple(
+            DerivedRecord(
+                path=f"data/derived/{copy.name}",
+                media_type=copy.media_type,
+                sha256=copy.sha256,
+                derivation=copy.derivation,
+            )
+            for copy in sealing.derived
+        )
+    )
+    return [
+        (names.INCIDENT, sealing.record),
+        (names.FRAMES, encode(FRAMES_SCHEMA, FrameRecords(frames=tuple(used)))),
+        (names.ORIGINALS, encode(names.ORIGINALS_SCHEMA, listed)),
+        (names.DERIVATIONS, encode(DERIVATIONS_SCHEMA, copies)),
+        (names.CONTEXT, encode(CONTEXT_SCHEMA, _context_record(sealing.context))),
+        (names.CUSTODY, encode_chain(sealing.chain)),
+    ]
+
+
+def _context_record(context: Context) -> ContextRecord:
+    return ContextRecord(
+        program=context.program,
+        register_sha256=context.register_sha256,
+        register_name=context.register_name,
+        site_name=context.site_name,
+        flight=context.flight,
+        parameters=context.parameters,
+        attachments=tuple(
+            AttachmentRecord(
+                path=f"data/context/{attachment.name}",
+                media_type=attachment.media_type,
+                sha256=attachment.sha256,
+            )
+            for attachment in context.attachments
+        ),
+    )
+
+
+def _write_payload(folder: Path, sealing: _Sealing) -> dict[str, Digests]:
+    contents = [
+        *_records(sealing),
+        *((f"data/derived/{copy.name}", copy.content) for copy in sealing.derived),
+        *((f"data/context/{attachment.name}", attachment.content) for attachment in sealing.context.attachments),
+    ]
+    members = {path: _put(folder, path, content) for path, content in contents}
+    for original in sealing.chosen.carried:
+        member = original_member(original)
+        members[member] = _copy_original(original, folder / member)
+    return members
+
+
+def _put(folder: Path, path: str, content: bytes) -> Digests:
+    write_durably(folder / path, [content])
+    return digest_bytes(content)
+
+
+def _copy_original(original: Original, destination: Path) -> Digests:
+    """Copy an original, hashing the very bytes that are written, and compare with what was ingested."""
+    sha256, sm3, size = hashlib.sha256(), hashlib.new("sm3"), 0
+
+    def read() -> Iterator[bytes]:
+        nonlocal size
+        with original.path.open("rb") as stream:
+            while chunk := stream.read(CHUNK_BYTES):
+                sha256.update(chunk)
+                sm3.update(chunk)
+                size += len(chunk)
+                yield chunk
+
+    if not original.path.is_file():
+        raise IntegrityFailed(
+            _("{name}: the original is gone from where it was ingested; nothing was sealed.").format(name=original.name)
+        )
+    write_durably(destination, read())
+    found = Digests(size_bytes=size, sha256=sha256.hexdigest(), sm3=sm3.hexdigest())
+    if found != Digests(size_bytes=original.size_bytes, sha256=original.sha256, sm3=original.sm3):
+        raise IntegrityFailed(
+            _("{name}: changed since it was ingested (SHA-256 was {was}, is {now}); nothing was sealed.").format(
+                name=original.name, was=original.sha256, now=found.sha256
+            )
+        )
+    return found
+
+
+def _write_tags(folder: Path, members: Mapping[str, Digests], sealing: _Sealing) -> dict[str, Digests]:
+    incident = sealing.incident
+    octets = sum(digests.size_bytes for digests in members.values())
+    info = bag_info_text(
+        {
+            "External-Identifier": incident.number,
+            "External-Description": f"{incident.hazard.code} {incident.hazard.name_zh} {incident.hazard.name_en}",
+            "Internal-Sender-Identifier": incident.incident_id,
+            "Bagging-Date": iso_utc(sealing.now)[:10],
+            "Payload-Oxum": f"{octets}.{len(members)}",
+            "Bag-Software-Agent": sealing.context.program,
+        }
+    )
+    tags = {names.DECLARATION: DECLARATION, names.BAG_INFO: info}
+    for algorithm in ALGORITHMS:
+        digests = {path: str(getattr(digest, algorithm)) for path, digest in members.items()}
+        tags[manifest_name(algorithm)] = manifest_text(digests)
+    return {path: _put(folder, path, content) for path, content in tags.items()}
+
+
+def _predicate(sealing: _Sealing) -> Predicate:
+    return Predicate(
+        program=sealing.context.program,
+        incident_id=sealing.incident.incident_id,
+        number=sealing.incident.number,
+        state=sealing.incident.state.value,
+        sealed_at=sealing.now,
+        key_id=sealing.key.key_id,
+        key_label=sealing.key.label,
+        key_ephemeral=sealing.key.ephemeral,
+        custody_entries=len(sealing.chain),
+        custody_head=head_of(sealing.chain),
+        originals_carried=len(sealing.chosen.carried),
+        originals_kept=len(sealing.chosen.kept),
+    )
+
+
+def _write_signature(folder: Path, members: Mapping[str, Digests], sealing: _Sealing) -> None:
+    statement = encode_statement(_predicate(sealing), members)
+    signature = {
+        names.STATEMENT: statement,
+        names.ENVELOPE: encode_envelope(sign(statement, sealing.key)),
+        names.PUBLIC_KEY: public_pem(sealing.key.public),
+    }
+    tags = {path: digests for path, digests in members.items() if path in names.SIGNED_TAGS}
+    tags |= {path: _put(folder, path, content) for path, content in signature.items()}
+    for algorithm in ALGORITHMS:
+        digests = {path: str(getattr(digest, algorithm)) for path, digest in tags.items()}
+        write_durably(folder / manifest_name(algorithm, tags=True), [manifest_text(digests)])
