@@ -1,0 +1,241 @@
+"""Coverage: lines whose swaths see every part of an area, in the local metric plane.
+
+An area is cut into bands one line spacing wide. In each band the line runs just far enough that its swath reaches both
+ends of the ground there; where forbidden ground blocks the band, the line bends around it when the way round stays
+close, and is cut otherwise. Ground that no swath has seen in the end (slivers beside holes, corners) gets lines of its
+own, until the promise is kept or nothing more can be reached. The direction of the bands is the one whose lines and
+turns cost least.
+
+Ordering the lines is ``flight.coverage_order``; whether what they see is enough is for ``flight.plan`` to say.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely import affinity
+from shapely.geometry.base import BaseGeometry
+
+from flight.routing import FreeSpace, Points, Router, length_m
+
+LineCost = Callable[[float], float]  # cost of a metre flown at an angle (degrees anticlockwise from east)
+
+PROMISED_SHARE: Final = 0.999  # what the repair works towards
+_TURN_COST_SPACINGS: Final = 1.0  # a line's turn, in line spacings, when directions are compared
+_SHORTEST_LINE_M: Final = 2.0
+_MOST_REPAIRS: Final = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoverageOrder:
+    """What is asked of a coverage: line spacing, and how far a swath reaches beyond the end of a line, in metres."""
+
+    spacing_m: float
+    reach_m: float
+    angle_deg: float | None = None  # anticlockwise from east
+
+
+def swath(lines: list[Points], order: CoverageOrder) -> BaseGeometry:
+    """Return the ground that the lines see: half a spacing to each side, and ``reach_m`` beyond each end."""
+    if not lines:
+        return shapely.Polygon()
+    reached = np.array([shapely.LineString(_lengthened(line, order.reach_m)) for line in lines])
+    bands = shapely.buffer(reached, order.spacing_m / 2, cap_style="flat", join_style="round", quad_segs=4)
+    return shapely.union_all(bands)
+
+
+def _lengthened(line: Points, by_m: float) -> Points:
+    """Return the line with both ends moved out (or, for a negative ``by_m``, in, but never past the middle)."""
+    longer = line.copy()
+    for end, inner in ((0, 1), (-1, -2)):
+        direction = line[end] - line[inner]
+        size = float(np.hypot(*direction))
+        longer[end] = line[end] + direction / size * max(by_m, -0.49 * size)
+    return longer
+
+
+def cover(area: BaseGeometry, router: Router, order: CoverageOrder, angle_deg: float) -> list[Points]:
+    """Return lines over ``area`` whose bands run at ``angle_deg``, each an (n, 2) path over free ground.
+
+    Args:
+        area: Polygonal ground to be seen, plane metres.
+        router: Knows the free ground and the ways round what is not.
+        order: Line spacing and reach.
+        angle_deg: Direction of the bands, anticlockwise from east.
+    """
+    lines = banded_lines(area, router, order, angle_deg)
+    return lines + _repairs(area, lines, router, order)
+
+
+def banded_lines(area: BaseGeometry, router: Router, order: CoverageOrder, angle_deg: float) -> list[Points]:
+    """Return one line for each piece of each band of ``area``, over free ground."""
+    turned = affinity.rotate(area, -angle_deg, origin=(0, 0))
+    spans = _spans(turned, order)
+    turn = _rotation(angle_deg)
+    lines: list[Points] = []
+    for start, end in spans:
+        lines.extend(_over_free_ground(start @ turn.T, end @ turn.T, router, order))
+    return lines
+
+
+def _rotation(angle_deg: float) -> NDArray[np.float64]:
+    c, s = math.cos(math.radians(angle_deg)), math.sin(math.radians(angle_deg))
+    return np.array([[c, -s], [s, c]])
+
+
+def _spans(turned: BaseGeometry, order: CoverageOrder) -> list[tuple[Points, Points]]:
+    """Return the ends of each band piece's line, bands running along x, in rising order of y."""
+    min_x, min_y, max_x, max_y = turned.bounds
+    height = max_y - min_y
+    count = max(1, math.ceil(height / order.spacing_m - 1e-6))
+    step = height / count
+    edges = min_y + step * np.arange(count)
+    boxes = shapely.box(np.full(count, min_x - 1.0), edges, np.full(count, max_x + 1.0), edges + step)
+    shapely.prepare(turned)
+    spans = []
+    for y, cut in zip(edges + step / 2, shapely.intersection(boxes, turned), strict=True):
+        for piece in shapely.get_parts(cut):
+            if piece.area < 1e-6:
+                continue
+            left, low, right, high = piece.bounds
+            at = y if low <= y <= high else (low + high) / 2
+            start, end = left + order.reach_m, right - order.reach_m
+            if end - start < _SHORTEST_LINE_M:
+                middle = (left + right) / 2
+                start, end = middle - _SHORTEST_LINE_M / 2, middle + _SHORTEST_LINE_M / 2
+            spans.append((np.array([start, at]), np.array([end, at])))
+    return spans
+
+
+def _over_free_ground(start: Points, end: Points, router: Router, order: CoverageOrder) -> list[Points]:
+    """Return the parts of a line that lie over free ground, joined where the way round a gap stays close."""
+    cut = shapely.LineString([start, end]).intersection(router.space.ground)
+    direction = (end - start) / np.hypot(*(end - start))
+    parts = [
+        coordinates
+        for part in shapely.get_parts(cut)
+        if part.geom_type == "LineString" and part.length > 0.5
+        for coordinates in [shapely.get_coordinates(part)]
+    ]
+    parts = [part if (part[-1] - part[0]) @ direction > 0 else part[::-1] for part in parts]
+    parts.sort(key=lambda part: float(part[0] @ direction))
+    joined: list[Points] = []
+    for part in parts:
+        if joined:
+            gap = float(np.hypot(*(part[0] - joined[-1][-1])))
+            way = router.way(joined[-1][-1], part[0]) if gap < 4 * order.spacing_m else None
+            if way is not None and _stays_close(way, start, direction, order.spacing_m * 0.75):
+                joined[-1] = np.concatenate([joined[-1], way[1:-1], part])
+                continue
+        joined.append(part)
+    return joined
+
+
+def _stays_close(way: Points, start: Points, direction: Points, within_m: float) -> bool:
+    offset = way - start
+    return bool(np.all(np.abs(offset[:, 0] * direction[1] - offset[:, 1] * direction[0]) <= within_m))
+
+
+def _repairs(area: BaseGeometry, lines: list[Points], router: Router, order: CoverageOrder) -> list[Points]:
+    """Return lines over the ground that ``lines`` leave unseen, largest pieces first, until the promise is kept."""
+    added: list[Points] = []
+    allowed = (1 - PROMISED_SHARE) * area.area
+    unseen = area.difference(swath(lines, order))
+    for _round in range(_MOST_REPAIRS):
+        pieces = sorted(shapely.get_parts(unseen), key=lambda piece: -piece.area)
+        left = sum(piece.area for piece in pieces)
+        fresh: list[Points] = []
+        for piece in pieces:
+            if left <= allowed:
+                break
+            left -= piece.area
+            fresh.extend(_along(piece, router, order))
+        if not fresh:
+            break
+        added.extend(fresh)
+        remaining = unseen.difference(swath(fresh, order))
+        if remaining.area > unseen.area - 0.01 * allowed:
+            break
+        unseen = remaining
+        if unseen.area <= allowed:
+            break
+    return added
+
+
+def _along(piece: BaseGeometry, router: Router, order: CoverageOrder) -> list[Points]:
+    """Return lines over one unseen piece along its longer side, or from the nearest free ground beside it."""
+    angle = long_side_deg(piece)
+    lines = banded_lines(piece, router, order, angle)
+    if lines:
+        return lines
+    near = router.space.ground.intersection(piece.buffer(order.spacing_m * 0.45))
+    parts = [part for part in shapely.get_parts(near) if part.area > 1e-3]
+    return banded_lines(max(parts, key=lambda part: part.area), router, order, angle) if parts else []
+
+
+def long_side_deg(shape: BaseGeometry) -> float:
+    """Return the direction of the longer side of the smallest rectangle around ``shape``, degrees from east."""
+    box = shapely.oriented_envelope(shape)
+    if box.geom_type != "Polygon":
+        ends = shapely.get_coordinates(box)
+        side = ends[-1] - ends[0]
+    else:
+        ring = shapely.get_coordinates(box)
+        sides = np.diff(ring, axis=0)[:2]
+        side = sides[int(np.argmax(np.hypot(*sides.T)))]
+    return math.degrees(math.atan2(side[1], side[0])) % 180.0
+
+
+def candidate_angles(area: BaseGeometry) -> list[float]:
+    """Return directions worth trying: the area's own long edges, its rectangle's sides, and every 15 degrees."""
+    found: list[float] = []
+    for part in shapely.get_parts(area):
+        rough = part.simplify(math.sqrt(part.area) / 50)
+        ring = shapely.get_coordinates(shapely.get_exterior_ring(rough)) if rough.geom_type == "Polygon" else None
+        if ring is not None:
+            edges = np.diff(ring, axis=0)
+            longest = np.argsort(-np.hypot(*edges.T), kind="stable")[:6]
+            found.extend(math.degrees(math.atan2(edges[i][1], edges[i][0])) % 180.0 for i in longest)
+        found.append(long_side_deg(part))
+    found.extend([(angle + 90.0) % 180.0 for angle in found])
+    found.extend(float(angle) for angle in range(0, 180, 15))
+    distinct: list[float] = []
+    for angle in found:
+        if all(min(abs(angle - other), 180 - abs(angle - other)) > 0.5 for other in distinct):
+            distinct.append(angle)
+    return distinct
+
+
+def best_angles(area: BaseGeometry, order: CoverageOrder, cost: LineCost, count: int) -> list[float]:
+    """Return the ``count`` directions whose lines and turns cost least by estimate, cheapest first."""
+    if order.angle_deg is not None:
+        return [order.angle_deg]
+    return sorted(candidate_angles(area), key=lambda angle: round(_estimate(area, order, cost, angle), 6))[:count]
+
+
+def _estimate(area: BaseGeometry, order: CoverageOrder, cost: LineCost, angle: float) -> float:
+    spans = _spans(affinity.rotate(area, -angle, origin=(0, 0)), order)
+    along = sum(float(end[0] - start[0]) for start, end in spans)
+    across = len(spans) * order.spacing_m * _TURN_COST_SPACINGS
+    return along * cost(angle) + across * cost(angle + 90.0)
+
+
+def seen_share(area: BaseGeometry, lines: list[Points], order: CoverageOrder) -> float:
+    """Return the share of ``area`` inside the swaths of ``lines``, in [0, 1]."""
+    return min(1.0, float(area.intersection(swath(lines, order)).area / area.area))
+
+
+def total_m(lines: list[Points]) -> float:
+    """Return the length of all lines together, metres."""
+    return sum(length_m(line) for line in lines)
+
+
+def reachable(area: BaseGeometry, space: FreeSpace, spacing_m: float) -> BaseGeometry:
+    """Return the part of ``area`` that a swath flown over free ground can see."""
+    return area.intersection(space.ground.buffer(spacing_m / 2))

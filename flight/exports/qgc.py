@@ -1,0 +1,116 @@
+"""QGroundControl's ``.plan``: mission, geofence and rally points (file format version 1, mission version 2).
+
+A ``.plan`` holds one mission. A flight plan of several sorties gives one file for each, numbered.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any, Final
+
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from core.errors import PlanRefused
+from core.text import _
+from flight.exports.mission_items import MissionItem, mission_items
+from flight.flight_plan import FlightPlan, Sortie
+from flight.patrol import Patrol
+
+_FIRMWARE: Final = {"ardupilot": 3, "px4": 12}
+_QUADROTOR: Final = 2  # MAV_TYPE
+
+
+def sortie_path(path: Path, number: int, count: int) -> Path:
+    """Return the file for sortie ``number`` of ``count``: ``path`` itself for one, with ``-number`` for several."""
+    return path if count == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
+
+
+def write_plan(flight_plan: FlightPlan, path: Path, *, patrol: Patrol | None = None) -> tuple[Path, ...]:
+    """Write one ``.plan`` for each sortie and return the paths, in order.
+
+    Args:
+        flight_plan: What to write.
+        path: Where; with several sorties the number is added to the name.
+        patrol: Gives the fence (permitted airspace, no-fly zones) and rally points; None writes none.
+
+    Raises:
+        PlanRefused: A no-fly zone has a hole or a height band, which a ``.plan`` fence cannot say.
+    """
+    fence = {"circles": [], "polygons": _polygons(patrol) if patrol else [], "version": 2}
+    points = patrol.rally_points if patrol else ()
+    rally = [[point.lat_deg, point.lon_deg, _rally_height(flight_plan)] for point in points]
+    written = []
+    for sortie in flight_plan.sorties:
+        document = {
+            "fileType": "Plan",
+            "geoFence": fence,
+            "groundStation": "QGroundControl",
+            "mission": _mission(flight_plan, sortie, patrol),
+            "rallyPoints": {"points": rally, "version": 2},
+            "version": 1,
+        }
+        target = sortie_path(path, sortie.number, len(flight_plan.sorties))
+        target.write_text(json.dumps(document, indent=4, allow_nan=False) + "\n", encoding="utf-8")
+        written.append(target)
+    return tuple(written)
+
+
+def _rally_height(flight_plan: FlightPlan) -> float:
+    return max(point.height.metres for sortie in flight_plan.sorties for point in sortie.waypoints)
+
+
+def _mission(flight_plan: FlightPlan, sortie: Sortie, patrol: Patrol | None) -> dict[str, Any]:
+    cruise = max(point.speed_m_s for point in sortie.waypoints[1:-1]) if len(sortie.waypoints) > 2 else 5.0
+    return {
+        "cruiseSpeed": cruise,
+        "firmwareType": _FIRMWARE.get(patrol.aircraft.autopilot if patrol else "ardupilot", 3),
+        "globalPlanAltitudeMode": 1,
+        "hoverSpeed": cruise,
+        "items": [_item(item, number) for number, item in enumerate(mission_items(sortie), start=1)],
+        "plannedHomePosition": [flight_plan.home.lat_deg, flight_plan.home.lon_deg, 0.0],
+        "vehicleType": _QUADROTOR,
+        "version": 2,
+    }
+
+
+def _item(item: MissionItem, number: int) -> dict[str, Any]:
+    values = [*item.params, item.lat_deg, item.lon_deg, item.height_m]
+    return {
+        "AMSLAltAboveTerrain": None,
+        "Altitude": item.height_m,
+        "AltitudeMode": 1,
+        "autoContinue": True,
+        "command": item.command,
+        "doJumpId": number,
+        "frame": item.frame,
+        "params": [None if math.isnan(value) else value for value in values],
+        "type": "SimpleItem",
+    }
+
+
+def _polygons(patrol: Patrol) -> list[dict[str, Any]]:
+    polygons = []
+    if patrol.permitted is not None:
+        polygons += _rings(_("permitted"), patrol.permitted, inclusion=True)
+    for zone in patrol.no_fly_zones:
+        if zone.floor_m > 0 or math.isfinite(zone.ceiling_m):
+            raise PlanRefused(
+                _("{name}: a .plan fence cannot say the height band {floor:g} to {ceiling:g} m").format(
+                    name=zone.name, floor=zone.floor_m, ceiling=zone.ceiling_m
+                )
+            )
+        polygons += _rings(zone.name, zone.shape, inclusion=False)
+    return polygons
+
+
+def _rings(name: str, shape: BaseGeometry, *, inclusion: bool) -> list[dict[str, Any]]:
+    rings = []
+    for part in shapely.get_parts(shape):
+        if part.interiors:
+            raise PlanRefused(_("{name}: a .plan fence cannot say a polygon with holes").format(name=name))
+        ring = shapely.get_coordinates(part.exterior)[:-1]
+        rings.append({"inclusion": inclusion, "polygon": [[lat, lon] for lon, lat in ring.tolist()], "version": 1})
+    return rings

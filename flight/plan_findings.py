@@ -1,0 +1,204 @@
+"""Findings: the checklist of a plan, measured on the finished sorties and not on the planner's intentions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import numpy as np
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from core.clock import in_utc
+from core.points import LocalPlane, to_plane
+from core.text import _
+from flight.flight_plan import Finding, Leg, Severity, Sortie
+from flight.patrol import Patrol
+from flight.routing import Points
+
+_FULLY: Final = 0.995
+
+
+def engineering_findings(
+    patrol: Patrol,
+    plane: LocalPlane,
+    closed: Sequence[BaseGeometry],
+    sorties: Sequence[Sortie],
+    *,
+    seen: dict[str, tuple[float, float]],
+    at: datetime | None,
+) -> list[Finding]:
+    """Return the checklist of a plan, in a fixed order.
+
+    Args:
+        patrol: What was asked.
+        plane: The local plane.
+        closed: Forbidden ground at the heights flown, without margin, plane metres.
+        sorties: What was planned.
+        seen: Ground (m²) and share seen of each surveyed area.
+        at: When it is to be flown, or None.
+    """
+    paths = [path_of(plane, sortie) for sortie in sorties]
+    return [
+        *_coverage(seen),
+        _no_fly(patrol, plane, closed, paths),
+        _height(patrol),
+        _distance(patrol, paths),
+        _battery(patrol, sorties),
+        _items(patrol, sorties),
+        _wind(patrol),
+        _temperature(patrol),
+        *_approval(patrol, sorties, at),
+    ]
+
+
+def path_of(plane: LocalPlane, sortie: Sortie) -> Points:
+    """Return the (n, 2) way over ground of a sortie, plane metres."""
+    return to_plane(plane, [[point.position.lon_deg, point.position.lat_deg] for point in sortie.waypoints])
+
+
+def _coverage(seen: dict[str, tuple[float, float]]) -> list[Finding]:
+    return [
+        Finding(
+            code="coverage",
+            severity=Severity.PASS if share >= _FULLY else Severity.WARN,
+            text=_("{area}: {share:.1%} of its {hectares:.2f} ha outside no-fly zones is seen").format(
+                area=name, share=share, hectares=ground / 1e4
+            ),
+        )
+        for name, (ground, share) in seen.items()
+    ]
+
+
+def _no_fly(patrol: Patrol, plane: LocalPlane, closed: Sequence[BaseGeometry], paths: Sequence[Points]) -> Finding:
+    lines = shapely.multilinestrings([shapely.LineString(path) for path in paths])
+    inside_m = math.fsum(lines.intersection(zone).length for zone in closed)
+    outside_m = 0.0
+    if patrol.permitted is not None:
+        permitted = shapely.transform(patrol.permitted, lambda lonlat: to_plane(plane, lonlat))
+        outside_m = lines.difference(permitted).length
+    nearest = min((lines.distance(zone) for zone in closed), default=math.inf)
+    kept = inside_m + outside_m == 0 and nearest >= patrol.limits.no_fly_margin_m
+    text = _("{inside:.0f} m of the way lie in no-fly zones and {outside:.0f} m outside the permitted airspace").format(
+        inside=inside_m, outside=outside_m
+    )
+    if closed:
+        text += _("; the nearest zone is {nearest:.1f} m away").format(nearest=nearest)
+    return Finding(code="no-fly", severity=Severity.PASS if kept else Severity.FAIL, text=text)
+
+
+def _height(patrol: Patrol) -> Finding:
+    highest = max(area.height_agl_m for area in patrol.areas)
+    limit = patrol.limits.max_height_agl_m
+    return Finding(
+        code="height-limit",
+        severity=Severity.PASS if highest <= limit else Severity.FAIL,
+        text=_("the highest flight is {highest:.0f} m above ground, the limit {limit:.0f} m").format(
+            highest=highest, limit=limit
+        ),
+    )
+
+
+def _distance(patrol: Patrol, paths: Sequence[Points]) -> Finding:
+    farthest = max(float(np.hypot(*(path - path[0]).T).max()) for path in paths)
+    return Finding(
+        code="distance-limit",
+        severity=Severity.PASS if farthest <= patrol.limits.max_distance_m else Severity.FAIL,
+        text=_("the farthest point is {farthest:.0f} m from take-off, the limit {limit:.0f} m").format(
+            farthest=farthest, limit=patrol.limits.max_distance_m
+        ),
+    )
+
+
+def _battery(patrol: Patrol, sorties: Sequence[Sortie]) -> Finding:
+    most = max(sortie.battery_used for sortie in sorties)
+    reserve = patrol.limits.battery_reserve
+    return Finding(
+        code="battery-reserve",
+        severity=Severity.PASS if most <= 1 - reserve + 1e-9 else Severity.FAIL,
+        text=_("{count} sorties; the fullest lands with {left:.0%} of its battery, {reserve:.0%} asked").format(
+            count=len(sorties), left=1 - most, reserve=reserve
+        ),
+    )
+
+
+def _items(patrol: Patrol, sorties: Sequence[Sortie]) -> Finding:
+    most = max(len(sortie.waypoints) for sortie in sorties)
+    return Finding(
+        code="mission-items",
+        severity=Severity.PASS if 2 * most + 8 <= patrol.aircraft.max_items else Severity.FAIL,
+        text=_("the longest sortie has {count} waypoints; the autopilot holds {limit} items").format(
+            count=most, limit=patrol.aircraft.max_items
+        ),
+    )
+
+
+def _wind(patrol: Patrol) -> Finding:
+    return Finding(
+        code="wind-limit",
+        severity=Severity.PASS if patrol.wind.speed_m_s <= patrol.aircraft.max_wind_m_s else Severity.FAIL,
+        text=_("planned with {wind:.1f} m/s of wind; the aircraft flies up to {limit:.1f} m/s").format(
+            wind=patrol.wind.speed_m_s, limit=patrol.aircraft.max_wind_m_s
+        ),
+    )
+
+
+def _temperature(patrol: Patrol) -> Finding:
+    low, high = patrol.aircraft.min_temperature_c, patrol.aircraft.max_temperature_c
+    return Finding(
+        code="temperature",
+        severity=Severity.PASS if low <= patrol.temperature_c <= high else Severity.FAIL,
+        text=_("planned for {temperature:.0f} °C; the aircraft flies from {low:.0f} to {high:.0f} °C").format(
+            temperature=patrol.temperature_c, low=low, high=high
+        ),
+    )
+
+
+def _approval(patrol: Patrol, sorties: Sequence[Sortie], at: datetime | None) -> list[Finding]:
+    approval = patrol.approval
+    if approval is None:
+        return [
+            Finding(
+                code="approval",
+                severity=Severity.WARN,
+                text=_("no flight approval is entered; it may be planned, and is not flown until it is"),
+            )
+        ]
+    findings = [
+        Finding(code="approval", severity=Severity.PASS, text=_("approval {number}").format(number=approval.number))
+    ]
+    if at is not None:
+        begins = in_utc(at)
+        ends = begins + timedelta(seconds=sum(sortie.duration_s for sortie in sorties))
+        fits = approval.starts_at <= begins and ends <= approval.ends_at
+        findings.append(
+            Finding(
+                code="approval-window",
+                severity=Severity.PASS if fits else Severity.FAIL,
+                text=_("flown from {begins} to {ends}; approved from {starts} to {stops}").format(
+                    begins=begins.isoformat(timespec="minutes"),
+                    ends=ends.isoformat(timespec="minutes"),
+                    starts=approval.starts_at.isoformat(timespec="minutes"),
+                    stops=approval.ends_at.isoformat(timespec="minutes"),
+                ),
+            )
+        )
+    highest = max(area.height_agl_m for area in patrol.areas)
+    if highest > approval.max_height_agl_m:
+        findings.append(
+            Finding(
+                code="approval-height",
+                severity=Severity.FAIL,
+                text=_("{highest:.0f} m above ground are planned and {approved:.0f} m approved").format(
+                    highest=highest, approved=approval.max_height_agl_m
+                ),
+            )
+        )
+    return findings
+
+
+def photo_legs(sortie: Sortie) -> list[int]:
+    """Return the indices of the waypoints that photographs are taken on the way to."""
+    return [index for index, waypoint in enumerate(sortie.waypoints) if waypoint.leg is Leg.LINE]

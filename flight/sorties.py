@@ -1,0 +1,319 @@
+"""Runs into sorties: what is flown in one go, joined by ways over free ground, cut where batteries end.
+
+Every sortie comes home with the reserve; the way home from each of its points is counted, so that it could turn back
+anywhere. A run too long for one battery is divided between two photographs.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import PlanRefused
+from core.heights import TakeoffHeight
+from core.points import GeoPoint, LocalPlane, from_plane
+from core.text import _
+from flight.endurance import NO_EFFORT, Effort, fly_effort, hover_effort
+from flight.flight_plan import Leg, Sortie, Waypoint
+from flight.patrol import Patrol
+from flight.routing import Points, Router, length_m
+
+_LAND_AND_CHECK_S: Final = 30.0  # hovering before landing: look down, correct, touch
+_LEAST_PROGRESS_M: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A stretch flown in one go with photographs.
+
+    Attributes:
+        path: (n, 2) plane metres.
+        heights_m: (n,) above take-off.
+        speed_m_s: Ground speed.
+        gimbal_pitch_deg: Camera pitch.
+        photo_spacing_m: Distance between photographs.
+        area: The key area it belongs to.
+        yaws_deg: (n,) heading to hold on the way to each point, or empty to face along the way.
+        hover_s: Time stood still at its end.
+    """
+
+    path: Points
+    heights_m: NDArray[np.float64]
+    speed_m_s: float
+    gimbal_pitch_deg: float
+    photo_spacing_m: float
+    area: str
+    yaws_deg: tuple[float, ...] = ()
+    hover_s: float = 0.0
+
+
+@dataclass(slots=True, kw_only=True)
+class _Stop:
+    """A waypoint in the plane while a sortie is being built."""
+
+    leg: Leg
+    at: Points
+    height_m: float
+    speed_m_s: float
+    gimbal_pitch_deg: float
+    yaw_deg: float | None = None
+    photo_spacing_m: float | None = None
+    area: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Flight:
+    """A sortie while it is built: where it started, what it has flown, and what that cost."""
+
+    home: Points
+    stops: list[_Stop] = field(default_factory=list)
+    effort: Effort = NO_EFFORT
+    photos: int = 0
+    length_m: float = 0.0
+
+
+class SortieBuilder:
+    """Builds the sorties of one patrol from runs, in the order given."""
+
+    def __init__(self, patrol: Patrol, plane: LocalPlane, router: Router) -> None:
+        self.patrol = patrol
+        self.plane = plane
+        self.router = router
+        self.allowed = 1.0 - patrol.limits.battery_reserve
+
+    def build(self, runs: list[Run], home: Points) -> list[Sortie]:
+        """Return the sorties that fly ``runs`` in order from and to ``home`` (plane metres).
+
+        Raises:
+            PlanRefused: A run cannot be reached over free ground, or lies beyond what one battery reaches.
+        """
+        sorties: list[Sortie] = []
+        flight: Flight | None = None
+        waiting = list(reversed(runs))
+        while waiting:
+            run = waiting.pop()
+            fresh = flight is None
+            flight = self._begun(home, run) if flight is None else flight
+            longer = self._with(flight, run)
+            if self._home_used(longer) <= self.allowed:
+                flight = longer
+                continue
+            head, tail = self._divided(flight, run)
+            if head is not None and tail is not None:
+                flight = self._with(flight, head)
+                waiting.append(tail)
+            elif fresh:
+                raise PlanRefused(
+                    _(
+                        "{area}: one battery of the {aircraft} does not reach it and come home with "
+                        "{reserve:.0%} left; launch nearer to it or bring an aircraft that flies longer"
+                    ).format(
+                        area=run.area, aircraft=self.patrol.aircraft.model, reserve=self.patrol.limits.battery_reserve
+                    )
+                )
+            else:
+                waiting.append(run)
+            sorties.append(self._landed(flight, len(sorties) + 1))
+            flight = None
+        if flight is not None:
+            sorties.append(self._landed(flight, len(sorties) + 1))
+        return sorties
+
+    def _begun(self, home: Points, run: Run) -> Flight:
+        flight = Flight(home=home)
+        height = float(run.heights_m[0])
+        flight.stops.append(
+            _Stop(
+                leg=Leg.TAKEOFF,
+                at=home,
+                height_m=height,
+                speed_m_s=self.patrol.aircraft.climb_m_s,
+                gimbal_pitch_deg=run.gimbal_pitch_deg,
+            )
+        )
+        flight.effort = self._leg(0.0, 0.0, height, self.patrol.aircraft.cruise_m_s)
+        return flight
+
+    def _leg(self, east_m: float, north_m: float, up_m: float, speed_m_s: float) -> Effort:
+        return fly_effort(
+            self.patrol.aircraft, (east_m, north_m, up_m), speed_m_s, self.patrol.wind, self.patrol.temperature_c
+        )
+
+    def _with(self, flight: Flight, run: Run) -> Flight:
+        """Return the flight with the way to ``run`` and the run itself added."""
+        longer = Flight(
+            home=flight.home,
+            stops=list(flight.stops),
+            effort=flight.effort,
+            photos=flight.photos,
+            length_m=flight.length_m,
+        )
+        cruise = self.patrol.aircraft.cruise_m_s
+        way = self.way(longer.stops[-1].at, run.path[0], run.area)
+        height = max(longer.stops[-1].height_m, float(run.heights_m[0]))
+        for point in way[1:-1]:
+            self._go(
+                longer,
+                _Stop(
+                    leg=Leg.TRANSIT, at=point, height_m=height, speed_m_s=cruise, gimbal_pitch_deg=run.gimbal_pitch_deg
+                ),
+            )
+        if length_m(way) > 0.01 or longer.stops[-1].height_m != float(run.heights_m[0]):
+            self._go(
+                longer,
+                _Stop(
+                    leg=Leg.TRANSIT,
+                    at=run.path[0],
+                    height_m=float(run.heights_m[0]),
+                    speed_m_s=cruise,
+                    gimbal_pitch_deg=run.gimbal_pitch_deg,
+                ),
+            )
+        for index in range(1, len(run.path)):
+            self._go(
+                longer,
+                _Stop(
+                    leg=Leg.LINE,
+                    at=run.path[index],
+                    height_m=float(run.heights_m[index]),
+                    speed_m_s=run.speed_m_s,
+                    gimbal_pitch_deg=run.gimbal_pitch_deg,
+                    yaw_deg=run.yaws_deg[index] if run.yaws_deg else None,
+                    photo_spacing_m=run.photo_spacing_m,
+                    area=run.area,
+                ),
+            )
+        longer.photos += math.floor(length_m(run.path) / run.photo_spacing_m + 1e-9) + 1
+        if run.hover_s:
+            longer.effort += hover_effort(
+                self.patrol.aircraft, run.hover_s, self.patrol.wind, self.patrol.temperature_c
+            )
+        return longer
+
+    def way(self, start: Points, end: Points, area: str) -> Points:
+        """Return the way over free ground; a :class:`PlanRefused` names the area that cannot be reached."""
+        way = self.router.way(start, end)
+        if way is None:
+            raise PlanRefused(
+                _(
+                    "{area}: no way leads there that stays in the permitted airspace and out of the no-fly zones "
+                    "with {margin:g} m to spare"
+                ).format(area=area, margin=self.patrol.limits.no_fly_margin_m)
+            )
+        return way
+
+    def _go(self, flight: Flight, stop: _Stop) -> None:
+        last = flight.stops[-1]
+        east, north = stop.at - last.at
+        flight.effort += self._leg(float(east), float(north), stop.height_m - last.height_m, stop.speed_m_s)
+        flight.length_m += math.hypot(east, north)
+        flight.stops.append(stop)
+
+    def _home_used(self, flight: Flight) -> float:
+        """Return the share of the battery used when the flight now goes home and lands."""
+        last = flight.stops[-1]
+        way = self.way(last.at, flight.home, last.area)
+        used = flight.effort.battery
+        for leg in np.diff(way, axis=0):
+            used += self._leg(float(leg[0]), float(leg[1]), 0.0, self.patrol.aircraft.cruise_m_s).battery
+        return used + self._landing(last.height_m).battery
+
+    def _landing(self, height_m: float) -> Effort:
+        return self._leg(0.0, 0.0, -height_m, self.patrol.aircraft.cruise_m_s) + hover_effort(
+            self.patrol.aircraft, _LAND_AND_CHECK_S, self.patrol.wind, self.patrol.temperature_c
+        )
+
+    def _divided(self, flight: Flight, run: Run) -> tuple[Run | None, Run | None]:
+        """Return the longest head of ``run`` that still lets the flight come home, and the tail; None, None if none."""
+        steps = math.floor(length_m(run.path) / run.photo_spacing_m)
+        low, high = 0, steps
+        while low < high:
+            middle = (low + high + 1) // 2
+            head, _tail = cut_at(run, middle * run.photo_spacing_m)
+            if self._home_used(self._with(flight, head)) <= self.allowed:
+                low = middle
+            else:
+                high = middle - 1
+        if low * run.photo_spacing_m < max(_LEAST_PROGRESS_M, 0.1 * length_m(run.path)) or run.hover_s:
+            return None, None
+        if length_m(run.path) - low * run.photo_spacing_m < _LEAST_PROGRESS_M:
+            low -= 1
+        if low < 1:
+            return None, None
+        return cut_at(run, low * run.photo_spacing_m)
+
+    def _landed(self, flight: Flight, number: int) -> Sortie:
+        last = flight.stops[-1]
+        way = self.way(last.at, flight.home, last.area)
+        for point in way[1:]:
+            self._go(
+                flight,
+                _Stop(
+                    leg=Leg.RETURN,
+                    at=point,
+                    height_m=last.height_m,
+                    speed_m_s=self.patrol.aircraft.cruise_m_s,
+                    gimbal_pitch_deg=last.gimbal_pitch_deg,
+                ),
+            )
+        flight.effort += self._landing(last.height_m)
+        flight.stops.append(
+            _Stop(
+                leg=Leg.LAND,
+                at=flight.home,
+                height_m=0.0,
+                speed_m_s=self.patrol.aircraft.descent_m_s,
+                gimbal_pitch_deg=last.gimbal_pitch_deg,
+            )
+        )
+        return Sortie(
+            number=number,
+            waypoints=tuple(self._waypoint(stop) for stop in flight.stops),
+            length_m=flight.length_m,
+            duration_s=flight.effort.time_s,
+            photos=flight.photos,
+            battery_used=min(1.0, flight.effort.battery),
+        )
+
+    def _waypoint(self, stop: _Stop) -> Waypoint:
+        lon, lat = from_plane(self.plane, stop.at)
+        return Waypoint(
+            leg=stop.leg,
+            position=GeoPoint(lon_deg=float(lon), lat_deg=float(lat)),
+            height=TakeoffHeight(metres=stop.height_m),
+            speed_m_s=stop.speed_m_s,
+            gimbal_pitch_deg=stop.gimbal_pitch_deg,
+            yaw_deg=stop.yaw_deg,
+            photo_spacing_m=stop.photo_spacing_m,
+            area=stop.area,
+        )
+
+
+def cut_at(run: Run, metres: float) -> tuple[Run, Run]:
+    """Return the run up to ``metres`` along its path and the rest of it, both through the point of the cut."""
+    steps = np.hypot(*np.diff(run.path, axis=0).T)
+    along = np.concatenate([[0.0], np.cumsum(steps)])
+    if not 0 < metres < along[-1]:
+        raise ValueError("a run is cut inside its length")
+    index = int(np.searchsorted(along, metres, side="left"))
+    share = (metres - along[index - 1]) / (along[index] - along[index - 1])
+    point = run.path[index - 1] + (run.path[index] - run.path[index - 1]) * share
+    height = run.heights_m[index - 1] + (run.heights_m[index] - run.heights_m[index - 1]) * share
+    yaws = run.yaws_deg
+    head = replace(
+        run,
+        path=np.concatenate([run.path[:index], point[None]]),
+        heights_m=np.concatenate([run.heights_m[:index], [height]]),
+        yaws_deg=(*yaws[:index], yaws[index]) if yaws else (),
+    )
+    tail = replace(
+        run,
+        path=np.concatenate([point[None], run.path[index:]]),
+        heights_m=np.concatenate([[height], run.heights_m[index:]]),
+        yaws_deg=(yaws[index], *yaws[index:]) if yaws else (),
+    )
+    return head, tail
