@@ -44,6 +44,8 @@ class Trigger:
         position: Where the aircraft was.
         height_takeoff_m: Above take-off, metres.
         yaw_deg, pitch_deg, roll_deg: Camera angles.
+        angles_from: Where the angles are from: "gimbal" (measured), or "plan" (the pitch that was ordered, level,
+            facing as the aircraft does) when the vehicle reports no gimbal.
     """
 
     at: datetime
@@ -53,6 +55,7 @@ class Trigger:
     yaw_deg: float
     pitch_deg: float
     roll_deg: float
+    angles_from: str = "gimbal"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "at", in_utc(self.at))

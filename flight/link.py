@@ -14,6 +14,7 @@ from typing import Protocol
 from core.points import GeoPoint
 from flight.flight_log import Trigger
 from flight.flight_plan import Sortie
+from flight.track import Pose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,7 @@ class VehicleState:
         mode: The autopilot's name of its mode ("AUTO").
         item: Index of the mission item it flies to.
         heartbeat_age_s: Seconds since the last heartbeat.
+        landed: Whether the vehicle says that it is on the ground; None when it does not say.
     """
 
     at: datetime
@@ -47,6 +49,7 @@ class VehicleState:
     mode: str
     item: int
     heartbeat_age_s: float
+    landed: bool | None = None
 
 
 class Link(Protocol):
@@ -66,6 +69,10 @@ class Link(Protocol):
 
     def messages(self) -> Iterator[str]:
         """Yield the status texts that arrived since the last call."""
+        ...
+
+    def poses(self) -> Iterator[Pose]:
+        """Yield the camera's poses that arrived since the last call, by the vehicle's own time."""
         ...
 
     def on_trigger(self, listener: Callable[[Trigger], None]) -> None:

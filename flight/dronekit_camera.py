@@ -1,0 +1,217 @@
+"""What the vehicle says of its camera: gimbal reports and photographs, brought together by the vehicle's own time.
+
+ArduPilot fills the angles of CAMERA_FEEDBACK with the *aircraft's* attitude, so a photograph's angles are taken from
+the gimbal reports before and after it, interpolated. Three dialects of gimbal report are read:
+GIMBAL_DEVICE_ATTITUDE_STATUS (gimbal protocol v2), MOUNT_ORIENTATION and MOUNT_STATUS (v1). Times are seconds since the
+vehicle started.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from core.points import GeoPoint
+from flight.flight_log import Trigger
+
+_STALE_S: Final = 1.0  # a gimbal report older than this (vehicle time) says nothing of the present
+_WAIT_S: Final = 1.5  # how long a photograph waits for the gimbal report behind it, vehicle time
+_YAW_LOCK, _YAW_VEHICLE, _YAW_EARTH = 16, 32, 64  # GIMBAL_DEVICE_FLAGS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Angles:
+    """Camera angles at an instant: yaw from north, pitch from the horizon, roll; degrees."""
+
+    time_s: float
+    yaw_deg: float
+    pitch_deg: float
+    roll_deg: float
+
+
+@dataclass(slots=True)
+class VehicleTime:
+    """Turns the vehicle's seconds since start into UTC, as far as the vehicle knows UTC itself.
+
+    Attributes:
+        zero: UTC of the vehicle's start.
+        from_vehicle: Whether ``zero`` is the vehicle's own word (GNSS time) and not our arrival time.
+        rate: Vehicle seconds per wall-clock second, about 1 in the air, more in a simulator.
+        latest_s: The newest vehicle time heard.
+    """
+
+    zero: datetime | None = None
+    from_vehicle: bool = False
+    rate: float = 1.0
+    latest_s: float = 0.0
+    _marks: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=200))
+
+    def heard(self, boot_s: float, wall_s: float, now: datetime) -> None:
+        """Note a message that carries time since start."""
+        if boot_s + 5 < self.latest_s:  # the vehicle has started anew
+            self._marks.clear()
+            self.zero, self.from_vehicle, self.latest_s = None, False, boot_s
+        if self.zero is None:
+            self.zero = now - timedelta(seconds=boot_s)
+        self.latest_s = max(self.latest_s, boot_s)
+        if not self._marks or wall_s - self._marks[-1][0] >= 0.05:
+            self._marks.append((wall_s, boot_s))
+            first = self._marks[0]
+            if wall_s - first[0] > 0.5:
+                self.rate = max(0.1, (boot_s - first[1]) / (wall_s - first[0]))
+
+    def unix_heard(self, unix_s: float, boot_s: float) -> bool:
+        """Note SYSTEM_TIME; return whether it moved the times told so far.
+
+        A vehicle without GNSS sends 0 or a date long ago, which is no time. Milliseconds of rounding are not followed,
+        or times would run backward.
+        """
+        if unix_s <= 1_500_000_000:
+            return False
+        zero = datetime.fromtimestamp(unix_s - boot_s, UTC)
+        moved = self.zero is None or abs((zero - self.zero).total_seconds()) > 0.02
+        if moved:
+            self.zero = zero
+        self.from_vehicle = True
+        return moved
+
+    def utc(self, boot_s: float) -> datetime:
+        """Return the instant at ``boot_s``."""
+        if self.zero is None:
+            raise ValueError("no message with the vehicle's time has been heard yet")
+        return self.zero + timedelta(seconds=boot_s)
+
+
+def euler(q: Sequence[float]) -> tuple[float, float, float]:
+    """Return yaw, pitch and roll in degrees of a quaternion (w, x, y, z), aerospace order.
+
+    Near nadir the same rotation has two readings; the one with |roll| ≤ 90° is given, so that a camera that shakes
+    across −90° does not seem to stand on its head.
+    """
+    w, x, y, z = q
+    roll = math.degrees(math.atan2(2 * (w * x + y * z), 1 - 2 * (x * x + y * y)))
+    pitch = math.degrees(math.asin(max(-1.0, min(1.0, 2 * (w * y - z * x)))))
+    yaw = math.degrees(math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)))
+    if abs(roll) > 90:
+        yaw, pitch, roll = yaw + 180, 180 - pitch, roll + 180
+    return yaw % 360, (pitch + 180) % 360 - 180, (roll + 180) % 360 - 180
+
+
+@dataclass(slots=True, kw_only=True)
+class CameraReports:
+    """Gathers gimbal reports and photographs.
+
+    Attributes:
+        times: The vehicle's time.
+        heading_deg: The aircraft's heading, degrees from north, as last reported.
+        planned_pitch_deg: The pitch that the mission orders now, for vehicles that report no gimbal.
+    """
+
+    times: VehicleTime
+    heading_deg: float = 0.0
+    planned_pitch_deg: float | None = None
+    _number: int = 0
+    _last_index: int | None = None
+    _angles: deque[Angles] = field(default_factory=lambda: deque(maxlen=50))
+    _waiting: deque[tuple[float, datetime, GeoPoint, float, int]] = field(default_factory=deque)
+    _seen: set[tuple[int, int]] = field(default_factory=set)
+
+    def gimbal(self, message: Any) -> None:  # noqa: ANN401
+        """Take a gimbal report."""
+        kind = message.get_type()
+        if kind == "GIMBAL_DEVICE_ATTITUDE_STATUS":
+            boot_s = message.time_boot_ms / 1000
+            yaw, pitch, roll = euler(message.q)
+            earth = message.flags & _YAW_EARTH or (not message.flags & _YAW_VEHICLE and message.flags & _YAW_LOCK)
+            yaw = yaw if earth else yaw + self.heading_deg
+        elif kind == "MOUNT_ORIENTATION":
+            boot_s, pitch, roll = message.time_boot_ms / 1000, message.pitch, message.roll
+            absolute = getattr(message, "yaw_absolute", 0.0)
+            yaw = absolute or message.yaw + self.heading_deg
+        else:  # MOUNT_STATUS: centidegrees, body frame yaw
+            boot_s = self.times.latest_s
+            pitch, roll = message.pointing_a / 100, message.pointing_b / 100
+            yaw = message.pointing_c / 100 + self.heading_deg
+        if all(map(math.isfinite, (yaw, pitch, roll))):
+            self._angles.append(Angles(time_s=boot_s, yaw_deg=yaw % 360, pitch_deg=pitch, roll_deg=roll))
+
+    def now(self) -> Angles | None:
+        """Return the newest camera angles, or None when there are none or they are stale."""
+        newest = self._angles[-1] if self._angles else None
+        return newest if newest is not None and self.times.latest_s - newest.time_s <= _STALE_S else None
+
+    def at(self, boot_s: float) -> Angles | None:
+        """Return the angles at a vehicle time, interpolated; None when no report is near."""
+        before = next((a for a in reversed(self._angles) if a.time_s <= boot_s), None)
+        after = next((a for a in self._angles if a.time_s >= boot_s), None)
+        if before is None or after is None:
+            near = before or after
+            return near if near is not None and abs(near.time_s - boot_s) <= _STALE_S else None
+        span = after.time_s - before.time_s
+        if span > 2 * _STALE_S:
+            return None
+        share = (boot_s - before.time_s) / span if span > 0 else 0.0
+        turn = (after.yaw_deg - before.yaw_deg + 180) % 360 - 180
+        return Angles(
+            time_s=boot_s,
+            yaw_deg=(before.yaw_deg + share * turn) % 360,
+            pitch_deg=before.pitch_deg + share * (after.pitch_deg - before.pitch_deg),
+            roll_deg=before.roll_deg + share * (after.roll_deg - before.roll_deg),
+        )
+
+    def photograph(self, message: Any) -> None:  # noqa: ANN401
+        """Take CAMERA_FEEDBACK (ArduPilot) or CAMERA_IMAGE_CAPTURED (MAVLink camera protocol, PX4)."""
+        if message.get_type() == "CAMERA_FEEDBACK":
+            unix_us, index = message.time_usec, message.img_idx
+            lat, lon, height = message.lat, message.lng, message.alt_rel
+        else:
+            unix_us, index = message.time_utc, message.image_index
+            lat, lon, height = message.lat, message.lon, message.relative_alt / 1000
+        if (unix_us, index) in self._seen:
+            return  # the link delivered it twice
+        self._seen.add((unix_us, index))
+        if not (abs(lat) <= 900_000_000 and abs(lon) <= 1_800_000_000 and (lat or lon) and math.isfinite(height)):
+            return  # without a position a photograph is not a trigger; the image itself still exists on the card
+        if self.times.zero is not None and unix_us > 1_500_000_000_000_000:
+            at = datetime.fromtimestamp(unix_us / 1e6, UTC)
+            boot_s = (at - self.times.zero).total_seconds()
+        elif self.times.zero is not None:
+            boot_s = self.times.latest_s
+            at = self.times.utc(boot_s)
+        else:
+            return  # a photograph before the first word of the vehicle's time
+        # A gap in the image index is a report that was lost: the numbers keep step with the images on the card.
+        self._number += 1 if self._last_index is None else max(1, index - self._last_index)
+        self._last_index = index
+        position = GeoPoint(lon_deg=lon / 1e7, lat_deg=lat / 1e7)
+        self._waiting.append((boot_s, at, position, float(height), self._number))
+
+    def settled(self, *, flush: bool = False) -> list[Trigger]:
+        """Return the photographs whose angles are now known (with ``flush``, all that still wait)."""
+        done = []
+        while self._waiting:
+            boot_s, at, position, height, number = self._waiting[0]
+            newest = self._angles[-1].time_s if self._angles else -math.inf
+            if newest < boot_s and self.times.latest_s - boot_s < _WAIT_S and not flush:
+                break
+            self._waiting.popleft()
+            angles = self.at(boot_s)
+            if angles is None and self.planned_pitch_deg is None:
+                continue
+            done.append(
+                Trigger(
+                    at=at,
+                    number=number,
+                    position=position,
+                    height_takeoff_m=height,
+                    yaw_deg=self.heading_deg if angles is None else angles.yaw_deg,
+                    pitch_deg=(self.planned_pitch_deg or 0.0) if angles is None else angles.pitch_deg,
+                    roll_deg=0.0 if angles is None else angles.roll_deg,
+                    angles_from="plan" if angles is None else "gimbal",
+                )
+            )
+        return done

@@ -1,0 +1,205 @@
+"""The port between DroneKit and a wire: one reader thread, locked writing, nothing that spins or leaks.
+
+DroneKit's own connection object (``dronekit.mavlink.MAVConnection``) keeps two threads alive through atexit, polls its
+output queue a hundred times a second, and runs a core at full load after an end of file. This one has the same face, so
+DroneKit's ``Vehicle`` works on it unchanged. It also keeps what a ground station must know of its link: who is on it
+(messages of other systems never reach the vehicle object), how many packets were lost, and when it died and why.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from core.errors import LinkFailed
+from core.text import _
+from flight.dronekit_wire import Wire
+
+_LOG: Final = logging.getLogger(__name__)
+_NOT_AUTOPILOTS: Final = frozenset({6, 18, 26, 27, 30})  # MAV_TYPE: GCS, onboard controller, gimbal, ADSB, camera
+_SIGNING_EPOCH_S: Final = 1_420_070_400  # 2015-01-01, the zero of MAVLink's signing time
+Tap = Callable[[bool, Any], None]
+
+
+def load_pymavlink() -> Any:  # noqa: ANN401 - pymavlink has no types
+    """Return ``pymavlink.mavutil`` set to MAVLink 2 (mission types and signing exist only there)."""
+    os.environ["MAVLINK20"] = "1"  # pymavlink reads its protocol version from here and nowhere else
+    from pymavlink import mavutil
+
+    if mavutil.mavlink.WIRE_PROTOCOL_VERSION != "2.0":
+        mavutil.set_dialect("ardupilotmega")
+    return mavutil
+
+
+class Port:
+    """What DroneKit calls a handler.
+
+    Args:
+        wire: An open wire; the port closes it.
+        address: Its address, for messages.
+        source_system: Our MAVLink system id (255 is a ground station's).
+        system_id: The vehicle's system id; None takes the first autopilot that is heard.
+        signing_key: 32 bytes for MAVLink signing, or None.
+    """
+
+    def __init__(
+        self,
+        wire: Wire,
+        address: str,
+        *,
+        source_system: int = 255,
+        system_id: int | None = None,
+        signing_key: bytes | None = None,
+    ) -> None:
+        mavutil = load_pymavlink()
+        self._wire = wire
+        self.address = address
+        self.master = mavutil.mavfile(None, address, source_system=source_system, source_component=190)
+        self.master.mav = mavutil.mavlink.MAVLink(None, srcSystem=source_system, srcComponent=190)
+        self.master.mav.robust_parsing = True
+        self.master.mav.send = self._send
+        self.mavlink = mavutil.mavlink
+        self._write_lock = threading.Lock()
+        self._wanted_system = system_id
+        self.target_system = system_id or 0
+        self.target_component = 1
+        self.message_listeners: list[Callable[[Any, Any], None]] = []
+        self.loop_listeners: list[Callable[[Any], None]] = []
+        self.taps: list[Tap] = []
+        self._alive = True
+        self.death = ""
+        self.bad_packets = 0
+        self.last_heard = time.monotonic()
+        self._thread = threading.Thread(target=self._read_loop, name=f"link {address}", daemon=True)
+        if signing_key is not None:
+            self._sign(signing_key)
+
+    def _sign(self, key: bytes) -> None:
+        if len(key) != 32:
+            raise ValueError("a MAVLink signing key has 32 bytes")
+        signing = self.master.mav.signing
+        signing.secret_key = key
+        signing.sign_outgoing = True
+        signing.link_id = 0
+        signing.timestamp = int((time.time() - _SIGNING_EPOCH_S) * 1e5)
+
+    # --- the face that DroneKit's Vehicle expects ----------------------------------------------------------------
+
+    def forward_loop(self, fn: Callable[[Any], None]) -> Callable[[Any], None]:
+        """Call ``fn`` on every turn of the reader."""
+        self.loop_listeners.append(fn)
+        return fn
+
+    def forward_message(self, fn: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+        """Call ``fn`` with every message of our vehicle."""
+        self.message_listeners.append(fn)
+        return fn
+
+    def fix_targets(self, message: Any) -> None:  # noqa: ANN401
+        """Address ``message`` to our vehicle."""
+        if hasattr(message, "target_system"):
+            message.target_system = self.target_system
+        if hasattr(message, "target_component") and message.target_component == 0:
+            message.target_component = self.target_component
+
+    def start(self) -> None:
+        """Begin to read."""
+        if not self._thread.is_alive() and self._alive:
+            self._thread.start()
+
+    def close(self) -> None:
+        """End the thread and close the wire; calling it again does nothing."""
+        self._alive = False
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join(timeout=5)
+        self._wire.close()
+
+    # --- ours ---------------------------------------------------------------------------------------------------
+
+    @property
+    def alive(self) -> bool:
+        """Whether the wire still works."""
+        return self._alive
+
+    @property
+    def thread_running(self) -> bool:
+        """Whether the reader thread still exists."""
+        return self._thread.is_alive()
+
+    def packet_loss(self) -> float:
+        """Return the share of packets lost since the link was opened, in [0, 1]."""
+        return float(self.master.packet_loss()) / 100
+
+    def _send(self, message: Any, *_args: Any, **_kwargs: Any) -> None:  # noqa: ANN401
+        """Pack and write; replaces ``MAVLink.send``, which is not safe from two threads."""
+        if not self._alive:
+            raise LinkFailed(self.obituary())
+        self.fix_targets(message)
+        mav = self.master.mav
+        try:
+            with self._write_lock:
+                packed = message.pack(mav)
+                mav.seq = (mav.seq + 1) % 256
+                self._wire.write(packed)
+        except OSError as error:
+            self._die(str(error))
+            raise LinkFailed(self.obituary()) from error
+        for tap in self.taps:
+            tap(True, message)  # noqa: FBT003 - direction: sent
+
+    def obituary(self) -> str:
+        """Return why the link is dead, for a person."""
+        reason = self.death or _("the link was closed")
+        return _("The link to {address} is dead: {reason}.").format(address=self.address, reason=reason)
+
+    def _die(self, reason: str) -> None:
+        self.death = self.death or reason
+        self._alive = False
+
+    def _read_loop(self) -> None:
+        try:
+            while self._alive:
+                for turn in tuple(self.loop_listeners):
+                    turn(self)
+                data = self._wire.read(0.05)
+                if data:
+                    for message in self.master.mav.parse_buffer(data) or ():
+                        self._deliver(message)
+        except LinkFailed:
+            pass  # _send said why
+        except (OSError, ValueError) as error:  # ValueError: the wire was closed under select
+            if self._alive:
+                self._die(str(error))
+        except Exception as error:  # noqa: BLE001 - a driver module: whatever pymavlink or DroneKit raise ends the link, with a reason
+            _LOG.exception("reader of %s", self.address)
+            self._die(f"{type(error).__name__}: {error}")
+        finally:
+            self._wire.close()
+
+    def _deliver(self, message: Any) -> None:  # noqa: ANN401
+        kind = message.get_type()
+        if kind == "BAD_DATA":
+            self.bad_packets += 1
+            return
+        system = message.get_srcSystem()
+        autopilot = kind != "HEARTBEAT" or (message.autopilot != 8 and message.type not in _NOT_AUTOPILOTS)
+        if self._wanted_system is None and kind == "HEARTBEAT" and autopilot:
+            self._wanted_system = self.target_system = system
+            self.target_component = message.get_srcComponent()
+        if system != self._wanted_system or not autopilot:
+            return
+        self.last_heard = time.monotonic()
+        self.master.post_message(message)
+        for tap in self.taps:
+            tap(False, message)  # noqa: FBT003 - direction: received
+        for listener in tuple(self.message_listeners):
+            try:
+                listener(self, message)
+            except LinkFailed:
+                raise
+            except Exception:  # noqa: BLE001 - a driver module: one listener's fault (DroneKit's, say) must not silence the others
+                _LOG.exception("listener of %s", kind)

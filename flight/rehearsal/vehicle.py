@@ -1,0 +1,470 @@
+"""The rehearsal vehicle: an ArduCopter of our own that speaks real MAVLink 2 over TCP on loopback.
+
+Whoever flies it knows it by its protocol alone; the same driver flies a real autopilot. It knows the truth of its own
+flight and gives it, besides the link, to the renderer that makes its photographs: :meth:`RehearsalVehicle.true_track`
+and :meth:`RehearsalVehicle.true_triggers`. What it reports by the link carries sensor errors.
+
+One thread owns everything; public methods that touch it from outside go through its lock. Physics advance in steps of
+vehicle time, ``speedup`` times as fast as the wall clock; heartbeats are sent once a wall-clock second, and the
+ground-station failsafe counts wall-clock seconds, so no speed-up trips it.
+"""
+
+from __future__ import annotations
+
+import math
+import selectors
+import socket
+import threading
+import time
+from collections import deque
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Final, Self
+
+import numpy as np
+
+from core.clock import in_utc
+from core.heights import HaeHeight, TakeoffHeight
+from core.points import GeoPoint, LocalPlane, to_enu
+from flight.flight_log import Trigger
+from flight.patrol import Wind
+from flight.rehearsal.vehicle_autopilot import Autopilot, Severity
+from flight.rehearsal.vehicle_body import Body, BodyFigures, draw_sensors
+from flight.rehearsal.vehicle_protocol import Protocol
+from flight.rehearsal.vehicle_telemetry import STREAMS, Instruments, build
+from flight.track import Pose, Track
+
+STEP_S: Final = 0.05
+_RECORD_EVERY_S: Final = 0.1
+_OUT_LIMIT: Final = 1 << 20
+
+
+class RehearsalVehicle:
+    """A simulated multirotor to fly against; use as a context manager, or ``start`` and ``stop`` it.
+
+    Args:
+        home: Where it stands.
+        home_hae_m: Height of that place above the WGS-84 ellipsoid, metres.
+        undulation_m: Geoid undulation there, metres; reported mean-sea-level heights are HAE minus this.
+        heading_deg: Where it points at first.
+        speedup: Vehicle seconds per wall-clock second.
+        start_at: The vehicle's time at start, aware; the wall clock's when None.
+        seed: Of everything random.
+        wind: The wind it flies in.
+        noise: Scale of gusts, shake and sensor errors; 0 for a perfect flight.
+        battery_share: Charge at start, in (0, 1].
+        figures: The airframe.
+        system_id: MAVLink system id.
+        signing_key: 32 bytes; when given, unsigned messages are not heard and all are signed.
+    """
+
+    def __init__(
+        self,
+        home: GeoPoint,
+        *,
+        home_hae_m: float = 0.0,
+        undulation_m: float = 0.0,
+        heading_deg: float = 0.0,
+        speedup: float = 1.0,
+        start_at: datetime | None = None,
+        seed: int = 0,
+        wind: Wind | None = None,
+        noise: float = 1.0,
+        battery_share: float = 1.0,
+        figures: BodyFigures | None = None,
+        system_id: int = 1,
+        signing_key: bytes | None = None,
+    ) -> None:
+        if not (math.isfinite(speedup) and 0 < speedup <= 200):
+            raise ValueError("the speed-up is positive and at most 200")
+        if not 0 < battery_share <= 1:
+            raise ValueError("the battery's charge at start is a share in (0, 1]")
+        if not 1 <= system_id <= 250:
+            raise ValueError("a MAVLink system id is in [1, 250]")
+        self.speedup = speedup
+        rng = np.random.default_rng(seed)
+        blow = wind or Wind()
+        away = math.radians(blow.from_deg + 180)
+        self._body = Body(
+            figures or BodyFigures(),
+            rng,
+            wind=(blow.speed_m_s * math.sin(away), blow.speed_m_s * math.cos(away)),
+            noise=noise,
+            heading_deg=heading_deg % 360,
+        )
+        self._body.battery.share = battery_share
+        self._autopilot = Autopilot(self._body, self._locate, self._say, self._photograph, self._reached)
+        self._autopilot.parameters["SYSID_THISMAV"] = float(system_id)
+        self._see = Instruments(
+            body=self._body,
+            autopilot=self._autopilot,
+            sensors=draw_sensors(rng, scale=noise),
+            plane=LocalPlane(origin=home),
+            home_hae_m=home_hae_m,
+            undulation_m=undulation_m,
+            start_at=in_utc(start_at) if start_at is not None else datetime.now(UTC),
+        )
+        self._places: dict[tuple[int, int, float, int], tuple[float, float, float]] = {}
+        self._true_poses: list[Pose] = []
+        self._true_triggers: list[Trigger] = []
+        self._recorded_s = -math.inf
+        self._signing_key = signing_key
+        self._lock = threading.RLock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._server: socket.socket | None = None
+        self._clients: dict[socket.socket, _Client] = {}
+        self._selector: selectors.BaseSelector | None = None
+        self._mavlink: Any = None
+        self._protocol: Protocol | None = None
+        self._last_heartbeat = -math.inf
+        self._told = (False, 0)
+        self._last_ground_heartbeat: float | None = None
+
+    # --- life ---------------------------------------------------------------------------------------------------
+
+    def start(self) -> str:
+        """Begin to live and listen on an ephemeral loopback port; return the address, e.g. "tcp:127.0.0.1:40123"."""
+        if self._thread is not None:
+            raise ValueError("the rehearsal vehicle is already running")
+        from pymavlink.dialects.v20 import ardupilotmega
+
+        self._mavlink = ardupilotmega
+        self._protocol = Protocol(
+            autopilot=self._autopilot,
+            see=self._see,
+            send=self._broadcast,
+            mavlink=ardupilotmega,
+            reboot=self._reboot,
+            move_home=self._move_home,
+        )
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self._server.setblocking(False)  # noqa: FBT003 - the socket's own signature
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._server, selectors.EVENT_READ)
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._run, name="rehearsal-vehicle", daemon=True)
+        self._thread.start()
+        return f"tcp:127.0.0.1:{self._server.getsockname()[1]}"
+
+    def stop(self) -> None:
+        """End the thread and close every socket; what was flown stays readable."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout=10)
+            self._thread = None
+
+    def __enter__(self) -> Self:
+        """Start; the address is then :attr:`address`."""
+        self.address = self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    # --- the truth ----------------------------------------------------------------------------------------------
+
+    def true_track(self) -> Track:
+        """Return where the camera really was and looked, every 0.1 s of flight, to be known by the renderer only."""
+        with self._lock:
+            return Track(poses=tuple(self._true_poses), source="rehearsal truth")
+
+    def true_triggers(self) -> tuple[Trigger, ...]:
+        """Return the photographs with their true poses."""
+        with self._lock:
+            return tuple(self._true_triggers)
+
+    @property
+    def flying(self) -> bool:
+        """Whether it is off the ground."""
+        return self._body.flying
+
+    @property
+    def armed(self) -> bool:
+        """Whether its motors are armed."""
+        return self._autopilot.armed
+
+    @property
+    def mode(self) -> str:
+        """Its mode, by name."""
+        return self._autopilot.mode.name
+
+    @property
+    def true_position_m(self) -> tuple[float, float, float]:
+        """East, north, up from where it started, metres."""
+        east, north, up = self._body.position
+        return east, north, up
+
+    # --- the thread ---------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        began, done_s = time.monotonic(), self._autopilot.time_s
+        try:
+            while not self._stop.is_set():
+                with self._lock:
+                    due_s = done_s + (time.monotonic() - began) * self.speedup
+                    if due_s - self._autopilot.time_s > 2.0 * self.speedup:
+                        # The machine fell behind: let vehicle time be slower rather than leap.
+                        began, done_s = time.monotonic(), self._autopilot.time_s
+                        due_s = done_s
+                    while self._autopilot.time_s + STEP_S <= due_s:
+                        self._advance()
+                    self._wall_clock_duties()
+                    self._protocol_tick()
+                self._serve(max(0.002, min(0.05, STEP_S / self.speedup)))
+        finally:
+            self._close_all()
+
+    def _advance(self) -> None:
+        for walk in (self._see.sensors.east, self._see.sensors.north, self._see.sensors.up):
+            walk.step(STEP_S)
+        self._autopilot.step(STEP_S)
+        now_s = self._autopilot.time_s
+        if self._body.flying and now_s - self._recorded_s >= _RECORD_EVERY_S - 1e-9:
+            self._recorded_s = now_s
+            self._true_poses.append(self._true_pose())
+        if self._clients:
+            self._telemetry(now_s)
+
+    def _telemetry(self, now_s: float) -> None:
+        sent = self._see.last_sent_s
+        intervals = self._protocol.intervals_s if self._protocol is not None else {}
+        for name, rate in STREAMS.items():
+            hertz = self._autopilot.parameters[rate] if isinstance(rate, str) else rate
+            interval = intervals.get(name, 1 / hertz if hertz > 0 else math.inf)
+            if now_s - sent.get(name, -math.inf) >= interval - 1e-9:
+                sent[name] = now_s
+                self._broadcast(build(name, self._see, self._mavlink))
+
+    def _wall_clock_duties(self) -> None:
+        now = time.monotonic()
+        status = (self._autopilot.armed, int(self._autopilot.mode))
+        if now - self._last_heartbeat >= 1.0 or status != self._told:
+            self._last_heartbeat, self._told = now, status  # a change is told at once
+            self._broadcast(self._heartbeat())
+        heard = self._last_ground_heartbeat
+        auto = self._autopilot
+        timeout = auto.parameters["FS_GCS_TIMEOUT"]
+        if heard is not None and auto.parameters["FS_GCS_ENABLE"] and now - heard > timeout and auto.armed:
+            self._last_ground_heartbeat = None  # once per loss
+            auto.fail_safe("ground station", "GCS Failsafe", 2)
+
+    def _heartbeat(self) -> Any:  # noqa: ANN401 - pymavlink has no types
+        mav, auto = self._mavlink, self._autopilot
+        flags = mav.MAV_MODE_FLAG_CUSTOM_MODE_ENABLED
+        if auto.armed:
+            flags |= mav.MAV_MODE_FLAG_SAFETY_ARMED
+        state = mav.MAV_STATE_ACTIVE if auto.body.flying else mav.MAV_STATE_STANDBY
+        if auto.failsafe and auto.body.flying:
+            state = mav.MAV_STATE_CRITICAL
+        return mav.MAVLink_heartbeat_message(
+            mav.MAV_TYPE_QUADROTOR, mav.MAV_AUTOPILOT_ARDUPILOTMEGA, flags, int(auto.mode), state, 3
+        )
+
+    def _protocol_tick(self) -> None:
+        if self._protocol is not None:
+            self._protocol.tick()
+
+    # --- sockets ------------------------------------------------------------------------------------------------
+
+    def _serve(self, wait_s: float) -> None:
+        if self._selector is None:
+            return
+        for key, _events in self._selector.select(wait_s):
+            if key.fileobj is self._server:
+                self._accept()
+            elif isinstance(key.fileobj, socket.socket) and key.fileobj in self._clients:
+                self._read(self._clients[key.fileobj])
+
+    def _accept(self) -> None:
+        if self._server is None or self._selector is None:
+            return
+        try:
+            connection, _address = self._server.accept()
+        except OSError:
+            return
+        connection.setblocking(False)  # noqa: FBT003 - the socket's own signature
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with self._lock:
+            self._clients[connection] = _Client(connection, self._new_codec())
+            self._selector.register(connection, selectors.EVENT_READ)
+            self._last_heartbeat = -math.inf
+
+    def _new_codec(self) -> Any:  # noqa: ANN401
+        system = int(self._autopilot.parameters["SYSID_THISMAV"])
+        codec = self._mavlink.MAVLink(None, srcSystem=system, srcComponent=1)
+        codec.robust_parsing = True
+        if self._signing_key is not None:
+            codec.signing.secret_key = self._signing_key
+            codec.signing.sign_outgoing = True
+            codec.signing.link_id = 1
+            codec.signing.timestamp = int((time.time() - 1_420_070_400) * 1e5)
+        return codec
+
+    def _read(self, client: _Client) -> None:
+        try:
+            data = client.connection.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._drop(client)
+            return
+        messages = client.codec.parse_buffer(data) or ()
+        with self._lock:
+            for msg in messages:
+                if msg.get_type() != "BAD_DATA":
+                    self._hear(msg)
+
+    def _hear(self, msg: Any) -> None:  # noqa: ANN401
+        if msg.get_type() == "HEARTBEAT":
+            if msg.get_srcSystem() == int(self._autopilot.parameters["SYSID_MYGCS"]):
+                self._last_ground_heartbeat = time.monotonic()
+            return
+        if self._protocol is not None:
+            self._protocol.receive(msg)
+
+    def _broadcast(self, msg: Any) -> None:  # noqa: ANN401
+        for client in list(self._clients.values()):
+            self._transmit(client, msg)
+
+    def _transmit(self, client: _Client, msg: Any) -> None:  # noqa: ANN401
+        packed = msg.pack(client.codec)
+        client.codec.seq = (client.codec.seq + 1) % 256
+        if not client.write(packed):
+            self._drop(client)
+
+    def _drop(self, client: _Client) -> None:
+        with self._lock:
+            if self._clients.pop(client.connection, None) is not None and self._selector is not None:
+                self._selector.unregister(client.connection)
+                client.connection.close()
+
+    def _close_all(self) -> None:
+        with self._lock:
+            for client in list(self._clients.values()):
+                self._drop(client)
+            if self._server is not None and self._selector is not None:
+                self._selector.unregister(self._server)
+                self._server.close()
+                self._selector.close()
+            self._server = self._selector = None
+
+    # --- what the autopilot calls --------------------------------------------------------------------------------
+
+    def _locate(self, x_e7: int, y_e7: int, z: float, frame: int) -> tuple[float, float, float]:
+        key = (x_e7, y_e7, z, frame)
+        if key not in self._places:
+            # On the tangent plane of home; the height is kept apart, so curvature stays out of it.
+            east, north, _up = to_enu(self._see.plane, [y_e7 / 1e7, x_e7 / 1e7])
+            up = z if frame in {3, 6} else z - (self._see.home_hae_m - self._see.undulation_m)
+            self._places[key] = (float(east), float(north), up)
+        return self._places[key]
+
+    def _say(self, severity: Severity, text: str) -> None:
+        if self._mavlink is not None:
+            self._broadcast(self._mavlink.MAVLink_statustext_message(int(severity), text[:50].encode(), 0, 0))
+
+    def _reached(self, seq: int) -> None:
+        self._broadcast(self._mavlink.MAVLink_mission_item_reached_message(seq))
+        self._broadcast(build("MISSION_CURRENT", self._see, self._mavlink))
+
+    def _true_pose(self) -> Pose:
+        place, height_hae_m = self._see.true_place()
+        yaw, pitch, roll = self._body.camera_angles()
+        return Pose(
+            captured_at=self._see.instant(),
+            position=place,
+            height_takeoff=TakeoffHeight(metres=self._body.position[2]),
+            height_hae=HaeHeight(metres=height_hae_m),
+            yaw_deg=yaw,
+            pitch_deg=pitch,
+            roll_deg=roll,
+        )
+
+    def _photograph(self) -> None:
+        pose = self._true_pose()
+        number = len(self._true_triggers) + 1
+        place, _hae = self._see.true_place()
+        yaw, pitch, roll = self._body.camera_angles()
+        self._true_triggers.append(
+            Trigger(
+                at=pose.captured_at,
+                number=number,
+                position=place,
+                height_takeoff_m=self._body.position[2],
+                yaw_deg=yaw,
+                pitch_deg=pitch,
+                roll_deg=roll,
+            )
+        )
+        seen = self._see.reported()
+        # The angles of CAMERA_FEEDBACK are the vehicle's attitude, as ArduPilot fills them in: not the camera's.
+        self._broadcast(
+            self._mavlink.MAVLink_camera_feedback_message(
+                self._see.unix_usec(),
+                0,
+                0,
+                number,
+                round(seen.lat_deg * 1e7),
+                round(seen.lon_deg * 1e7),
+                seen.height_msl_m,
+                seen.height_takeoff_m,
+                self._body.roll_deg,
+                self._body.pitch_deg,
+                seen.heading_deg,
+                0.0,
+                self._mavlink.CAMERA_FEEDBACK_PHOTO,
+                number,
+            )
+        )
+
+    def _move_home(self, x_e7: int, y_e7: int) -> bool:
+        """Accept a home within 50 m of where the vehicle stands; heights stay those of the ground it stands on."""
+        east, north, _up = to_enu(self._see.plane, [y_e7 / 1e7, x_e7 / 1e7])
+        if self._autopilot.armed or math.hypot(east - self._body.position[0], north - self._body.position[1]) > 50:
+            return False
+        self._see.plane = LocalPlane(origin=GeoPoint(lon_deg=y_e7 / 1e7, lat_deg=x_e7 / 1e7))
+        self._body.position[0] -= float(east)
+        self._body.position[1] -= float(north)
+        self._places.clear()
+        self._broadcast(build("HOME_POSITION", self._see, self._mavlink))
+        return True
+
+    def _reboot(self) -> None:
+        self._autopilot.armed = False
+        self._autopilot.item = 0
+
+
+class _Client:
+    """One connected ground station: its socket, its codec, and what is still to be written to it."""
+
+    __slots__ = ("_waiting", "_waiting_bytes", "codec", "connection")
+
+    def __init__(self, connection: socket.socket, codec: Any) -> None:  # noqa: ANN401
+        self.connection, self.codec = connection, codec
+        self._waiting: deque[bytes] = deque()
+        self._waiting_bytes = 0
+
+    def write(self, packed: bytes) -> bool:
+        """Write what can be written, keep the rest; what does not fit any more is lost, as on a slow radio."""
+        if self._waiting_bytes < _OUT_LIMIT:
+            self._waiting.append(packed)
+            self._waiting_bytes += len(packed)
+        while self._waiting:
+            first = self._waiting[0]
+            try:
+                count = self.connection.send(first)
+            except BlockingIOError:
+                return True
+            except OSError:
+                return False
+            self._waiting_bytes -= count
+            if count == len(first):
+                self._waiting.popleft()
+            else:
+                self._waiting[0] = first[count:]
+        return True

@@ -1,0 +1,452 @@
+"""The autopilot of the rehearsal vehicle: modes, mission, camera, failsafes. No protocol and no sockets.
+
+Behaves as ArduCopter 4.5 is documented to behave where it matters to a ground station: arming is refused with a text,
+AUTO on the ground needs a take-off item, DO items run when the leg behind them begins, a fence breach and a low battery
+bring it home, and a lost ground station does too. All times are vehicle time except the ground-station failsafe, which
+counts wall-clock seconds: heartbeats are sent by the wall clock whatever the speed-up.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Final
+
+from flight.mission import Command
+from flight.rehearsal.vehicle_body import Body, Setpoint
+
+
+class Mode(IntEnum):
+    """ArduCopter's custom modes that the rehearsal vehicle knows."""
+
+    STABILIZE = 0
+    ALT_HOLD = 2
+    AUTO = 3
+    GUIDED = 4
+    LOITER = 5
+    RTL = 6
+    LAND = 9
+    BRAKE = 17
+    SMART_RTL = 21
+
+
+class Severity(IntEnum):
+    """MAV_SEVERITY."""
+
+    EMERGENCY = 0
+    ALERT = 1
+    CRITICAL = 2
+    ERROR = 3
+    WARNING = 4
+    NOTICE = 5
+    INFO = 6
+
+
+DEFAULT_PARAMETERS: Final[dict[str, float]] = {
+    # Names and defaults of ArduCopter 4.5 (ardupilot.org/copter/docs/parameters.html), as far as they matter here.
+    "SYSID_THISMAV": 1, "SYSID_MYGCS": 255, "FRAME_CLASS": 1,
+    "ARMING_CHECK": 1, "DISARM_DELAY": 10, "MIS_RESTART": 0, "MIS_TOTAL": 0,
+    "WPNAV_SPEED": 800, "WPNAV_SPEED_UP": 400, "WPNAV_SPEED_DN": 250, "WPNAV_ACCEL": 250, "WPNAV_RADIUS": 200,
+    "LAND_SPEED": 60, "LAND_ALT_LOW": 1000, "RTL_ALT": 3000, "RTL_ALT_FINAL": 0, "RTL_SPEED": 0, "RTL_LOIT_TIME": 2000,
+    "BATT_CAPACITY": 10000, "BATT_LOW_MAH": 2000, "BATT_CRT_MAH": 1000, "BATT_ARM_MAH": 0,
+    "BATT_FS_LOW_ACT": 2, "BATT_FS_CRT_ACT": 1,
+    "FS_GCS_ENABLE": 1, "FS_GCS_TIMEOUT": 5, "FS_THR_ENABLE": 0, "FS_EKF_ACTION": 1, "FS_EKF_THRESH": 0.8,
+    "FENCE_ENABLE": 0, "FENCE_TYPE": 7, "FENCE_ACTION": 1, "FENCE_ALT_MAX": 100, "FENCE_RADIUS": 300,
+    "FENCE_MARGIN": 2, "FENCE_TOTAL": 0, "RALLY_TOTAL": 0, "RALLY_LIMIT_KM": 0.3,
+    "GPS_HDOP_GOOD": 140, "MNT1_TYPE": 1, "CAM1_TYPE": 1, "CAM1_MIN_INTERVAL": 0,
+    "SR0_POSITION": 5, "SR0_EXTRA1": 5, "SR0_EXTRA2": 2, "SR0_EXTRA3": 1, "SR0_EXT_STAT": 2,
+}  # fmt: skip
+
+_LANDED_M: Final = 0.05
+_RETURN_RADIUS_M: Final = 1.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredItem:
+    """A mission, fence or rally item as the autopilot keeps it."""
+
+    frame: int
+    command: int
+    params: tuple[float, float, float, float]
+    x_e7: int
+    y_e7: int
+    z: float
+
+
+@dataclass(slots=True)
+class Autopilot:
+    """What the vehicle decides; :meth:`step` gives the setpoint for the body.
+
+    Attributes:
+        body: The body it flies.
+        locate: Turns (latitude e7, longitude e7, height, frame) into east, north, up metres from home.
+        say: Sends a STATUSTEXT.
+        photograph: Called when the camera is triggered.
+        reached: Called with the seq of a navigation item that was reached.
+        parameters: By name.
+        lists: Items by mission_type: 0 mission, 1 fence, 2 rally.
+    """
+
+    body: Body
+    locate: Callable[[int, int, float, int], tuple[float, float, float]]
+    say: Callable[[Severity, str], None]
+    photograph: Callable[[], None]
+    reached: Callable[[int], None]
+    parameters: dict[str, float] = field(default_factory=lambda: dict(DEFAULT_PARAMETERS))
+    lists: dict[int, list[StoredItem]] = field(default_factory=lambda: {0: [], 1: [], 2: []})
+    mode: Mode = Mode.STABILIZE
+    armed: bool = False
+    time_s: float = 0.0
+    item: int = 0
+    gps_ok: bool = True
+    refuse_arming: str = ""
+    auto_speed_m_s: float = 8.0
+    paused: bool = False
+    failsafe: str = ""
+    breach: str = ""
+    _leg_from: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    _leg_running: bool = False
+    _hold_until_s: float = 0.0
+    _yaw_hold: float | None = None
+    _yaw_item: bool = False
+    _spacing_m: float = 0.0
+    _last_photo: tuple[float, float] | None = None
+    _return_climbed: bool = False
+    _return_hold_s: float | None = None
+    _armed_at_s: float = 0.0
+    _landed_since_s: float | None = None
+    _guided_height_m: float | None = None
+    _auto_armed: bool = False
+
+    # --- commands from the ground -------------------------------------------------------------------------------
+
+    def arm(self) -> bool:
+        """Arm, or say why not."""
+        if self.armed:
+            return True
+        for reason in self.arming_problems():
+            self.say(Severity.CRITICAL, f"PreArm: {reason}")
+            return False
+        self.armed = True
+        self._auto_armed = False
+        self._armed_at_s = self.time_s
+        self._landed_since_s = None
+        self.failsafe = self.breach = ""
+        self.say(Severity.INFO, "Arming motors")
+        return True
+
+    def arming_problems(self) -> list[str]:
+        """Return what stands against arming, in the autopilot's words."""
+        problems = []
+        if self.refuse_arming:
+            problems.append(self.refuse_arming)
+        if not self.gps_ok:
+            problems.append("GPS 1: Bad fix")
+        left_mah = self.body.battery.share * self.parameters["BATT_CAPACITY"]
+        if left_mah < max(self.parameters["BATT_ARM_MAH"], self.parameters["BATT_LOW_MAH"]):
+            problems.append("Battery 1 low capacity failsafe")
+        if self.mode in {Mode.AUTO, Mode.RTL, Mode.LAND, Mode.BRAKE, Mode.SMART_RTL}:
+            problems.append("Mode not armable")
+        return problems if self.parameters["ARMING_CHECK"] or self.refuse_arming else []
+
+    def disarm(self, *, force: bool = False) -> bool:
+        """Disarm on the ground (or anywhere when forced)."""
+        if self.body.flying and not force:
+            return False
+        self.armed = False
+        self.body.flying = False
+        self._spacing_m = 0.0
+        self.say(Severity.INFO, "Disarming motors")
+        return True
+
+    def set_mode(self, mode: int) -> bool:
+        """Change the mode; False when the vehicle does not know or allow it."""
+        if mode not in set(Mode):
+            return False
+        wanted = Mode(mode)
+        if wanted is Mode.AUTO and len(self.lists[0]) <= 1:
+            self.say(Severity.NOTICE, "Mode change to AUTO failed: no mission")
+            return False
+        if wanted in {Mode.AUTO, Mode.GUIDED, Mode.LOITER, Mode.RTL} and not self.gps_ok:
+            self.say(Severity.NOTICE, f"Mode change to {wanted.name} failed: requires position")
+            return False
+        if wanted is Mode.AUTO and self.mode is not Mode.AUTO:
+            self._leg_running = False
+            self.paused = False
+        if wanted is not self.mode and self.mode is Mode.AUTO:
+            self._spacing_m = self._spacing_m if wanted is Mode.BRAKE else 0.0
+        if wanted is Mode.RTL:
+            self._return_climbed, self._return_hold_s = False, None
+        self.mode = wanted
+        return True
+
+    def start_mission(self) -> bool:
+        """MAV_CMD_MISSION_START: AUTO, with permission to take off."""
+        if not self.armed or not self.set_mode(Mode.AUTO):
+            return False
+        self._auto_armed = True
+        return True
+
+    def jump_to(self, seq: int) -> bool:
+        """Make ``seq`` the current mission item."""
+        if not 0 <= seq < len(self.lists[0]):
+            return False
+        self.item = seq
+        self._leg_running = False
+        return True
+
+    def take_off(self, height_m: float) -> bool:
+        """MAV_CMD_NAV_TAKEOFF in GUIDED."""
+        if not self.armed or self.mode is not Mode.GUIDED:
+            return False
+        self._guided_height_m = height_m
+        self._lift()
+        return True
+
+    def mission_replaced(self) -> None:
+        """Forget how far the mission was flown: it is a new one."""
+        self.item = 0
+        self._leg_running = False
+        self.parameters["MIS_TOTAL"] = len(self.lists[0])
+
+    # --- flying -------------------------------------------------------------------------------------------------
+
+    def step(self, dt_s: float) -> None:
+        """Advance by ``dt_s`` seconds of vehicle time."""
+        self.time_s += dt_s
+        setpoint = self._setpoint() if self.armed else Setpoint()
+        self.body.step(dt_s, setpoint, armed=self.armed)
+        if self.armed:
+            self._photographs()
+            self._ground_contact(setpoint)
+            self._battery_failsafe()
+            self._auto_disarm()
+
+    def _setpoint(self) -> Setpoint:
+        up = self.body.position[2]
+        if self.mode is Mode.AUTO:
+            return self._auto()
+        if self.mode in {Mode.RTL, Mode.SMART_RTL}:
+            return self._return()
+        if self.mode is Mode.LAND:
+            return self._land()
+        if self.mode is Mode.GUIDED and self._guided_height_m is not None:
+            return Setpoint(target=(self.body.position[0], self.body.position[1], self._guided_height_m))
+        return Setpoint(vertical_m_s=0.0 if up > _LANDED_M else None)
+
+    def _lift(self) -> None:
+        if not self.body.flying:
+            self.body.flying = True
+            self._landed_since_s = None
+
+    def _auto(self) -> Setpoint:
+        items = self.lists[0]
+        if self.paused or (not self._leg_running and not self._begin_leg()):
+            return Setpoint()  # on the ground without a take-off, or done in the air: hold
+        item = items[self.item]
+        if item.command == Command.NAV_RETURN_TO_LAUNCH:
+            return self._return()
+        target = self.locate(item.x_e7, item.y_e7, item.z, item.frame)
+        if item.command == Command.NAV_TAKEOFF:
+            here = self.body.position
+            if here[2] >= target[2] - 0.3:
+                self._leg_done()
+            return Setpoint(target=(self._leg_from[0], self._leg_from[1], target[2]))
+        if item.command == Command.NAV_LAND:
+            return self._land_at(target)
+        return self._way(item, target)
+
+    def _way(self, item: StoredItem, target: tuple[float, float, float]) -> Setpoint:
+        here = self.body.position
+        away = math.dist(here[:2], target[:2])
+        passing = self._passing_speed(target)
+        ends = _near_end(self._leg_from, target, here, 0.5 if passing < 1 else passing * 0.25)
+        if (away < 0.7 or ends) and abs(target[2] - here[2]) < 1.5:
+            if self._hold_until_s == 0.0 and item.params[0] > 0:
+                self._hold_until_s = self.time_s + item.params[0]
+            if self.time_s >= self._hold_until_s:
+                self._leg_done()
+        if self._yaw_item and self._yaw_hold is not None:
+            heading: float | None = self._yaw_hold
+        elif away > 2.0:
+            leg = (target[0] - self._leg_from[0], target[1] - self._leg_from[1])
+            long_leg = math.hypot(*leg) > 1.0
+            heading = math.degrees(math.atan2(leg[0], leg[1])) % 360 if long_leg else None
+        else:
+            heading = None
+        return Setpoint(
+            target=target,
+            line_from=self._leg_from,
+            speed_m_s=self.auto_speed_m_s,
+            end_speed_m_s=passing,
+            heading_deg=heading,
+        )
+
+    def _passing_speed(self, target: tuple[float, float, float]) -> float:
+        """Return the speed at which the end of this leg may be passed: full straight on, none at a right angle."""
+        following = next((i for i in self.lists[0][self.item + 1 :] if i.command == Command.NAV_WAYPOINT), None)
+        if following is None or self.lists[0][self.item].params[0] > 0:
+            return 0.0
+        after = self.locate(following.x_e7, following.y_e7, following.z, following.frame)
+        ahead = (target[0] - self._leg_from[0], target[1] - self._leg_from[1])
+        then = (after[0] - target[0], after[1] - target[1])
+        lengths = math.hypot(*ahead) * math.hypot(*then)
+        if lengths < 1e-6:
+            return 0.0
+        cosine = (ahead[0] * then[0] + ahead[1] * then[1]) / lengths
+        return self.auto_speed_m_s * max(0.0, 2 * cosine - 1)
+
+    def _begin_leg(self) -> bool:
+        """Run the DO items up to the next navigation item; False when the mission has none left."""
+        items = self.lists[0]
+        self._yaw_item = False
+        self.item = max(self.item, 1)
+        while self.item < len(items):
+            item = items[self.item]
+            if item.command in {
+                Command.NAV_WAYPOINT, Command.NAV_TAKEOFF, Command.NAV_LAND, Command.NAV_RETURN_TO_LAUNCH,
+            }:  # fmt: skip
+                if not self.body.flying:
+                    if item.command != Command.NAV_TAKEOFF or not self._auto_armed:
+                        return False  # on the ground only a take-off is flown
+                    self._lift()
+                here = self.body.position
+                self._leg_from = (here[0], here[1], here[2])
+                self._leg_running, self._hold_until_s = True, 0.0
+                self._return_climbed, self._return_hold_s = False, None
+                return True
+            self._do(item)
+            self.item += 1
+        self.item = max(1, len(items) - 1)
+        return False
+
+    def _do(self, item: StoredItem) -> None:
+        if item.command == Command.DO_CHANGE_SPEED and item.params[1] > 0:
+            self.auto_speed_m_s = item.params[1]
+        elif item.command == Command.DO_MOUNT_CONTROL:
+            self.body.gimbal_setpoint_deg = max(-90.0, min(30.0, item.params[0]))
+        elif item.command == Command.DO_SET_CAM_TRIGG_DIST:
+            self._spacing_m = max(0.0, item.params[0])
+            self._last_photo = None
+            if self._spacing_m > 0 and item.params[2] < 1:
+                self._last_photo = (self.body.position[0], self.body.position[1])
+        elif item.command == Command.CONDITION_YAW:
+            self._yaw_hold, self._yaw_item = item.params[0] % 360, True
+
+    def _leg_done(self) -> None:
+        self.reached(self.item)
+        self._leg_running = False
+        self.item += 1
+        if self.item >= len(self.lists[0]):
+            self.item = len(self.lists[0]) - 1
+
+    def _return(self) -> Setpoint:
+        here = self.body.position
+        height = max(self.parameters["RTL_ALT"] / 100, here[2] if self._return_climbed else 0.0)
+        if not self._return_climbed:
+            if here[2] >= height - 0.5:
+                self._return_climbed = True
+                self._leg_from = (here[0], here[1], here[2])
+            return Setpoint(target=(here[0], here[1], max(height, here[2])))
+        goal = self._return_point(here[2])
+        if math.dist(here[:2], goal[:2]) > _RETURN_RADIUS_M:
+            speed = self.parameters["RTL_SPEED"] / 100 or self.parameters["WPNAV_SPEED"] / 100
+            heading = math.degrees(math.atan2(goal[0] - here[0], goal[1] - here[1])) % 360
+            return Setpoint(target=goal, line_from=self._leg_from, speed_m_s=speed, heading_deg=heading)
+        if self._return_hold_s is None:
+            self._return_hold_s = self.time_s + self.parameters["RTL_LOIT_TIME"] / 1000
+        if self.time_s < self._return_hold_s:
+            return Setpoint(target=goal)
+        return self._land_at(goal)
+
+    def _return_point(self, height_m: float) -> tuple[float, float, float]:
+        """Return home, or a rally point that is nearer and within RALLY_LIMIT_KM."""
+        here = self.body.position
+        best, reach = (0.0, 0.0, height_m), math.hypot(here[0], here[1])
+        for rally in self.lists[2]:
+            point = self.locate(rally.x_e7, rally.y_e7, rally.z, rally.frame)
+            away = math.dist(here[:2], point[:2])
+            limit = self.parameters["RALLY_LIMIT_KM"] * 1000
+            if away < reach and (limit == 0 or away <= limit):
+                best, reach = (point[0], point[1], height_m), away
+        return best
+
+    def _land_at(self, target: tuple[float, float, float]) -> Setpoint:
+        here = self.body.position
+        if math.dist(here[:2], target[:2]) > _RETURN_RADIUS_M and here[2] > 2.0:
+            return Setpoint(target=(target[0], target[1], here[2]), speed_m_s=self.auto_speed_m_s)
+        slow = self.parameters["LAND_SPEED"] / 100
+        fast = here[2] > self.parameters["LAND_ALT_LOW"] / 100
+        down = self.parameters["WPNAV_SPEED_DN"] / 100 if fast else slow
+        return Setpoint(target=(target[0], target[1], 0.0), speed_m_s=1.0, vertical_m_s=-down)
+
+    def _land(self) -> Setpoint:
+        here = self.body.position
+        fast = here[2] > self.parameters["LAND_ALT_LOW"] / 100
+        down = self.parameters["WPNAV_SPEED_DN"] / 100 if fast else self.parameters["LAND_SPEED"] / 100
+        return Setpoint(vertical_m_s=-down)
+
+    def _ground_contact(self, setpoint: Setpoint) -> None:
+        if not self.body.flying or self.body.position[2] > _LANDED_M:
+            return
+        self.body.position[2] = max(0.0, self.body.position[2])
+        if setpoint.vertical_m_s is None or setpoint.vertical_m_s >= 0:
+            return
+        self.body.flying = False
+        self.body.position[2] = 0.0
+        self._landed_since_s = self.time_s
+        self._spacing_m = 0.0
+        self.say(Severity.INFO, "Land complete")
+
+    def _auto_disarm(self) -> None:
+        if self.body.flying:
+            return
+        if self._landed_since_s is not None:
+            if self.time_s - self._landed_since_s > 1.0:
+                self.disarm()
+        elif self.time_s - self._armed_at_s > self.parameters["DISARM_DELAY"] > 0 and not self._auto_armed:
+            self.disarm()
+
+    def _photographs(self) -> None:
+        if self._spacing_m <= 0 or not self.body.flying:
+            return
+        here = (self.body.position[0], self.body.position[1])
+        if self._last_photo is None or math.dist(here, self._last_photo) >= self._spacing_m:
+            self._last_photo = here
+            self.photograph()
+
+    # --- failsafes ----------------------------------------------------------------------------------------------
+
+    def _battery_failsafe(self) -> None:
+        left = self.body.battery.share * self.parameters["BATT_CAPACITY"]
+        if left < self.parameters["BATT_CRT_MAH"] and self.failsafe != "critical battery":
+            self.fail_safe("critical battery", "Battery 1 is critical", int(self.parameters["BATT_FS_CRT_ACT"]))
+        elif left < self.parameters["BATT_LOW_MAH"] and self.failsafe not in {"battery", "critical battery"}:
+            self.fail_safe("battery", "Battery 1 is low", int(self.parameters["BATT_FS_LOW_ACT"]))
+
+    def fail_safe(self, name: str, text: str, action: int) -> None:
+        """Act on a failsafe: 0 only warns, 1 lands, 2 returns (BATT_FS_LOW_ACT's numbers)."""
+        self.failsafe = name
+        doing = {1: "Landing", 2: "RTL"}.get(action, "warning only")
+        self.say(Severity.WARNING, f"{text} - {doing}")
+        if not self.body.flying or self.mode is Mode.LAND:
+            return
+        if action == 1 or (action == 2 and not self.gps_ok):
+            self.mode = Mode.LAND
+        elif action == 2 and self.mode is not Mode.RTL:
+            self.set_mode(Mode.RTL)
+
+
+def _near_end(
+    start: tuple[float, float, float], end: tuple[float, float, float], here: list[float], margin_m: float
+) -> bool:
+    """Return whether ``here`` has come within ``margin_m`` of the end along the leg, or past it, near the line."""
+    east, north = end[0] - start[0], end[1] - start[1]
+    length = math.hypot(east, north)
+    if length < 1e-3:
+        return math.dist(here[:2], end[:2]) < 1.0
+    along = ((here[0] - start[0]) * east + (here[1] - start[1]) * north) / length
+    across = abs((here[0] - start[0]) * north - (here[1] - start[1]) * east) / length
+    return along >= length - margin_m and across < 5.0

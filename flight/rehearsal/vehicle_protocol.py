@@ -1,0 +1,447 @@
+"""How the rehearsal vehicle answers: parameters, commands, and the mission protocol with its three lists.
+
+Follows the MAVLink services as documented (https://mavlink.io/en/services/mission.html, /parameter.html,
+/command.html) and, where they leave room, ArduCopter 4.5: item 0 is home, an upload that stalls is asked for again
+every second and given up after eight, items are stored in the autopilot's own number formats.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from flight.mission import WITH_POSITION, Command
+from flight.rehearsal.vehicle_autopilot import Autopilot, Mode, Severity, StoredItem
+from flight.rehearsal.vehicle_telemetry import Instruments, build
+
+CAPACITY: Final = {0: 650, 1: 70, 2: 20}  # items by mission_type, item 0 included
+_RETRY_S: Final = 1.0
+_GIVE_UP_S: Final = 8.0
+_KNOWN_COMMANDS: Final = frozenset({*(int(c) for c in Command), 19, 93, 112, 201, 203, 2000})
+_SUPPORTED_FRAMES: Final = frozenset({0, 2, 3, 5, 6})
+
+
+@dataclass(slots=True)
+class Upload:
+    """A list that is being received.
+
+    Attributes:
+        list_type: mission_type.
+        count: Items announced.
+        partner: (system, component) that sends it.
+        items: Received so far.
+        asked_at: Monotonic time of the last request, seconds.
+        heard_at: Monotonic time of the last item, seconds.
+    """
+
+    list_type: int
+    count: int
+    partner: tuple[int, int]
+    items: list[StoredItem] = field(default_factory=list)
+    asked_at: float = 0.0
+    heard_at: float = 0.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Protocol:
+    """Answers messages addressed to the vehicle.
+
+    Attributes:
+        autopilot: Whom the messages concern.
+        see: Its instruments, for what is asked to be sent.
+        send: Sends one message to the ground.
+        mavlink: pymavlink's dialect module.
+        reboot: Called for MAV_CMD_PREFLIGHT_REBOOT_SHUTDOWN.
+        move_home: Called with latitude e7 and longitude e7 for MAV_CMD_DO_SET_HOME; says whether it was possible.
+        reject_item: seq of a mission item to be rejected, with the MAV_MISSION_RESULT (a fault).
+        deaf_after_item: seq after which nothing of an upload is answered any more (a fault).
+        intervals_s: Message name → seconds between messages, as SET_MESSAGE_INTERVAL asked.
+    """
+
+    autopilot: Autopilot
+    see: Instruments
+    send: Callable[[Any], None]
+    mavlink: Any
+    reboot: Callable[[], None]
+    move_home: Callable[[int, int], bool]
+    reject_item: tuple[int, int] | None = None
+    deaf_after_item: int | None = None
+    capacity: dict[int, int] = field(default_factory=lambda: dict(CAPACITY))
+    intervals_s: dict[str, float] = field(default_factory=dict)
+    upload: Upload | None = None
+
+    def receive(self, msg: Any) -> None:  # noqa: ANN401
+        """Answer one message."""
+        target = getattr(msg, "target_system", 0)
+        if target not in {0, int(self.autopilot.parameters["SYSID_THISMAV"])}:
+            return
+        answer = _ANSWERS.get(msg.get_type())
+        if answer is not None:
+            answer(self, msg)
+
+    def tick(self) -> None:
+        """Ask again for an item that does not come; give an upload up that has stalled."""
+        upload = self.upload
+        if upload is None or self._deaf(len(upload.items)):
+            return
+        now = time.monotonic()
+        if now - upload.heard_at > _GIVE_UP_S:
+            self.upload = None
+            self._ack(upload.partner, upload.list_type, self.mavlink.MAV_MISSION_OPERATION_CANCELLED)
+            self.autopilot.say(Severity.WARNING, "Mission upload timeout")
+        elif now - upload.asked_at > _RETRY_S:
+            self._ask_next(upload)
+
+    # --- mission ------------------------------------------------------------------------------------------------
+
+    def _deaf(self, seq: int) -> bool:
+        return self.deaf_after_item is not None and seq > self.deaf_after_item
+
+    def _ack(self, partner: tuple[int, int], list_type: int, result: int) -> None:
+        self.send(self.mavlink.MAVLink_mission_ack_message(*partner, result, list_type))
+
+    def _ask_next(self, upload: Upload) -> None:
+        upload.asked_at = time.monotonic()
+        # ArduPilot asks with MISSION_REQUEST and takes MISSION_ITEM_INT in answer.
+        request = self.mavlink.MAVLink_mission_request_message(*upload.partner, len(upload.items), upload.list_type)
+        self.send(request)
+
+    def count_announced(self, msg: Any) -> None:  # noqa: ANN401
+        """MISSION_COUNT: begin to receive a list."""
+        partner, list_type = (msg.get_srcSystem(), msg.get_srcComponent()), getattr(msg, "mission_type", 0)
+        if list_type not in self.autopilot.lists:
+            self._ack(partner, list_type, self.mavlink.MAV_MISSION_UNSUPPORTED)
+            return
+        if msg.count > self.capacity[list_type]:
+            self._ack(partner, list_type, self.mavlink.MAV_MISSION_NO_SPACE)
+            return
+        if msg.count == 0:
+            self._replace(list_type, [])
+            self._ack(partner, list_type, self.mavlink.MAV_MISSION_ACCEPTED)
+            return
+        self.upload = Upload(list_type, msg.count, partner, heard_at=time.monotonic())
+        if not self._deaf(0):
+            self._ask_next(self.upload)
+
+    def item_received(self, msg: Any) -> None:  # noqa: ANN401
+        """MISSION_ITEM_INT or MISSION_ITEM."""
+        upload = self.upload
+        if upload is None:
+            return
+        if msg.seq != len(upload.items):
+            return  # a duplicate, or one that came too early: the next request puts it right
+        upload.heard_at = time.monotonic()
+        if self._deaf(msg.seq):
+            return
+        item, problem = self._stored(msg, upload.list_type)
+        if self.reject_item is not None and msg.seq == self.reject_item[0] and upload.list_type == 0:
+            problem = self.reject_item[1]
+        if problem or item is None:
+            self.upload = None
+            self._ack(upload.partner, upload.list_type, problem)
+            return
+        upload.items.append(item)
+        if len(upload.items) < upload.count:
+            self._ask_next(upload)
+            return
+        self.upload = None
+        self._replace(upload.list_type, upload.items)
+        self._ack(upload.partner, upload.list_type, self.mavlink.MAV_MISSION_ACCEPTED)
+
+    def _replace(self, list_type: int, items: list[StoredItem]) -> None:
+        self.autopilot.lists[list_type] = items
+        if list_type == 0:
+            self.autopilot.mission_replaced()
+        name = {1: "FENCE_TOTAL", 2: "RALLY_TOTAL"}.get(list_type)
+        if name:
+            self.autopilot.parameters[name] = len(items)
+
+    def _stored(  # noqa: PLR0911 - each reason to reject an item has its own answer in the protocol
+        self,
+        msg: Any,  # noqa: ANN401
+        list_type: int,
+    ) -> tuple[StoredItem | None, int]:
+        """Return the item in the autopilot's number formats, or a MAV_MISSION_RESULT that is not 0."""
+        mav = self.mavlink
+        if msg.command not in _KNOWN_COMMANDS:
+            return None, mav.MAV_MISSION_UNSUPPORTED
+        if msg.frame not in _SUPPORTED_FRAMES:
+            return None, mav.MAV_MISSION_UNSUPPORTED_FRAME
+        params = (msg.param1, msg.param2, msg.param3, msg.param4)
+        for number, value in enumerate(params):
+            if not math.isfinite(value):
+                return None, mav.MAV_MISSION_INVALID_PARAM1 + number
+        x, y = msg.x, msg.y
+        if msg.get_type() == "MISSION_ITEM":
+            x, y = int(x * 1e7), int(y * 1e7)  # float32 degrees: half a metre and more is lost here, as in the air
+        positioned = msg.command in WITH_POSITION
+        if positioned and not (abs(x) <= 900_000_000 and abs(y) <= 1_800_000_000):
+            return None, mav.MAV_MISSION_INVALID_PARAM5_X
+        if not math.isfinite(msg.z) or (positioned and abs(msg.z) >= 83_000):
+            return None, mav.MAV_MISSION_INVALID_PARAM7
+        if positioned and list_type == 0:
+            # ArduPilot keeps whole centimetres, and for LAND only the sign of param4.
+            height = int(struct.unpack("<f", struct.pack("<f", msg.z))[0] * 100) / 100
+            land = -1.0 if params[3] < 0 else 1.0
+            kept = (params[0], 0.0, 0.0, land if msg.command == Command.NAV_LAND else 0.0)
+            return StoredItem(frame=msg.frame, command=msg.command, params=kept, x_e7=x, y_e7=y, z=height), 0
+        return StoredItem(frame=msg.frame, command=msg.command, params=params, x_e7=x, y_e7=y, z=msg.z), 0
+
+    def list_asked(self, msg: Any) -> None:  # noqa: ANN401
+        """MISSION_REQUEST_LIST: begin to give a list."""
+        partner, list_type = (msg.get_srcSystem(), msg.get_srcComponent()), getattr(msg, "mission_type", 0)
+        if list_type not in self.autopilot.lists:
+            self._ack(partner, list_type, self.mavlink.MAV_MISSION_UNSUPPORTED)
+            return
+        count = len(self.autopilot.lists[list_type])
+        self.send(self.mavlink.MAVLink_mission_count_message(*partner, count, list_type))
+
+    def item_asked(self, msg: Any) -> None:  # noqa: ANN401
+        """MISSION_REQUEST_INT or MISSION_REQUEST: give one item."""
+        partner, list_type = (msg.get_srcSystem(), msg.get_srcComponent()), getattr(msg, "mission_type", 0)
+        items = self.autopilot.lists.get(list_type, [])
+        if not 0 <= msg.seq < len(items):
+            self._ack(partner, list_type, self.mavlink.MAV_MISSION_INVALID_SEQUENCE)
+            return
+        item = items[msg.seq]
+        if list_type == 0 and msg.seq == 0:
+            item = self._home_item()
+        current = int(list_type == 0 and msg.seq == self.autopilot.item)
+        head = (*partner, msg.seq, item.frame, item.command, current, 1, *item.params)
+        if msg.get_type() == "MISSION_REQUEST_INT":
+            self.send(self.mavlink.MAVLink_mission_item_int_message(*head, item.x_e7, item.y_e7, item.z, list_type))
+        else:
+            self.send(
+                self.mavlink.MAVLink_mission_item_message(*head, item.x_e7 / 1e7, item.y_e7 / 1e7, item.z, list_type)
+            )
+
+    def _home_item(self) -> StoredItem:
+        """Return item 0: where home is now, whatever was uploaded (as ArduPilot does)."""
+        home = self.see.plane.origin
+        return StoredItem(
+            frame=0,
+            command=Command.NAV_WAYPOINT,
+            params=(0.0, 0.0, 0.0, 0.0),
+            x_e7=round(home.lat_deg * 1e7),
+            y_e7=round(home.lon_deg * 1e7),
+            z=self.see.home_hae_m - self.see.undulation_m,
+        )
+
+    def clear_asked(self, msg: Any) -> None:  # noqa: ANN401
+        """MISSION_CLEAR_ALL."""
+        partner, list_type = (msg.get_srcSystem(), msg.get_srcComponent()), getattr(msg, "mission_type", 0)
+        for kind in self.autopilot.lists if list_type == 255 else (list_type,):
+            if kind in self.autopilot.lists:
+                self._replace(kind, [])
+        self._ack(partner, list_type, self.mavlink.MAV_MISSION_ACCEPTED)
+
+    def current_set(self, msg: Any) -> None:  # noqa: ANN401
+        """MISSION_SET_CURRENT (the old form of MAV_CMD_DO_SET_MISSION_CURRENT)."""
+        if self.autopilot.jump_to(msg.seq):
+            self.send(build("MISSION_CURRENT", self.see, self.mavlink))
+
+    # --- parameters ---------------------------------------------------------------------------------------------
+
+    def _give_parameter(self, name: str) -> None:
+        names = list(self.autopilot.parameters)
+        self.send(
+            self.mavlink.MAVLink_param_value_message(
+                name.encode(),
+                float(self.autopilot.parameters[name]),
+                self.mavlink.MAV_PARAM_TYPE_REAL32,
+                len(names),
+                names.index(name),
+            )
+        )
+
+    def parameters_asked(self, _msg: Any) -> None:  # noqa: ANN401
+        """PARAM_REQUEST_LIST."""
+        for name in self.autopilot.parameters:
+            self._give_parameter(name)
+
+    def parameter_asked(self, msg: Any) -> None:  # noqa: ANN401
+        """PARAM_REQUEST_READ, by index or by name."""
+        names = list(self.autopilot.parameters)
+        name = names[msg.param_index] if 0 <= msg.param_index < len(names) else _text(msg.param_id)
+        if name in self.autopilot.parameters:
+            self._give_parameter(name)
+
+    def parameter_set(self, msg: Any) -> None:  # noqa: ANN401
+        """PARAM_SET; a name that is not known is not answered, as on ArduPilot."""
+        name = _text(msg.param_id)
+        if name in self.autopilot.parameters and math.isfinite(msg.param_value):
+            self.autopilot.parameters[name] = float(msg.param_value)
+            self._give_parameter(name)
+
+    # --- commands -----------------------------------------------------------------------------------------------
+
+    def command_received(self, msg: Any) -> None:  # noqa: ANN401
+        """COMMAND_LONG or COMMAND_INT: carry out and acknowledge."""
+        action = _COMMANDS.get(msg.command)
+        mav = self.mavlink
+        result = mav.MAV_RESULT_UNSUPPORTED if action is None else action(self, msg)
+        self.send(
+            mav.MAVLink_command_ack_message(msg.command, result, 0, 0, msg.get_srcSystem(), msg.get_srcComponent())
+        )
+
+    def _verdict(self, *, done: bool) -> int:
+        return int(self.mavlink.MAV_RESULT_ACCEPTED if done else self.mavlink.MAV_RESULT_FAILED)
+
+    def mode_set(self, msg: Any) -> None:  # noqa: ANN401
+        """SET_MODE (the old form of MAV_CMD_DO_SET_MODE)."""
+        self.autopilot.set_mode(msg.custom_mode)
+
+    def streams_asked(self, msg: Any) -> None:  # noqa: ANN401
+        """REQUEST_DATA_STREAM: kept within what the vehicle's link can carry."""
+        if not msg.start_stop or not 0 < msg.req_message_rate <= 50:
+            return
+        groups = {1: ["SR0_EXT_STAT"], 6: ["SR0_POSITION"], 10: ["SR0_EXTRA1"], 11: ["SR0_EXTRA2"], 12: ["SR0_EXTRA3"]}
+        for name in groups.get(msg.req_stream_id, [n for g in groups.values() for n in g]):
+            self.autopilot.parameters[name] = float(msg.req_message_rate)
+
+
+def _text(raw: str | bytes) -> str:
+    return (raw.decode() if isinstance(raw, bytes) else raw).rstrip("\x00")
+
+
+def _c_arm(self: Protocol, msg: Any) -> int:  # noqa: ANN401
+    if msg.param1 >= 0.5:
+        return self._verdict(done=self.autopilot.arm())
+    return self._verdict(done=self.autopilot.disarm(force=msg.param2 == 21196))
+
+
+def _c_mode(self: Protocol, msg: Any) -> int:  # noqa: ANN401
+    return self._verdict(done=self.autopilot.set_mode(int(msg.param2)))
+
+
+def _c_start(self: Protocol, _msg: Any) -> int:  # noqa: ANN401
+    return self._verdict(done=self.autopilot.start_mission())
+
+
+def _c_take_off(self: Protocol, msg: Any) -> int:  # noqa: ANN401
+    return self._verdict(done=self.autopilot.take_off(msg.param7 if hasattr(msg, "param7") else msg.z))
+
+
+def _c_return(self: Protocol, _msg: Any) -> int:  # noqa: ANN401
+    return self._verdict(done=self.autopilot.set_mode(Mode.RTL))
+
+
+def _c_land(self: Protocol, _msg: Any) -> int:  # noqa: ANN401
+    return self._verdict(done=self.autopilot.set_mode(Mode.LAND))
+
+
+def _c_pause(self: Protocol, msg: Any) -> int:  # noqa: ANN401
+    if self.autopilot.mode is not Mode.AUTO:
+        return int(self.mavlink.MAV_RESULT_FAILED)
+    self.autopilot.paused = msg.param1 < 0.5
+    return int(self.mavlink.MAV_RESULT_ACCEPTED)
+
+
+def _c_speed(self: Protocol, msg: Any) -> int:  # noqa: ANN401
+    if not (math.isfinite(msg.param2) and msg.param2 > 0):
+        return int(self.mavlink.MAV_RESULT_DENIED)
+    self.autopilot.auto_speed_m_s = float(msg.param2)
+    return int(self.mavlink.MAV_RESULT_ACCEPTED)
+
+
+def _c_mount(self: Protocol, msg: Any) -> int:  # noqa: ANN401
+    self.autopilot.body.gimbal_setpoint_deg = max(-90.0, min(30.0, float(msg.param1)))
+    return int(self.mavlink.MAV_RESULT_ACCEPTED)
+
+
+def _c_jump(self: Protocol, msg: Any) -> int:  # noqa: ANN401
+    return self._verdict(done=self.autopilot.jump_to(int(msg.param1)))
+
+
+def _c_message(self: Protocol, msg: Any) -> int:  # noqa: ANN401
+    known = self.mavlink.mavlink_map.get(int(msg.param1))
+    try:
+        self.send(build(known.msgname if known is not None else "", self.see, self.mavlink))
+    except KeyError:
+        return int(self.mavlink.MAV_RESULT_UNSUPPORTED)
+    return int(self.mavlink.MAV_RESULT_ACCEPTED)
+
+
+def _c_interval(self: Protocol, msg: Any) -> int:  # noqa: ANN401
+    known = self.mavlink.mavlink_map.get(int(msg.param1))
+    if known is None or not math.isfinite(msg.param2):
+        return int(self.mavlink.MAV_RESULT_DENIED)
+    name = known.msgname
+    if msg.param2 == 0:
+        self.intervals_s.pop(name, None)
+    else:
+        self.intervals_s[name] = math.inf if msg.param2 < 0 else float(msg.param2) / 1e6
+    return int(self.mavlink.MAV_RESULT_ACCEPTED)
+
+
+def _c_capabilities(self: Protocol, _msg: Any) -> int:  # noqa: ANN401
+    self.send(build("AUTOPILOT_VERSION", self.see, self.mavlink))
+    return int(self.mavlink.MAV_RESULT_ACCEPTED)
+
+
+def _c_get_home(self: Protocol, _msg: Any) -> int:  # noqa: ANN401
+    self.send(build("HOME_POSITION", self.see, self.mavlink))
+    return int(self.mavlink.MAV_RESULT_ACCEPTED)
+
+
+def _c_set_home(self: Protocol, msg: Any) -> int:  # noqa: ANN401
+    if msg.param1 >= 0.5 or self.autopilot.body.flying:
+        return int(self.mavlink.MAV_RESULT_FAILED)
+    wide = msg.get_type() == "COMMAND_INT"
+    x, y = (msg.x, msg.y) if wide else (round(msg.param5 * 1e7), round(msg.param6 * 1e7))
+    return self._verdict(done=self.move_home(x, y))
+
+
+def _c_fence(self: Protocol, msg: Any) -> int:  # noqa: ANN401
+    self.autopilot.parameters["FENCE_ENABLE"] = 1.0 if msg.param1 >= 0.5 else 0.0
+    return int(self.mavlink.MAV_RESULT_ACCEPTED)
+
+
+def _c_reboot(self: Protocol, _msg: Any) -> int:  # noqa: ANN401
+    if self.autopilot.armed:
+        return int(self.mavlink.MAV_RESULT_FAILED)
+    self.reboot()
+    return int(self.mavlink.MAV_RESULT_ACCEPTED)
+
+
+_COMMANDS: Final[dict[int, Callable[[Protocol, Any], int]]] = {
+    400: _c_arm,
+    176: _c_mode,
+    300: _c_start,
+    22: _c_take_off,
+    20: _c_return,
+    21: _c_land,
+    193: _c_pause,
+    178: _c_speed,
+    205: _c_mount,
+    224: _c_jump,
+    512: _c_message,
+    511: _c_interval,
+    520: _c_capabilities,
+    410: _c_get_home,
+    179: _c_set_home,
+    207: _c_fence,
+    246: _c_reboot,
+}
+
+_ANSWERS: Final[dict[str, Callable[[Protocol, Any], None]]] = {
+    "MISSION_COUNT": Protocol.count_announced,
+    "MISSION_ITEM_INT": Protocol.item_received,
+    "MISSION_ITEM": Protocol.item_received,
+    "MISSION_REQUEST_LIST": Protocol.list_asked,
+    "MISSION_REQUEST_INT": Protocol.item_asked,
+    "MISSION_REQUEST": Protocol.item_asked,
+    "MISSION_CLEAR_ALL": Protocol.clear_asked,
+    "MISSION_SET_CURRENT": Protocol.current_set,
+    "PARAM_REQUEST_LIST": Protocol.parameters_asked,
+    "PARAM_REQUEST_READ": Protocol.parameter_asked,
+    "PARAM_SET": Protocol.parameter_set,
+    "COMMAND_LONG": Protocol.command_received,
+    "COMMAND_INT": Protocol.command_received,
+    "SET_MODE": Protocol.mode_set,
+    "REQUEST_DATA_STREAM": Protocol.streams_asked,
+}

@@ -1,0 +1,160 @@
+"""What every Link keeps, shown on the DroneKit driver against the rehearsal vehicle."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from core.errors import LinkFailed, VehicleRefused
+from core.heights import TakeoffHeight
+from core.points import GeoPoint, LocalPlane, from_plane
+from flight.dronekit_exchange import ListType
+from flight.dronekit_link import DroneKitLink, connect
+from flight.flight_plan import Leg, Sortie, Waypoint
+from flight.mission import Command, Dialect, differences, last_waypoint_before, mission_items, navigation_seq
+from flight.rehearsal.vehicle import RehearsalVehicle
+
+HOME = GeoPoint(lon_deg=113.5, lat_deg=23.1)
+
+
+def make_sortie(lines: int = 3, home: GeoPoint = HOME) -> Sortie:
+    def at(leg: Leg, east: float, north: float, height: float, spacing: float | None = None) -> Waypoint:
+        lon, lat = from_plane(LocalPlane(origin=home), [east, north])
+        return Waypoint(
+            leg=leg,
+            position=GeoPoint(lon_deg=float(lon), lat_deg=float(lat)),
+            height=TakeoffHeight(metres=height),
+            speed_m_s=7.3,
+            gimbal_pitch_deg=-75.5,
+            photo_spacing_m=spacing,
+        )
+
+    points = [at(Leg.TAKEOFF, 0, 0, 33.33)]
+    for line in range(lines):
+        points.append(at(Leg.TRANSIT, 10.0 * line, 20.0, 33.33))
+        points.append(at(Leg.LINE, 10.0 * line, 80.0, 33.33, 12.5))
+    points += [at(Leg.RETURN, 0, 0, 33.33), at(Leg.LAND, 0, 0, 0.0)]
+    return Sortie(number=1, waypoints=tuple(points), length_m=100, duration_s=60, photos=5 * lines, battery_used=0.1)
+
+
+@pytest.fixture
+def vehicle() -> Iterator[RehearsalVehicle]:
+    with RehearsalVehicle(HOME, speedup=20, seed=2) as flown:
+        yield flown
+
+
+@pytest.fixture
+def link(vehicle: RehearsalVehicle) -> Iterator[DroneKitLink]:
+    connected = connect(vehicle.address, timeout_s=10)
+    yield connected
+    connected.close()
+
+
+def test_an_upload_is_held_by_the_vehicle_to_the_last_field(link: DroneKitLink) -> None:
+    sortie = make_sortie()
+    link.upload(sortie)
+    held = link._exchange.fetch(ListType.MISSION, alive=link._require_alive)
+    sent = mission_items(sortie, HOME)
+    assert len(held) == len(sent)
+    assert all(differences(a, b) == () for a, b in zip(sent[1:], held[1:], strict=True))
+
+
+def test_state_says_where_it_is(link: DroneKitLink) -> None:
+    state = link.state()
+    assert state.position is not None
+    assert abs(state.position.lat_deg - HOME.lat_deg) < 1e-4
+    assert state.landed is True
+    assert not state.armed
+    assert state.heartbeat_age_s < 2.5
+    assert state.battery_share == pytest.approx(1.0, abs=0.02)
+
+
+def test_home_far_from_the_vehicle_is_refused(link: DroneKitLink) -> None:
+    far = GeoPoint(lon_deg=113.51, lat_deg=23.1)
+    with pytest.raises(VehicleRefused, match=r"stands .* m from"):
+        link.upload(make_sortie(home=far))
+
+
+def test_a_refusal_to_arm_comes_in_the_vehicles_words(vehicle: RehearsalVehicle, link: DroneKitLink) -> None:
+    link.upload(make_sortie())
+    vehicle._autopilot.refuse_arming = "Compass not calibrated"
+    with pytest.raises(VehicleRefused, match="Compass not calibrated"):
+        link.arm_and_start()
+
+
+def test_starting_without_a_sortie_is_the_callers_mistake(link: DroneKitLink) -> None:
+    with pytest.raises(ValueError, match="upload"):
+        link.arm_and_start()
+
+
+def test_close_ends_thread_and_socket_and_may_be_repeated(vehicle: RehearsalVehicle) -> None:
+    before = threading.active_count()
+    link = connect(vehicle.address, timeout_s=10)
+    assert threading.active_count() == before + 1
+    link.close()
+    link.close()
+    assert threading.active_count() == before
+    with pytest.raises(LinkFailed):
+        link.return_home()
+
+
+def test_a_dead_peer_is_noticed_without_spinning() -> None:
+    vehicle = RehearsalVehicle(HOME, speedup=5)
+    link = connect(vehicle.start(), timeout_s=10)
+    vehicle.stop()
+    until = time.monotonic() + 3
+    while link._port.alive and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not link._port.alive
+    spent = time.process_time()
+    time.sleep(0.4)
+    assert time.process_time() - spent < 0.1
+    with pytest.raises(LinkFailed, match="dead"):
+        link.upload(make_sortie())
+    link.close()
+
+
+@pytest.mark.parametrize("address", ["tcp:127.0.0.1:1", "tcp:127.0.0.1", "nonsense", "serial:/dev/no-such-port:57600"])
+def test_nothing_there_is_one_sentence(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(LinkFailed, match=address.split(":", maxsplit=1)[0]):
+        connect(address, timeout_s=2)
+    assert capsys.readouterr().out == ""
+
+
+def test_importing_the_driver_does_not_import_dronekit() -> None:
+    code = "import sys, flight.dronekit_link; sys.exit('dronekit' in sys.modules or 'pymavlink' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_camera_is_on_along_lines_only() -> None:
+    items = mission_items(make_sortie(), HOME)
+    spacing, on_the_way = 0.0, {}
+    for item in items:
+        if item.command == Command.DO_SET_CAM_TRIGG_DIST:
+            spacing = item.params[0]
+        elif item.command in {Command.NAV_WAYPOINT, Command.NAV_TAKEOFF, Command.NAV_LAND} and item.waypoint >= 0:
+            on_the_way[item.waypoint] = spacing
+    for index, waypoint in enumerate(make_sortie().waypoints):
+        assert on_the_way[index] == (waypoint.photo_spacing_m or 0.0)
+
+
+def test_a_waypoint_is_reached_when_the_item_behind_it_is_flown() -> None:
+    items = mission_items(make_sortie(), HOME)
+    assert last_waypoint_before(items, 0) == -1
+    take_off = next(item.seq for item in items if item.command == Command.NAV_TAKEOFF)
+    assert last_waypoint_before(items, take_off) == -1
+    assert last_waypoint_before(items, take_off + 1) == 0
+    assert last_waypoint_before(items, len(items)) == len(make_sortie().waypoints) - 1
+    assert items[navigation_seq(items, 2)].waypoint == 2
+
+
+def test_px4_has_no_home_item_and_keeps_yaw_with_nan() -> None:
+    items = mission_items(make_sortie(), HOME, dialect=Dialect.PX4)
+    assert items[0].command == Command.NAV_TAKEOFF
+    assert items[0].params[3] != items[0].params[3]  # NaN
+    assert len(items) == len(mission_items(make_sortie(), HOME)) - 1
