@@ -1,0 +1,442 @@
+"""The rehearsal world: ground, buildings, tanks and things, some of them planted hazards.
+
+Only the rehearsal room reads a world. What leaves the room is footage (pixels and the metadata that any drone writes)
+and, for whoever scores a rehearsal afterwards, the truth of :func:`truths`. Nothing that judges footage sees either.
+
+The ground is flat. Positions are metres east and north of ``origin`` in its local plane, heights metres above that
+ground; a heading is clockwise from north, and a thing's length lies along it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from core.points import GeoPoint, LocalPlane, from_plane
+
+PlanePoint = tuple[float, float]
+"""East and north, metres."""
+
+Ring = tuple[PlanePoint, ...]
+"""The corners of a simple polygon, the first not repeated."""
+
+Colour = tuple[int, int, int]
+"""Red, green and blue in sRGB, 0 to 255."""
+
+
+class Material(StrEnum):
+    """What a patch of ground is made of."""
+
+    GRASS = "grass"
+    ASPHALT = "asphalt"
+    CONCRETE = "concrete"
+    GRAVEL = "gravel"
+    SOIL = "soil"
+    WATER = "water"
+    PAVING = "paving"
+
+
+class RoofKind(StrEnum):
+    """What a roof looks like from above."""
+
+    CORRUGATED = "corrugated"
+    FLAT = "flat"
+    GABLED = "gabled"
+
+
+class VehicleKind(StrEnum):
+    """The body of a vehicle."""
+
+    CAR = "car"
+    VAN = "van"
+    TRUCK = "truck"
+    TANKER = "tanker"
+    BUS = "bus"
+
+
+class MarkingKind(StrEnum):
+    """How a painted line is drawn."""
+
+    SOLID = "solid"
+    DASHED = "dashed"
+    HATCHED = "hatched"  # closed ring filled with diagonal bars
+
+
+class PlumeKind(StrEnum):
+    """What rises from a plume."""
+
+    SMOKE = "smoke"
+    FIRE = "fire"
+
+
+def _finite(owner: str, *numbers: float) -> None:
+    if not all(map(math.isfinite, numbers)):
+        raise ValueError(f"{owner}: positions and sizes are finite")
+
+
+def _positive(owner: str, *numbers: float) -> None:
+    if not all(math.isfinite(number) and number > 0 for number in numbers):
+        raise ValueError(f"{owner}: sizes are positive")
+
+
+def _is_colour(owner: str, colour: Colour) -> None:
+    if not all(0 <= part <= 255 for part in colour):
+        raise ValueError(f"{owner}: a colour is three numbers from 0 to 255")
+
+
+def _is_ring(owner: str, ring: Ring, least: int = 3) -> None:
+    if len(ring) < least:
+        raise ValueError(f"{owner}: an outline has at least {least} points")
+    _finite(owner, *(number for point in ring for number in point))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planted:
+    """What a planted thing is expected to become.
+
+    Attributes:
+        hazard: Hazard code expected of it ("H13").
+        site_code: Code of the enterprise on whose ground it stands.
+        zone_id: The zone it stands in.
+    """
+
+    hazard: str
+    site_code: str
+    zone_id: str
+
+    def __post_init__(self) -> None:
+        if not (self.hazard and self.site_code and self.zone_id):
+            raise ValueError("a planted thing names its hazard, its site and its zone")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patch:
+    """A patch of ground; later patches lie over earlier ones."""
+
+    material: Material
+    ring: Ring
+
+    def __post_init__(self) -> None:
+        _is_ring("patch", self.ring)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marking:
+    """Paint on the ground.
+
+    Attributes:
+        kind: How it is drawn.
+        path: The line's points; for HATCHED the ring that the bars fill.
+        width_m: Width of the line or bar.
+        colour: sRGB.
+    """
+
+    kind: MarkingKind = MarkingKind.SOLID
+    path: Ring
+    width_m: float = 0.15
+    colour: Colour = (225, 225, 220)
+
+    def __post_init__(self) -> None:
+        _is_ring("marking", self.path, 3 if self.kind is MarkingKind.HATCHED else 2)
+        _positive("marking", self.width_m)
+        _is_colour("marking", self.colour)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Building:
+    """A prism with upright walls.
+
+    Attributes:
+        building_id: Its id.
+        ring: Its footprint, convex.
+        height_m: To the eaves.
+        roof: What its roof looks like.
+        roof_colour, wall_colour: sRGB.
+    """
+
+    building_id: str
+    ring: Ring
+    height_m: float
+    roof: RoofKind = RoofKind.FLAT
+    roof_colour: Colour = (150, 150, 148)
+    wall_colour: Colour = (190, 186, 178)
+
+    def __post_init__(self) -> None:
+        _is_ring(self.building_id, self.ring)
+        _positive(self.building_id, self.height_m)
+        _is_colour(self.building_id, self.roof_colour)
+        _is_colour(self.building_id, self.wall_colour)
+        if not is_convex(self.ring):
+            raise ValueError(f"{self.building_id}: a footprint is convex; make a building of several prisms")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tank:
+    """An upright cylinder: a storage tank."""
+
+    tank_id: str
+    centre: PlanePoint
+    radius_m: float
+    height_m: float
+    colour: Colour = (226, 228, 228)
+
+    def __post_init__(self) -> None:
+        _finite(self.tank_id, *self.centre)
+        _positive(self.tank_id, self.radius_m, self.height_m)
+        _is_colour(self.tank_id, self.colour)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wall:
+    """A low wall along a line: a fence, a kerb, a dike."""
+
+    path: Ring
+    height_m: float
+    width_m: float = 0.25
+    colour: Colour = (176, 172, 165)
+
+    def __post_init__(self) -> None:
+        _is_ring("wall", self.path, 2)
+        _positive("wall", self.height_m, self.width_m)
+        _is_colour("wall", self.colour)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tree:
+    """A tree or bush: a crown over the ground."""
+
+    centre: PlanePoint
+    radius_m: float
+    height_m: float
+
+    def __post_init__(self) -> None:
+        _finite("tree", *self.centre)
+        _positive("tree", self.radius_m, self.height_m)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """A shipping container or a stack of them."""
+
+    container_id: str
+    centre: PlanePoint
+    heading_deg: float
+    length_m: float = 6.06
+    width_m: float = 2.44
+    height_m: float = 2.59
+    colour: Colour = (40, 78, 128)
+    planted: Planted | None = None
+
+    def __post_init__(self) -> None:
+        _finite(self.container_id, *self.centre, self.heading_deg)
+        _positive(self.container_id, self.length_m, self.width_m, self.height_m)
+        _is_colour(self.container_id, self.colour)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vehicle:
+    """A road vehicle standing on the ground.
+
+    Attributes:
+        vehicle_id: Its stable id.
+        kind: Its body.
+        centre: The middle of its outline on the ground.
+        heading_deg: Where its bonnet points.
+        length_m, width_m, height_m: Outside measures.
+        colour: Paint, sRGB.
+        planted: What it is expected to become, or None for an innocent one.
+    """
+
+    vehicle_id: str
+    kind: VehicleKind
+    centre: PlanePoint
+    heading_deg: float
+    length_m: float
+    width_m: float
+    height_m: float
+    colour: Colour
+    planted: Planted | None = None
+
+    def __post_init__(self) -> None:
+        _finite(self.vehicle_id, *self.centre, self.heading_deg)
+        _positive(self.vehicle_id, self.length_m, self.width_m, self.height_m)
+        _is_colour(self.vehicle_id, self.colour)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrumStack:
+    """200-litre drums on end in rows.
+
+    Attributes:
+        stack_id: Its stable id.
+        centre, heading_deg: Where it stands and how its rows run.
+        columns, rows: Drums along and across the heading.
+        layers: Drums on one another.
+        colour: Paint, sRGB.
+        planted: What it is expected to become, or None.
+    """
+
+    stack_id: str
+    centre: PlanePoint
+    heading_deg: float
+    columns: int
+    rows: int
+    layers: int = 1
+    colour: Colour = (32, 74, 150)
+    planted: Planted | None = None
+
+    def __post_init__(self) -> None:
+        _finite(self.stack_id, *self.centre, self.heading_deg)
+        _positive(self.stack_id, self.columns, self.rows, self.layers)
+        _is_colour(self.stack_id, self.colour)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plume:
+    """Smoke drifting off, or fire, from a spot on the ground."""
+
+    plume_id: str
+    kind: PlumeKind
+    centre: PlanePoint
+    radius_m: float
+    height_m: float
+    drift_deg: float
+    planted: Planted | None = None
+
+    def __post_init__(self) -> None:
+        _finite(self.plume_id, *self.centre, self.drift_deg)
+        _positive(self.plume_id, self.radius_m, self.height_m)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Light:
+    """The sun and the air.
+
+    Attributes:
+        azimuth_deg: Where the sun stands, clockwise from north.
+        elevation_deg: How high, in (5, 90].
+        ambient: Brightness of full shade relative to full sun, in (0, 1].
+        exposure: Overall brightness; 1 for a well exposed photograph.
+        haze: Share of air light at 100 m, in [0, 0.9].
+    """
+
+    azimuth_deg: float = 135.0
+    elevation_deg: float = 52.0
+    ambient: float = 0.52
+    exposure: float = 1.0
+    haze: float = 0.02
+
+    def __post_init__(self) -> None:
+        _finite("light", self.azimuth_deg)
+        if not 5 < self.elevation_deg <= 90:
+            raise ValueError("light: the sun stands between 5 and 90 degrees high")
+        if not (0 < self.ambient <= 1 and 0 < self.exposure <= 4 and 0 <= self.haze <= 0.9):
+            raise ValueError("light: ambient is in (0, 1], exposure in (0, 4], haze in [0, 0.9]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Everything that the rehearsal's camera can see.
+
+    Attributes:
+        name: Its name.
+        origin: Where (0, 0) of the local plane is.
+        seed: Settles every random texture, so that two renderings of one world are equal.
+        ground: What lies where no patch does.
+        light: Sun and air.
+        patches, markings: Ground and paint, bottom first.
+        buildings, tanks, walls, trees, containers, vehicles, drums, plumes: Things; ids are unique among all.
+    """
+
+    name: str
+    origin: GeoPoint
+    seed: int = 1
+    ground: Material = Material.GRASS
+    light: Light = Light()
+    patches: tuple[Patch, ...] = ()
+    markings: tuple[Marking, ...] = ()
+    buildings: tuple[Building, ...] = ()
+    tanks: tuple[Tank, ...] = ()
+    walls: tuple[Wall, ...] = ()
+    trees: tuple[Tree, ...] = ()
+    containers: tuple[Container, ...] = ()
+    vehicles: tuple[Vehicle, ...] = ()
+    drums: tuple[DrumStack, ...] = ()
+    plumes: tuple[Plume, ...] = ()
+
+    def __post_init__(self) -> None:
+        ids = [
+            *(building.building_id for building in self.buildings),
+            *(tank.tank_id for tank in self.tanks),
+            *(thing_id for thing_id, *_ in _plantable(self)),
+        ]
+        twice = {thing for thing in ids if ids.count(thing) > 1}
+        if twice:
+            raise ValueError(f"two things have one id: {', '.join(sorted(twice))}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """One planted hazard, as the scorer needs it.
+
+    Attributes:
+        thing_id: The thing's id in the world.
+        label: Its class, by the detector's name ("vehicle").
+        position: Where it stands.
+        hazard, site_code, zone_id: What it is expected to become.
+    """
+
+    thing_id: str
+    label: str
+    position: GeoPoint
+    hazard: str
+    site_code: str
+    zone_id: str
+
+
+def is_convex(ring: Ring) -> bool:
+    """Return whether a ring's corners all turn the same way (straight ones allowed)."""
+    signs = set()
+    for index, (x1, y1) in enumerate(ring):
+        x2, y2 = ring[(index + 1) % len(ring)]
+        x3, y3 = ring[(index + 2) % len(ring)]
+        cross = (x2 - x1) * (y3 - y2) - (y2 - y1) * (x3 - x2)
+        if abs(cross) > 1e-9:
+            signs.add(cross > 0)
+    return len(signs) == 1
+
+
+def _plantable(world: World) -> Iterator[tuple[str, str, PlanePoint, Planted | None]]:
+    """Yield id, detector class, place and expectation of everything that can be planted."""
+    for vehicle in world.vehicles:
+        yield vehicle.vehicle_id, "vehicle", vehicle.centre, vehicle.planted
+    for container in world.containers:
+        yield container.container_id, "container", container.centre, container.planted
+    for stack in world.drums:
+        yield stack.stack_id, "drums", stack.centre, stack.planted
+    for plume in world.plumes:
+        yield plume.plume_id, plume.kind.value, plume.centre, plume.planted
+
+
+def point_of(world: World, place: PlanePoint) -> GeoPoint:
+    """Return the position of a place in the world's plane."""
+    lon, lat = from_plane(LocalPlane(origin=world.origin), place)
+    return GeoPoint(lon_deg=float(lon), lat_deg=float(lat))
+
+
+def truths(world: World) -> tuple[Truth, ...]:
+    """Return what was planted, in the world's order: for scoring a rehearsal after it, never for finding anything."""
+    return tuple(
+        Truth(
+            thing_id=thing_id,
+            label=label,
+            position=point_of(world, place),
+            hazard=planted.hazard,
+            site_code=planted.site_code,
+            zone_id=planted.zone_id,
+        )
+        for thing_id, label, place, planted in _plantable(world)
+        if planted is not None
+    )
