@@ -15,12 +15,15 @@ from datetime import datetime
 from itertools import pairwise
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from core.clock import in_utc, iso_utc
 from core.heights import AglHeight, HaeHeight, MslHeight, TakeoffHeight
-from core.points import GeoPoint
+from core.points import GeoPoint, LocalPlane, from_plane, to_enu, to_plane
 from core.refusal import Refusal
 from core.text import _
-from flight.camera import Orientation
+from flight.camera import Orientation, camera_to_enu
 
 _H = TypeVar("_H", HaeHeight, MslHeight, AglHeight, TakeoffHeight)
 
@@ -50,6 +53,25 @@ class PoseSigma:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Velocity:
+    """How a camera moves over ground, metres a second.
+
+    Attributes:
+        east_m_s: Towards east.
+        north_m_s: Towards north.
+        up_m_s: Upwards, or None when only the horizontal motion is known.
+    """
+
+    east_m_s: float
+    north_m_s: float
+    up_m_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if not all(math.isfinite(part) for part in (self.east_m_s, self.north_m_s, self.up_m_s or 0.0)):
+            raise ValueError("a velocity is finite")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pose:
     """Where a camera was at an instant and where it looked.
 
@@ -59,6 +81,7 @@ class Pose:
         height_takeoff, height_hae, height_msl, height_agl: The heights that the telemetry states; each may be None.
         yaw_deg, pitch_deg, roll_deg: Camera (gimbal) angles as in :class:`flight.camera.Orientation`; each may be None.
         sigma: One-sigma errors, or None when nothing is known (``geofence`` then uses the device class).
+        velocity: How the camera moves, or None when the telemetry does not say.
         assumptions: What was declared rather than measured, as short sentences.
     """
 
@@ -72,6 +95,7 @@ class Pose:
     pitch_deg: float | None = None
     roll_deg: float | None = None
     sigma: PoseSigma | None = None
+    velocity: Velocity | None = None
     assumptions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -145,7 +169,10 @@ def declare(
 def pose_at(track: Track, instant: datetime, *, max_gap_s: float = 1.0) -> Pose | Refusal:
     """Return the pose at ``instant``, interpolated between the two poses around it.
 
-    Position and heights are interpolated linearly, angles along the shorter way. Nothing is extrapolated.
+    Positions follow the velocities where both poses know theirs (cubic Hermite in the local plane), else the straight
+    line; heights likewise. A complete orientation turns the shorter way about one axis (slerp; Shoemake, SIGGRAPH
+    1985), which also holds at nadir, where yaw and roll are one; an incomplete one turns angle by angle. Nothing is
+    extrapolated.
 
     Args:
         track: The track.
@@ -157,11 +184,10 @@ def pose_at(track: Track, instant: datetime, *, max_gap_s: float = 1.0) -> Pose 
     """
     wanted = in_utc(instant)
     subject = f"{track.source} @ {iso_utc(wanted)}"
-    times = [pose.captured_at for pose in track.poses]
-    right = bisect_left(times, wanted)
-    if right < len(times) and times[right] == wanted:
+    right = bisect_left(track.poses, wanted, key=lambda pose: pose.captured_at)
+    if right < len(track.poses) and track.poses[right].captured_at == wanted:
         return track.poses[right]
-    if right in {0, len(times)}:
+    if right in {0, len(track.poses)}:
         return Refusal(
             subject=subject,
             code="outside-track",
@@ -182,37 +208,181 @@ def pose_at(track: Track, instant: datetime, *, max_gap_s: float = 1.0) -> Pose 
     return _between(before, after, share, wanted)
 
 
+def with_course_as_yaw(track: Track, *, min_speed_m_s: float = 2.0, window_s: float = 1.0) -> Track:
+    """Return ``track`` with the course over ground as yaw where a pose has none and the aircraft moves.
+
+    To be called only when the patrol permits it: a multicopter may fly sideways, and then the course is not where the
+    camera looks. Each pose says what was done. Where the aircraft is slower than ``min_speed_m_s``, yaw stays absent.
+
+    Args:
+        track: The track.
+        min_speed_m_s: Slowest ground speed whose course means anything, metres a second.
+        window_s: Longest time on either side from which the course is taken when no velocity is known, seconds.
+    """
+    note = _("yaw is the course over ground, as the patrol permits; it was not measured")
+    poses = []
+    for index, pose in enumerate(track.poses):
+        motion = pose.velocity or _motion(track.poses, index, window_s)
+        moving = motion is not None and math.hypot(motion.east_m_s, motion.north_m_s) >= min_speed_m_s
+        if pose.yaw_deg is None and motion is not None and moving:
+            course = math.degrees(math.atan2(motion.east_m_s, motion.north_m_s)) % 360
+            poses.append(replace(pose, yaw_deg=course, assumptions=(*pose.assumptions, note)))
+        else:
+            poses.append(pose)
+    return replace(track, poses=tuple(poses))
+
+
+def _motion(poses: tuple[Pose, ...], index: int, window_s: float) -> Velocity | None:
+    """Return the mean motion around a pose from the positions within the window, or None when there are not two."""
+    here = poses[index].captured_at
+
+    def reach(step: int) -> Pose | None:
+        found, at = None, index
+        while 0 <= at < len(poses) and abs((poses[at].captured_at - here).total_seconds()) <= window_s:
+            found = poses[at] if poses[at].position is not None else found
+            at += step
+        return found
+
+    first, last = reach(-1), reach(1)
+    if first is None or last is None or first.position is None or last.position is None:
+        return None
+    elapsed_s = (last.captured_at - first.captured_at).total_seconds()
+    if elapsed_s <= 0:
+        return None
+    offset = to_enu(LocalPlane(origin=first.position), [last.position.lon_deg, last.position.lat_deg])
+    return Velocity(east_m_s=float(offset[0]) / elapsed_s, north_m_s=float(offset[1]) / elapsed_s)
+
+
 def _between(before: Pose, after: Pose, share: float, instant: datetime) -> Pose:
     """Return the pose a ``share`` of the way from one pose to the next; what either lacks is absent."""
+    gap_s = (after.captured_at - before.captured_at).total_seconds()
+    a, b = before.velocity, after.velocity
+    up = None if a is None or b is None or a.up_m_s is None or b.up_m_s is None else (a.up_m_s, b.up_m_s)
 
-    def straight(a: float | None, b: float | None) -> float | None:
-        return None if a is None or b is None else a + (b - a) * share
-
-    def turned(a: float | None, b: float | None) -> float | None:
-        return None if a is None or b is None else a + ((b - a + 180) % 360 - 180) * share
-
-    def raised(a: _H | None, b: _H | None) -> _H | None:
-        if a is None or b is None:
+    def raised(low: _H | None, high: _H | None) -> _H | None:
+        if low is None or high is None:
             return None
-        return replace(a, metres=a.metres + (b.metres - a.metres) * share)
+        return replace(low, metres=_hermite(low.metres, high.metres, up, gap_s, share))
 
-    position = None
-    if before.position is not None and after.position is not None:
-        lon = turned(before.position.lon_deg, after.position.lon_deg) or 0.0
-        position = GeoPoint(
-            lon_deg=(lon + 180) % 360 - 180,
-            lat_deg=before.position.lat_deg + (after.position.lat_deg - before.position.lat_deg) * share,
-        )
+    yaw, pitch, roll = _turned(before, after, share)
     return Pose(
         captured_at=instant,
-        position=position,
+        position=_moved(before, after, gap_s, share),
         height_takeoff=raised(before.height_takeoff, after.height_takeoff),
         height_hae=raised(before.height_hae, after.height_hae),
         height_msl=raised(before.height_msl, after.height_msl),
         height_agl=raised(before.height_agl, after.height_agl),
-        yaw_deg=turned(before.yaw_deg, after.yaw_deg),
-        pitch_deg=straight(before.pitch_deg, after.pitch_deg),
-        roll_deg=turned(before.roll_deg, after.roll_deg),
-        sigma=before.sigma,
+        yaw_deg=yaw,
+        pitch_deg=pitch,
+        roll_deg=roll,
+        sigma=before.sigma if before.sigma == after.sigma else _coarser(before.sigma, after.sigma),
+        velocity=_mixed(a, b, share),
         assumptions=tuple(dict.fromkeys((*before.assumptions, *after.assumptions))),
     )
+
+
+def _mixed(a: Velocity | None, b: Velocity | None, share: float) -> Velocity | None:
+    """Return the velocity a ``share`` of the way from one to the next."""
+    if a is None or b is None:
+        return None
+    up = None if a.up_m_s is None or b.up_m_s is None else a.up_m_s + (b.up_m_s - a.up_m_s) * share
+    return Velocity(
+        east_m_s=a.east_m_s + (b.east_m_s - a.east_m_s) * share,
+        north_m_s=a.north_m_s + (b.north_m_s - a.north_m_s) * share,
+        up_m_s=up,
+    )
+
+
+def _coarser(a: PoseSigma | None, b: PoseSigma | None) -> PoseSigma | None:
+    """Return the larger errors of two, or None when either pose's are unknown."""
+    return None if a is None or b is None else max(a, b, key=lambda sigma: sigma.horizontal_m)
+
+
+def _hermite(a: float, b: float, rates: tuple[float, float] | None, gap_s: float, share: float) -> float:
+    """Return the value a ``share`` of the way from ``a`` to ``b``, leaving and arriving at ``rates`` per second."""
+    if rates is None:
+        return a + (b - a) * share
+    s2, s3 = share * share, share**3
+    leave, arrive = rates[0] * gap_s, rates[1] * gap_s
+    return (2 * s3 - 3 * s2 + 1) * a + (s3 - 2 * s2 + share) * leave + (3 * s2 - 2 * s3) * b + (s3 - s2) * arrive
+
+
+def _moved(before: Pose, after: Pose, gap_s: float, share: float) -> GeoPoint | None:
+    """Return the position between two poses, in the plane that touches the first."""
+    if before.position is None or after.position is None:
+        return None
+    plane = LocalPlane(origin=before.position)
+    try:
+        east, north = to_plane(plane, [after.position.lon_deg, after.position.lat_deg])
+    except ValueError:  # more than 50 km in one gap: no aircraft of ours; no position rather than a wrong one
+        return None
+    a, b = before.velocity, after.velocity
+    rates_east = None if a is None or b is None else (a.east_m_s, b.east_m_s)
+    rates_north = None if a is None or b is None else (a.north_m_s, b.north_m_s)
+    lonlat = from_plane(
+        plane,
+        [
+            _hermite(0.0, float(east), rates_east, gap_s, share),
+            _hermite(0.0, float(north), rates_north, gap_s, share),
+        ],
+    )
+    return GeoPoint(lon_deg=float(lonlat[0]), lat_deg=float(lonlat[1]))
+
+
+def _turned(before: Pose, after: Pose, share: float) -> tuple[float | None, float | None, float | None]:
+    """Return yaw, pitch and roll between two poses."""
+    a, b = orientation_of(before), orientation_of(after)
+    if a is not None and b is not None:
+        if (a.yaw_deg, a.pitch_deg, a.roll_deg) == (b.yaw_deg, b.pitch_deg, b.roll_deg):
+            return a.yaw_deg, a.pitch_deg, a.roll_deg
+        return _slerp(a, b, share)
+
+    def one(x: float | None, y: float | None) -> float | None:
+        return None if x is None or y is None else x + ((y - x + 180) % 360 - 180) * share
+
+    return (
+        one(before.yaw_deg, after.yaw_deg),
+        one(before.pitch_deg, after.pitch_deg),
+        one(before.roll_deg, after.roll_deg),
+    )
+
+
+def _slerp(a: Orientation, b: Orientation, share: float) -> tuple[float, float, float]:
+    """Return the orientation a ``share`` of the way from ``a`` to ``b`` about the one axis that joins them."""
+    first = camera_to_enu(a)
+    difference = first.T @ camera_to_enu(b)
+    angle = math.acos(max(-1.0, min(1.0, (float(np.trace(difference)) - 1) / 2)))
+    if angle < 1e-9 or math.pi - angle < 1e-6:  # the same, or opposite: no axis is shorter than another
+        nearest = a if share < 0.5 else b
+        return nearest.yaw_deg, nearest.pitch_deg, nearest.roll_deg
+    x, y, z = (float(difference[i, j] - difference[j, i]) / (2 * math.sin(angle)) for i, j in ((2, 1), (0, 2), (1, 0)))
+    turn = angle * share
+    skew = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    step = np.eye(3) + math.sin(turn) * skew + (1 - math.cos(turn)) * skew @ skew  # Rodrigues
+    return _angles_of(first @ step, a.roll_deg + ((b.roll_deg - a.roll_deg + 180) % 360 - 180) * share)
+
+
+def _angles_of(rotation: NDArray[np.float64], roll_hint_deg: float) -> tuple[float, float, float]:
+    """Return yaw, pitch and roll of a rotation from camera axes to east, north, up.
+
+    Two triples name every rotation (pitch and 180° − pitch); the one whose roll is nearer the hint is taken, so that an
+    inverted mount stays inverted. Straight up or down only yaw ± roll is determined, and the hint settles the roll.
+    """
+    right, forward = rotation[:, 0], rotation[:, 2]
+    pitch = math.asin(max(-1.0, min(1.0, float(forward[2]))))
+    if math.hypot(float(forward[0]), float(forward[1])) < 1e-6:
+        # right = about_up(yaw) · (cos roll, ±sin roll, 0) in east, north, up: undo the hinted roll.
+        turned = math.radians(roll_hint_deg) * (1 if pitch > 0 else -1)
+        yaw = -math.atan2(float(right[1]), float(right[0])) - turned
+        return math.degrees(yaw) % 360, math.degrees(pitch), roll_hint_deg
+    yaw = math.atan2(float(forward[0]), float(forward[1]))
+    level = np.array([math.cos(yaw), -math.sin(yaw), 0.0])
+    below = np.cross(forward, level)
+    roll = math.degrees(math.atan2(float(right @ below), float(right @ level)))
+    if abs((roll - roll_hint_deg + 180) % 360 - 180) > 90:
+        return (
+            (math.degrees(yaw) + 180) % 360,
+            math.copysign(180, pitch) - math.degrees(pitch),
+            (roll + 360) % 360 - 180,
+        )
+    return math.degrees(yaw) % 360, math.degrees(pitch), roll
