@@ -20,6 +20,17 @@ class Geoid(StrEnum):
     UNSTATED = "unstated"  # the maker does not say; treated as EGM96 with a metre of doubt, and reported
 
 
+class HeightDatum(StrEnum):
+    """What a height is measured from, by the words that options and files use."""
+
+    TAKEOFF = "takeoff"
+    GROUND = "ground"
+    ELLIPSOID = "ellipsoid"
+    EGM96 = "EGM96"
+    EGM2008 = "EGM2008"
+    UNSTATED_GEOID = "unstated"
+
+
 def _check(metres: float, sigma_m: float | None) -> None:
     if isinstance(metres, bool) or not isinstance(metres, int | float):
         raise TypeError(f"a height is built from a number of metres, not from {type(metres).__name__}")

@@ -9,6 +9,7 @@ from datetime import datetime
 import numpy as np
 
 from core.clock import in_utc
+from core.heights import HeightDatum
 from core.points import GeoPoint
 from detection.detection import Detection
 
@@ -69,6 +70,8 @@ class Fix:
         covariance: Its whole horizontal error: what is common to a flight and what is this frame's own.
         common: The parts of ``covariance`` that it shares with other fixes, by cause.
         ground_hae_m: Ellipsoidal height of that ground, metres; None when only relative heights are known.
+        ground_height_m: Height of that ground above ``ground_datum``, metres; None when it is not known.
+        ground_datum: What ``ground_height_m`` is measured from.
         slant_m: Distance from the camera, metres.
         camera_point: Where the camera was.
         assumptions: What was declared or assumed, as short sentences ("ground flat at take-off height").
@@ -83,6 +86,8 @@ class Fix:
     camera_point: GeoPoint
     assumptions: tuple[str, ...]
     common: tuple[CommonError, ...] = ()
+    ground_height_m: float | None = None
+    ground_datum: HeightDatum | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "captured_at", in_utc(self.captured_at))

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from core.heights import HaeHeight, MslHeight
+from core.heights import HaeHeight, HeightDatum, MslHeight
 from core.text import _
 from flight.track import Pose
 
@@ -30,12 +30,14 @@ class Standing:
 
     Attributes:
         height_m: Camera above the reference, metres.
+        datum: What the reference is.
         sigma_m: One-sigma error of that height, or None when the pose's error budget speaks for it.
         reference_hae_m: Ellipsoidal height of the reference's zero here, metres, or None when it is not known.
         assumptions: What was declared or assumed to get there, as short sentences.
     """
 
     height_m: float
+    datum: HeightDatum
     sigma_m: float | None = None
     reference_hae_m: float | None = None
     assumptions: tuple[str, ...] = ()
@@ -130,9 +132,11 @@ class FlatAtTakeoff:
         notes: tuple[str, ...] = (
             _("the ground is taken as flat at the take-off height, ± {sigma:g} m").format(sigma=self.sigma_m),
         )
+        datum = HeightDatum.TAKEOFF
         if pose.height_takeoff is not None:
             height, sigma = pose.height_takeoff.metres, pose.height_takeoff.sigma_m
         elif pose.height_agl is not None:
+            datum = HeightDatum.GROUND
             height, sigma = pose.height_agl.metres, pose.height_agl.sigma_m
             notes = (
                 _("the ground is taken as flat at the height below the camera, ± {sigma:g} m").format(
@@ -144,7 +148,7 @@ class FlatAtTakeoff:
                 reason=_("the pose states no height above take-off or above ground, which flat ground needs")
             )
         reference = None if pose.height_hae is None else pose.height_hae.metres - height
-        return Standing(height_m=height, sigma_m=sigma, reference_hae_m=reference, assumptions=notes)
+        return Standing(height_m=height, datum=datum, sigma_m=sigma, reference_hae_m=reference, assumptions=notes)
 
     def strike(
         self,
@@ -181,10 +185,12 @@ class FlatAt:
         reference = None
         stated: HaeHeight | MslHeight | None
         if isinstance(self.height, HaeHeight):
-            stated, reference, name = pose.height_hae, self.height.metres, _("above the WGS-84 ellipsoid")
+            stated, reference, name = pose.height_hae, 0.0, _("above the WGS-84 ellipsoid")
+            datum = HeightDatum.ELLIPSOID
         else:
             same = pose.height_msl is not None and pose.height_msl.geoid is self.height.geoid
             stated = pose.height_msl if same else None
+            datum = HeightDatum(self.height.geoid)
             name = _("above the {geoid} geoid").format(geoid=self.height.geoid)
         if stated is None:
             return NoStanding(
@@ -196,7 +202,8 @@ class FlatAt:
             height=self.height.metres, reference=name, sigma=self.sigma_m
         )
         return Standing(
-            height_m=stated.metres - self.height.metres,
+            height_m=stated.metres,
+            datum=datum,
             sigma_m=stated.sigma_m,
             reference_hae_m=reference,
             assumptions=(note,),
@@ -211,7 +218,7 @@ class FlatAt:
     ) -> NDArray[np.float64]:
         """Return (n,) slant distances to the plane; see :class:`Ground`."""
         del origin
-        return strike_level(starts_m, directions, 0.0, reach_m)
+        return strike_level(starts_m, directions, self.height.metres, reach_m)
 
 
 def _check_sigma(sigma_m: float) -> None:

@@ -3,7 +3,7 @@
 The raster's heights refer to a vertical datum that its file seldom states; the user declares it. A camera's height
 above that datum comes, in this order of trust, from
 
-1. an ellipsoidal or mean-sea-level height of the same datum that states a sigma of at most one metre (RTK, PPK),
+1. an ellipsoidal or mean-sea-level height of the same datum that states a sigma of at most half a metre (RTK, PPK),
 2. the height above take-off plus the raster's own height at the take-off point (errors of the datum cancel),
 3. the height above ground plus the raster's height below the camera,
 4. any other ellipsoidal or mean-sea-level height, with ten metres of doubt where none is stated: barometric absolute
@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InputRefused
-from core.heights import Geoid, HaeHeight, MslHeight
+from core.heights import Geoid, HaeHeight, HeightDatum, MslHeight
 from core.points import GeoPoint, LocalPlane, from_plane, to_enu
 from core.text import _
 from flight.track import Pose
@@ -34,7 +34,7 @@ from geofence.ground import EARTH_RADIUS_M, NoStanding, Standing
 from geofence.raycast import HeightGrid, bilinear, first_hits, height_grid
 
 _LOOSE_ABSOLUTE_SIGMA_M: Final = 10.0
-_TIGHT_SIGMA_M: Final = 1.0
+_TIGHT_SIGMA_M: Final = 0.5
 _MOST_CELLS: Final = 64_000_000
 _SLACK_M: Final = 500.0  # a window is read this much larger than asked, so that the next photo finds it ready
 
@@ -86,24 +86,31 @@ class DemGround:
         """Return the camera's height above the raster's datum, by the order of trust in the module's docstring."""
         if pose.position is None:
             return NoStanding(reason=_("the pose has no position"))
-        undulation = None if self.undulation is None else self.undulation
         reference: float | None = 0.0
+        datum = HeightDatum.ELLIPSOID
         if self.vertical is not None:
-            reference = None if undulation is None else undulation(pose.position, self.vertical)
+            datum = HeightDatum(self.vertical)
+            reference = None if self.undulation is None else self.undulation(pose.position, self.vertical)
         note = _("the ground is {name}, heights above {datum}, ± {sigma:g} m").format(
             name=self.path.name, datum=self.vertical or "WGS-84", sigma=self.sigma_m
         )
         absolute = self._absolute(pose)
         if absolute is not None and absolute[1] is not None and absolute[1] <= _TIGHT_SIGMA_M:
-            return Standing(height_m=absolute[0], sigma_m=absolute[1], reference_hae_m=reference, assumptions=(note,))
+            return Standing(
+                height_m=absolute[0], datum=datum, sigma_m=absolute[1], reference_hae_m=reference, assumptions=(note,)
+            )
         relative = self._relative(pose)
         if relative is not None:
             height, sigma, way = relative
-            return Standing(height_m=height, sigma_m=sigma, reference_hae_m=reference, assumptions=(note, way))
+            return Standing(
+                height_m=height, datum=datum, sigma_m=sigma, reference_hae_m=reference, assumptions=(note, way)
+            )
         if absolute is not None:
             doubt = _LOOSE_ABSOLUTE_SIGMA_M if absolute[1] is None else absolute[1]
             way = _("the camera's absolute height is taken as stated, ± {sigma:g} m").format(sigma=doubt)
-            return Standing(height_m=absolute[0], sigma_m=doubt, reference_hae_m=reference, assumptions=(note, way))
+            return Standing(
+                height_m=absolute[0], datum=datum, sigma_m=doubt, reference_hae_m=reference, assumptions=(note, way)
+            )
         return NoStanding(
             reason=_(
                 "the pose states no height that can be related to the elevation raster ({datum}); "
@@ -118,7 +125,10 @@ class DemGround:
                 continue
             shift = self._shift(stated, pose.position)
             if shift is not None:
-                return stated.metres + shift, stated.sigma_m
+                sigma = stated.sigma_m
+                if sigma is None and isinstance(stated, HaeHeight) and pose.sigma is not None:
+                    sigma = pose.sigma.vertical_m
+                return stated.metres + shift, sigma
         return None
 
     def _shift(self, stated: HaeHeight | MslHeight, point: GeoPoint) -> float | None:

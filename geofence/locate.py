@@ -236,4 +236,6 @@ def _fix(
         camera_point=pose.position,
         assumptions=(*pose.assumptions, *standing.assumptions, *touch.assumptions, budget.source),
         common=tuple(common),
+        ground_height_m=height_m,
+        ground_datum=standing.datum,
     )

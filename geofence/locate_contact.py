@@ -107,6 +107,7 @@ STATURES: Final[dict[str, Stature]] = {
     "spill": Stature(form=_FLAT),
     "stain": Stature(form=_FLAT),
     "water": Stature(form=_FLAT),
+    "point": Stature(form=_FLAT),  # a pixel that a person named
 }
 
 # A detector's box edges are off by some hundredths of the box's size and never by less than a pixel. A box edge errs

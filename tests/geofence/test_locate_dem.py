@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from pyproj import Transformer
 
 from core.errors import InputRefused
 from core.heights import AglHeight, Geoid, HaeHeight, MslHeight, TakeoffHeight
-from core.points import GeoPoint, from_plane
+from core.points import GeoPoint, from_plane, to_enu
+from flight.camera import project
+from flight.track import orientation_of
 from geofence.fix import Fix, Unlocated
-from geofence.ground import NoStanding, Standing
+from geofence.ground import FlatAtTakeoff, NoStanding, Standing
 from geofence.ground_dem import DemGround
 from geofence.locate import locate
 from geofence.raycast import bilinear, first_hits, height_grid
@@ -20,8 +23,6 @@ from tests.geofence.locating import CAMERA, HERE, NOON, PLANE, plan, pose, seen
 
 def write_dem(path: Path, heights: np.ndarray, *, cell_m: float = 10.0, crs: str = "EPSG:32650") -> Path:
     """Write posts as a GeoTIFF centred on HERE, north up."""
-    from pyproj import Transformer
-
     x, y = Transformer.from_crs(4326, crs, always_xy=True).transform(HERE.lon_deg, HERE.lat_deg)
     rows, columns = heights.shape
     size_x = size_y = cell_m
@@ -128,8 +129,6 @@ def test_a_flat_raster_is_flat_ground_in_any_crs(tmp_path: Path, crs: str) -> No
     at = replace(pose(yaw=30, pitch=-40), height_takeoff=None, height_hae=HaeHeight(metres=120.0, sigma_m=0.1))
     fix = locate(seen(2300, 1000), pose=at, camera=CAMERA, ground=dem, captured_at=NOON)
     level = pose(yaw=30, pitch=-40)
-    from geofence.ground import FlatAtTakeoff
-
     flat = locate(seen(2300, 1000), pose=level, camera=CAMERA, ground=FlatAtTakeoff(), captured_at=NOON)
     assert isinstance(fix, Fix)
     assert isinstance(flat, Fix)
@@ -216,9 +215,6 @@ def test_a_file_that_is_no_raster_is_refused(tmp_path: Path) -> None:
 
 
 def test_hills_put_back_what_was_projected(tmp_path: Path) -> None:
-    from flight.camera import project
-    from flight.track import orientation_of
-
     heights = hills()
     dem = DemGround(path=write_dem(tmp_path / "hills.tif", heights), vertical=None)
     at = replace(pose(yaw=70, pitch=-35), height_takeoff=None, height_hae=HaeHeight(metres=180.0, sigma_m=0.1))
@@ -229,8 +225,6 @@ def test_hills_put_back_what_was_projected(tmp_path: Path) -> None:
         assert isinstance(fix, Fix)
         height = dem.height_at(fix.point)
         assert height == pytest.approx(fix.ground_hae_m, abs=0.01)
-        from core.points import to_enu
-
         assert height is not None
         enu = to_enu(PLANE, [fix.point.lon_deg, fix.point.lat_deg], height) - [0, 0, 180.0]
         assert project(CAMERA, orientation, enu) == pytest.approx([u, v], abs=0.2)
