@@ -1,0 +1,193 @@
+"""The register of weights: which weight files may be loaded at all.
+
+A ``.pt`` file is a pickle, and unpickling runs code. So a weight is hashed first and loaded only when its digest is
+registered; a card that is missing, or does not fit, is a :class:`core.errors.WeightRefused` before anything is
+unpickled. The register shipped with the program is ``detection/weights/registry.json``; a bureau keeps its own beside
+its own weights (:func:`register_weight` writes it).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from core.errors import WeightRefused
+from core.text import _
+from detection.weight_card import WeightCard
+
+SHIPPED: Final = Path(__file__).parent / "weights" / "registry.json"
+SCHEMA: Final = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """A card together with the folder in which its weight lies."""
+
+    card: WeightCard
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        """The weight file."""
+        return self.folder / self.card.file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registry:
+    """Every weight that may be loaded, from one or more register files."""
+
+    entries: tuple[Registered, ...]
+
+    def __post_init__(self) -> None:
+        names = [entry.card.name for entry in self.entries]
+        doubled = sorted({name for name in names if names.count(name) > 1})
+        if doubled:
+            raise ValueError(f"more than one weight is called {', '.join(doubled)}")
+
+    def default(self) -> Registered:
+        """Return the weight to use when none is named: the last one marked as default."""
+        for entry in reversed(self.entries):
+            if entry.card.default:
+                return entry
+        raise LookupError("no registered weight is marked as the default")
+
+    def named(self, name: str) -> Registered:
+        """Return the weight called ``name``; ``LookupError`` lists the names there are."""
+        for entry in self.entries:
+            if entry.card.name == name:
+                return entry
+        known = ", ".join(entry.card.name for entry in self.entries) or "none"
+        raise LookupError(f"no weight is called {name}; registered: {known}")
+
+
+def read_registry(paths: Sequence[Path] = (SHIPPED,)) -> Registry:
+    """Return the weights that the register files at ``paths`` list, later files after earlier ones.
+
+    Raises:
+        WeightRefused: A register cannot be read, or a card in it is not valid.
+    """
+    entries: list[Registered] = []
+    for path in paths:
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+            cards = [_card_from(row) for row in _rows(document)]
+        except (OSError, ValueError, TypeError, KeyError) as problem:
+            raise WeightRefused(
+                path,
+                _("this register of weights cannot be used ({problem})").format(problem=problem),
+                _("Repair the file, or register the weights again with `skywarden model add`."),
+            ) from problem
+        entries.extend(Registered(card=card, folder=path.parent) for card in cards)
+    return Registry(entries=tuple(entries))
+
+
+def verify_weight(path: Path, registry: Registry) -> WeightCard:
+    """Return the card of the weight at ``path``, by the digest of its bytes.
+
+    Raises:
+        WeightRefused: The file is missing or empty, or its digest is not registered.
+    """
+    digest = sha256_of(path)
+    for entry in registry.entries:
+        if entry.card.sha256 == digest:
+            return entry.card
+    expected = [entry.card for entry in registry.entries if entry.card.file == path.name]
+    if expected:
+        raise WeightRefused(
+            path,
+            _("its SHA-256 is {found}, not the registered {wanted}; the file was altered or is incomplete").format(
+                found=digest[:16] + "…", wanted=expected[0].sha256[:16] + "…"
+            ),
+            _("Restore the original weight, or register this one with `skywarden model add` if you trust it."),
+        )
+    raise WeightRefused(
+        path,
+        _("this weight is not registered (SHA-256 {found})").format(found=digest),
+        _("Register it with `skywarden model add` if you trust where it comes from."),
+    )
+
+
+def register_weight(weight: Path, card: WeightCard, registry_path: Path) -> WeightCard:
+    """Add ``weight`` to the register file at ``registry_path`` and return its card with the digest filled in.
+
+    The weight must lie in the register's folder and ``card.file`` must be its name. A weight of the same name in the
+    register is replaced. When the card is marked as default, the others lose the mark. The register is written aside
+    and renamed, so that it is whole at any moment.
+
+    Raises:
+        WeightRefused: The weight cannot be read, or lies elsewhere.
+    """
+    if weight.resolve().parent != registry_path.resolve().parent or weight.name != card.file:
+        raise WeightRefused(
+            weight,
+            _("it does not lie beside the register {register}").format(register=registry_path),
+            _("Copy the weight and its model card into the register's folder first."),
+        )
+    digest = sha256_of(weight)
+    known = read_registry([registry_path]).entries if registry_path.exists() else ()
+    added = replace(card, sha256=digest)
+    kept = [
+        replace(entry.card, default=entry.card.default and not added.default)
+        for entry in known
+        if entry.card.name != added.name
+    ]
+    document = {"schema": SCHEMA, "weights": [_row_of(each) for each in (*kept, added)]}
+    aside = registry_path.with_suffix(".part")
+    with aside.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(registry_path)
+    return added
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a weight file, hex; a missing or empty file is refused."""
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            size = file.tell()
+    except OSError as problem:
+        raise WeightRefused(
+            path,
+            _("the weight cannot be read ({problem})").format(problem=problem.strerror),
+            _("Name a weight file that exists; `skywarden model list` shows the registered ones."),
+        ) from problem
+    if size == 0:
+        raise WeightRefused(path, _("the weight is empty"), _("Restore the original file."))
+    return digest
+
+
+def _rows(document: Any) -> list[Mapping[str, Any]]:  # noqa: ANN401 - JSON of any shape comes in, a checked list goes out
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise ValueError(f"schema {SCHEMA} expected")
+    rows = document.get("weights")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise TypeError("a list of weights expected")
+    return rows
+
+
+def _card_from(row: Mapping[str, Any]) -> WeightCard:
+    """Return the card in one row; unknown keys are an error, so that a misspelt threshold is not ignored."""
+    fields = dict(row)
+    return WeightCard(
+        **{
+            **fields,
+            "classes": tuple(fields["classes"]),
+            "plain_scales": tuple(fields.get("plain_scales", (0.5,))),
+        }
+    )
+
+
+def _row_of(card: WeightCard) -> dict[str, Any]:
+    row = {slot: getattr(card, slot) for slot in re.findall(r"\w+", " ".join(WeightCard.__slots__))}
+    return {
+        key: dict(value) if isinstance(value, Mapping) else list(value) if isinstance(value, tuple) else value
+        for key, value in row.items()
+    }

@@ -1,0 +1,83 @@
+"""Weight card: what is declared about a detector weight, and without which none is loaded.
+
+A card says which bytes are meant (SHA-256), what the weight's own classes are called in the hazard catalogue, at what
+ground sampling distance it was trained, and from which score a detection counts. The full story (data, licence, how
+trained, measured on what) is the Markdown page beside the weight that the card names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightCard:
+    """One registered weight.
+
+    Attributes:
+        name: Short name, unique in a registry ("vehicle-n").
+        file: File name of the weight, beside the registry file.
+        sha256: Digest of the weight file, hex.
+        classes: The weight's own class names, by class number.
+        labels: Own class name → label of the hazard catalogue; a class that is not named here is not reported.
+        thresholds: Label → least score at which a detection counts, in (0, 1).
+        training_gsd_m: Metres per pixel it was trained for.
+        largest_thing_m: Length of the largest thing it finds, metres; tiles overlap by it.
+        coarsest_gsd_m: Ground with a larger GSD than this is not searched; the things are specks there.
+        sizes_m: Label → least and greatest length (the longer side of its box), metres; where the ground scale is
+            known, a box outside is not that thing. A label without an entry has any size.
+        licence: SPDX expression.
+        card: File name of the full model card.
+        plain_scales: Scales at which an image without a ground scale is tiled.
+        default: Whether this weight is used when none is named.
+    """
+
+    name: str
+    file: str
+    sha256: str
+    classes: tuple[str, ...]
+    labels: Mapping[str, str]
+    thresholds: Mapping[str, float]
+    training_gsd_m: float
+    largest_thing_m: float
+    coarsest_gsd_m: float
+    licence: str
+    card: str
+    sizes_m: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    plain_scales: tuple[float, ...] = (0.5,)
+    default: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.name or not self.file or not self.licence or not self.card:
+            raise ValueError("a weight card names the weight, its file, its licence and its model card")
+        if "/" in self.file or "\\" in self.file:
+            raise ValueError("a weight lies beside its registry; its file is a bare name")
+        if not _SHA256.fullmatch(self.sha256):
+            raise ValueError("a weight's digest is 64 lower-case hexadecimal digits")
+        if not self.classes or len(set(self.classes)) != len(self.classes):
+            raise ValueError("a weight has classes, each named once")
+        self._check_labels()
+        if not (0 < self.training_gsd_m <= self.coarsest_gsd_m and self.largest_thing_m > 0):
+            raise ValueError("a training GSD and a largest thing are positive, and the coarsest GSD is not finer")
+        object.__setattr__(self, "labels", MappingProxyType(dict(self.labels)))
+        object.__setattr__(self, "sizes_m", MappingProxyType({key: tuple(pair) for key, pair in self.sizes_m.items()}))
+        object.__setattr__(self, "thresholds", MappingProxyType(dict(self.thresholds)))
+
+    def _check_labels(self) -> None:
+        unknown = set(self.labels) - set(self.classes)
+        if unknown:
+            raise ValueError(f"the class map names {sorted(unknown)}, which the weight does not have")
+        if not self.labels or set(self.thresholds) != set(self.labels.values()):
+            raise ValueError("every label of the class map has a threshold, and nothing else has")
+        if not all(0 < threshold < 1 for threshold in self.thresholds.values()):
+            raise ValueError("a threshold is between 0 and 1")
+        if set(self.sizes_m) - set(self.thresholds):
+            raise ValueError("sizes are given for labels of the class map only")
+        if not all(0 <= least < most for least, most in self.sizes_m.values()):
+            raise ValueError("a least length is below the greatest")

@@ -1,0 +1,276 @@
+"""The YOLO driver: the one place where a network looks at pixels.
+
+Ultralytics loads and runs the weight; which parts of an image it sees and how large (:mod:`detection.tiles`), and how
+the boxes of neighbouring tiles become one per thing (:mod:`detection.merging`), is ours. Tiles run in batches bounded
+by pixels; when the device has no memory for a batch, the batch is halved, and at one tile the work moves to the CPU.
+
+What this module does not do: it fetches nothing, installs nothing, and loads no weight that is not registered.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import WeightRefused
+from core.text import _
+from detection.detection import Box, Detection
+from detection.frame import Frame
+from detection.ground_scale import ground_scale, gsd_at
+from detection.merging import merge_tiles
+from detection.registry import Registry, read_registry, verify_weight
+from detection.tiles import Tile, TilePlan, plan_tiles
+from detection.ultralytics_import import import_ultralytics
+from detection.weight_card import WeightCard
+
+if TYPE_CHECKING:
+    import torch
+
+GREY: Final = 114  # Ultralytics' letterbox colour, which the weights know from training
+BATCH_PIXELS: Final = 2_000_000
+IN_TILE_IOU: Final = 0.65
+MOST_PER_TILE: Final = 1000
+
+
+class YoloDetector:
+    """A registered YOLO weight as a :class:`detection.detection.Detector`.
+
+    Args:
+        weight: The weight file; the registry's default when None.
+        registry: The weights that may be loaded; the shipped register when None.
+        device: "auto" (CUDA when there is one, else CPU), "cpu" or "cuda".
+        threads: CPU threads for the forward pass (of the whole process); torch's own choice when None.
+        tile_px: Longest side of a tile as the network sees it.
+        batch_pixels: Pixels per forward pass at most.
+        score_floor: Report everything from this score on, instead of from the card's thresholds (for calibration).
+        tile_filter: Asked for each tile of a frame; tiles it answers False for are not run.
+
+    Raises:
+        WeightRefused: The weight is missing, not registered, altered, broken, or its classes are not those of its card.
+    """
+
+    def __init__(
+        self,
+        weight: Path | None = None,
+        *,
+        registry: Registry | None = None,
+        device: str = "auto",
+        threads: int | None = None,
+        tile_px: int = 640,
+        batch_pixels: int = BATCH_PIXELS,
+        score_floor: float | None = None,
+        tile_filter: Callable[[Frame, Tile], bool] | None = None,
+    ) -> None:
+        if device not in {"auto", "cpu", "cuda"}:
+            raise ValueError('a device is "auto", "cpu" or "cuda"')
+        if threads is not None and threads < 1:
+            raise ValueError("at least one thread")
+        known = registry if registry is not None else read_registry()
+        path = weight if weight is not None else known.default().path
+        self._card = verify_weight(path, known)
+        self._plan = TilePlan(
+            training_gsd_m=self._card.training_gsd_m,
+            largest_thing_m=self._card.largest_thing_m,
+            tile_px=tile_px,
+            coarsest_gsd_m=self._card.coarsest_gsd_m,
+            plain_scales=self._card.plain_scales,
+        )
+        self._batch_pixels = batch_pixels
+        self._floors = np.array([_floor(self._card, name, score_floor) for name in self._card.classes])
+        self._tile_filter = tile_filter
+        self._network, self._device = _load(path, self._card, device, threads)
+
+    @property
+    def card(self) -> WeightCard:
+        """The card of the weight in use."""
+        return self._card
+
+    @property
+    def weight_sha256(self) -> str:
+        """Digest of the weight in use, hex."""
+        return self._card.sha256
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that the weight's classes are reported as."""
+        return tuple(dict.fromkeys(self._card.labels[name] for name in self._card.classes if name in self._card.labels))
+
+    def detect(self, frames: Sequence[Frame]) -> list[list[Detection]]:
+        """Return the detections of each frame, in the frames' order, best score first."""
+        return [self._detect_one(frame) for frame in frames]
+
+    def tiles_of(self, frame: Frame) -> list[Tile]:
+        """Return the tiles that :meth:`detect` runs for ``frame``."""
+        height_px, width_px = frame.pixels.shape[:2]
+        scale = ground_scale(frame.pose, frame.camera)
+        tiles = plan_tiles(width_px, height_px, scale, self._plan)
+        if self._tile_filter is None:
+            return tiles
+        return [tile for tile in tiles if self._tile_filter(frame, tile)]
+
+    def _detect_one(self, frame: Frame) -> list[Detection]:
+        height_px, width_px = frame.pixels.shape[:2]
+        found = [np.empty((0, 6))]
+        cut = [np.empty((0, 4), dtype=bool)]
+        for tile, rows in self._run(frame.pixels, self.tiles_of(frame)):
+            inner = np.array([tile.left_px > 0, tile.top_px > 0, tile.right_px < width_px, tile.bottom_px < height_px])
+            edges = np.array([tile.left_px, tile.top_px, tile.right_px, tile.bottom_px], dtype=np.float64)
+            found.append(rows)
+            cut.append((np.abs(rows[:, :4] - edges) < 2 / tile.scale) & inner)
+        rows = np.concatenate(found)
+        rows[:, [0, 2]] = rows[:, [0, 2]].clip(0, width_px)
+        rows[:, [1, 3]] = rows[:, [1, 3]].clip(0, height_px)
+        boxes, scores, classes = merge_tiles(rows[:, :4], rows[:, 4], rows[:, 5].astype(np.int64), np.concatenate(cut))
+        fits = self._of_fitting_size(frame, boxes, classes)
+        return [
+            Detection(
+                frame_id=frame.frame_id,
+                label=self._card.labels[self._card.classes[number]],
+                score=float(score),
+                box=Box(left_px=float(box[0]), top_px=float(box[1]), right_px=float(box[2]), bottom_px=float(box[3])),
+                weight_sha256=self._card.sha256,
+            )
+            for box, score, number in zip(boxes[fits], scores[fits], classes[fits], strict=True)
+            if box[2] > box[0] and box[3] > box[1]
+        ]
+
+    def _of_fitting_size(
+        self, frame: Frame, boxes: NDArray[np.float64], classes: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Return (n,) whether each box is as long on the ground as its label can be; all of them without a pose.
+
+        A box at the image's edge may be a part of something, so it only must not be too long.
+        """
+        gsd_m = gsd_at(frame.pose, frame.camera, (boxes[:, :2] + boxes[:, 2:]) / 2)
+        if gsd_m is None:
+            return np.ones(len(boxes), dtype=bool)
+        height_px, width_px = frame.pixels.shape[:2]
+        whole = (boxes[:, :2] > 1).all(axis=1) & (boxes[:, 2:] < np.array([width_px, height_px]) - 1).all(axis=1)
+        length_m = (boxes[:, 2:] - boxes[:, :2]).max(axis=1) * gsd_m
+        bounds = np.array([_size_bounds(self._card, name) for name in self._card.classes])[classes]
+        fits: NDArray[np.bool_] = ((length_m >= bounds[:, 0]) | ~whole) & (length_m <= bounds[:, 1])
+        return fits
+
+    def _run(self, pixels: NDArray[np.uint8], tiles: Sequence[Tile]) -> list[tuple[Tile, NDArray[np.float64]]]:
+        """Return for each tile its (n, 6) boxes in image pixels, score and class number, above the classes' floors."""
+        by_canvas: dict[tuple[int, int], list[Tile]] = {}
+        for tile in tiles:
+            by_canvas.setdefault(tile.canvas_px, []).append(tile)
+        outcome: list[tuple[Tile, NDArray[np.float64]]] = []
+        for (width, height), alike in by_canvas.items():
+            step = max(1, self._batch_pixels // (width * height))
+            start = 0
+            while start < len(alike):
+                batch = alike[start : start + step]
+                rows = self._forward(np.stack([_shown(pixels, tile) for tile in batch]))
+                if rows is None:
+                    step = self._make_room(step)
+                    continue
+                outcome.extend(zip(batch, map(_to_image, rows, batch), strict=True))
+                start += len(batch)
+        return outcome
+
+    def _make_room(self, step: int) -> int:
+        """Return a smaller batch size after the device ran out of memory; from one tile on, move to the CPU."""
+        import torch
+
+        if step > 1:
+            return step // 2
+        if self._device.type == "cpu":
+            raise MemoryError("the CPU has no memory for one tile")
+        self._device = torch.device("cpu")
+        self._network = self._network.to(self._device)
+        return 1
+
+    def _forward(self, canvases: NDArray[np.uint8]) -> list[NDArray[np.float64]] | None:
+        """Return (n, 6) rows of canvas boxes, score, class per canvas, or None when the device is out of memory."""
+        import torch
+        from ultralytics.utils.nms import non_max_suppression
+
+        try:
+            with torch.inference_mode():
+                images = torch.from_numpy(canvases).to(self._device).permute(0, 3, 1, 2).float() / 255
+                raw = self._network(images)
+                raw = raw[0] if isinstance(raw, list | tuple) else raw
+                rows = non_max_suppression(raw, float(self._floors.min()), IN_TILE_IOU, max_det=MOST_PER_TILE)
+        except torch.OutOfMemoryError:
+            if self._device.type == "cuda":
+                torch.cuda.empty_cache()
+            return None
+        found = [each.cpu().numpy().astype(np.float64)[:, :6] for each in rows]
+        return [each[each[:, 4] >= self._floors[each[:, 5].astype(np.int64)]] for each in found]
+
+
+def _floor(card: WeightCard, name: str, score_floor: float | None) -> float:
+    """Return the least score at which class ``name`` is reported; infinite for a class without a label."""
+    if name not in card.labels:
+        return math.inf
+    return card.thresholds[card.labels[name]] if score_floor is None else score_floor
+
+
+def _size_bounds(card: WeightCard, name: str) -> tuple[float, float]:
+    """Return the least and greatest length of class ``name`` on the ground, metres."""
+    return card.sizes_m.get(card.labels.get(name, ""), (0.0, math.inf))
+
+
+def _shown(pixels: NDArray[np.uint8], tile: Tile) -> NDArray[np.uint8]:
+    """Return (height, width, 3) RGB of what the network sees of ``tile``, padded to whole strides."""
+    import cv2
+
+    part = pixels[tile.top_px : tile.bottom_px, tile.left_px : tile.right_px]
+    width, height = tile.canvas_px
+    inner = (
+        min(width, max(1, round(part.shape[1] * tile.scale))),
+        min(height, max(1, round(part.shape[0] * tile.scale))),
+    )
+    if inner != (part.shape[1], part.shape[0]):
+        part = cv2.resize(part, inner, interpolation=cv2.INTER_AREA if tile.scale < 1 else cv2.INTER_LINEAR)
+    canvas = np.full((height, width, 3), GREY, dtype=np.uint8)
+    canvas[: inner[1], : inner[0]] = part[..., ::-1]
+    return canvas
+
+
+def _to_image(rows: NDArray[np.float64], tile: Tile) -> NDArray[np.float64]:
+    """Return rows with their boxes moved from a tile's canvas to the image."""
+    moved = rows.copy()
+    moved[:, :4] = rows[:, :4] / tile.scale + [tile.left_px, tile.top_px, tile.left_px, tile.top_px]
+    moved[:, 2] = moved[:, 2].clip(max=tile.right_px)
+    moved[:, 3] = moved[:, 3].clip(max=tile.bottom_px)
+    return moved
+
+
+def _load(path: Path, card: WeightCard, device: str, threads: int | None) -> tuple[Any, torch.device]:
+    """Return the network, ready to run, and its device."""
+    import_ultralytics()
+    import torch
+    from ultralytics.nn.autobackend import AutoBackend
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    if device == "cuda" and not torch.cuda.is_available():
+        raise WeightRefused(path, _("this machine has no CUDA device"), _("Use --device auto or cpu."))
+    wanted = torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
+    try:
+        network = AutoBackend(model=str(path), device=wanted, fuse=True, verbose=False)
+        network.eval()
+    except Exception as problem:
+        raise WeightRefused(
+            path,
+            _("Ultralytics cannot load this weight ({problem})").format(problem=problem),
+            _("Use a detection weight that this version of Ultralytics wrote."),
+        ) from problem
+    names = tuple(str(network.names[number]) for number in sorted(network.names))
+    if names != card.classes:
+        raise WeightRefused(
+            path,
+            _("its classes are {found}, not {wanted} as its card says").format(
+                found=", ".join(names), wanted=", ".join(card.classes)
+            ),
+            _("Correct the card's classes, or use the weight that the card means."),
+        )
+    return network, wanted

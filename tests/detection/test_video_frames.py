@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.refusal import Refusal
+from detection.frame import Frame
+from detection.video_frames import FrameChoice, choose_instants, frames_of_video
+from flight.camera import Camera
+from flight.track import Pose, Track
+
+SHA = "ab" * 32
+
+
+def instants(chosen: Sequence[tuple[float, Pose] | Refusal]) -> list[float]:
+    return [each[0] for each in chosen if not isinstance(each, Refusal)]
+
+
+def test_a_flyover_is_seen_in_few_frames_and_all_ground_as_often_as_asked(
+    flyover: Track, make_camera: Callable[..., Camera]
+) -> None:
+    # 48 m of ground along the track, 5 m/s: each point is in view for 9.6 s; 20 s cover 148 m
+    for views in (1, 3):
+        chosen = instants(
+            choose_instants(flyover, make_camera(), flyover.poses[0].captured_at, 20.0, FrameChoice(views=views))
+        )
+        assert views * 148 / 48 <= len(chosen) + 1
+        assert len(chosen) <= views * 148 / 48 / 0.25 * 0.75
+
+
+def test_a_hovering_camera_is_not_looked_at_again(
+    make_pose: Callable[..., Pose], make_camera: Callable[..., Camera]
+) -> None:
+    hover = Track(poses=tuple(make_pose(after_s=0.5 * step) for step in range(60)), source="hover")
+    chosen = choose_instants(hover, make_camera(), hover.poses[0].captured_at, 29.0, FrameChoice(views=2))
+    assert instants(chosen) == [0.0, 0.2]
+
+
+def test_without_a_camera_frames_come_at_even_times(flyover: Track) -> None:
+    chosen = choose_instants(flyover, None, flyover.poses[0].captured_at, 10.0, FrameChoice(blind_every_s=2.0))
+    assert instants(chosen) == pytest.approx([0, 2, 4, 6, 8, 10])
+
+
+def test_a_time_outside_the_track_is_refused_once(flyover: Track, make_camera: Callable[..., Camera]) -> None:
+    chosen = choose_instants(flyover, make_camera(), flyover.poses[0].captured_at, 30.0, FrameChoice())
+    refusals = [each for each in chosen if isinstance(each, Refusal)]
+    assert [refusal.code for refusal in refusals] == ["outside-track"]
+
+
+def test_decoded_frames_are_those_of_their_instants(
+    video: Path, flyover: Track, make_camera: Callable[..., Camera]
+) -> None:
+    frames = list(frames_of_video(video, sha256=SHA, track=flyover, camera=make_camera()))
+    assert len(frames) >= 6
+    start = flyover.poses[0].captured_at
+    for frame in frames:
+        assert isinstance(frame, Frame)
+        number = round((frame.captured_at - start).total_seconds() * 10)
+        assert frame.index == number
+        assert float(np.median(frame.pixels)) == pytest.approx(number, abs=3)
+        assert frame.pose.captured_at == frame.captured_at
+
+
+def test_seeking_gives_the_same_frames_as_decoding_through(
+    video: Path, make_pose: Callable[..., Pose], make_camera: Callable[..., Camera]
+) -> None:
+    # two places, eleven seconds apart: the cursor seeks between them
+    poses = [make_pose(after_s=step * 0.5, north=0 if step < 22 else 400) for step in range(40)]
+    track = Track(poses=tuple(poses), source="two places")
+    frames = list(frames_of_video(video, sha256=SHA, track=track, camera=make_camera(), choice=FrameChoice(views=1)))
+    assert [frame.index for frame in frames if isinstance(frame, Frame)][:1] == [0]
+    assert any(frame.index >= 106 for frame in frames if isinstance(frame, Frame))
+    for frame in frames[:3]:
+        assert isinstance(frame, Frame)
+        assert float(np.median(frame.pixels)) == pytest.approx(frame.index, abs=3)
+
+
+def test_a_start_time_of_its_own_moves_the_frames(
+    video: Path, flyover: Track, make_camera: Callable[..., Camera]
+) -> None:
+    later = flyover.poses[0].captured_at + timedelta(seconds=5)
+    frames = list(frames_of_video(video, sha256=SHA, track=flyover, camera=make_camera(), started_at=later))
+    assert frames[0].captured_at == later
+    assert isinstance(frames[-1], Refusal)  # the video runs five seconds longer than the track
+    assert frames[-1].code == "outside-track"
+
+
+@pytest.mark.parametrize("content", [b"", b"no video at all", b"\x00" * 5000])
+def test_what_is_no_video_is_refused(
+    tmp_path: Path, flyover: Track, make_camera: Callable[..., Camera], content: bytes
+) -> None:
+    path = tmp_path / "odd.mp4"
+    path.write_bytes(content)
+    (refusal,) = frames_of_video(path, sha256=SHA, track=flyover, camera=make_camera())
+    assert isinstance(refusal, Refusal)
+    assert refusal.code == "not-a-video"
+
+
+def test_a_video_that_was_cut_short_never_crashes(
+    video: Path, tmp_path: Path, flyover: Track, make_camera: Callable[..., Camera]
+) -> None:
+    content = video.read_bytes()
+    path = tmp_path / "short.mp4"
+    for share in (0.3, 0.7, 0.95):
+        path.write_bytes(content[: int(len(content) * share)])
+        outcomes = list(frames_of_video(path, sha256=SHA, track=flyover, camera=make_camera()))
+        assert outcomes
+        assert all(isinstance(each, Frame | Refusal) for each in outcomes)
+
+
+def test_a_camera_of_another_size_is_refused(video: Path, flyover: Track, make_camera: Callable[..., Camera]) -> None:
+    (refusal,) = frames_of_video(video, sha256=SHA, track=flyover, camera=make_camera(1920, 1080))
+    assert refusal.code == "camera-mismatch"
+
+
+def test_an_empty_track_is_refused(video: Path, make_camera: Callable[..., Camera]) -> None:
+    (refusal,) = frames_of_video(video, sha256=SHA, track=Track(poses=(), source="none"), camera=make_camera())
+    assert refusal.code == "no-track"
