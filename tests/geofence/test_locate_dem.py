@@ -162,7 +162,7 @@ def test_the_take_off_point_may_lie_lower_than_the_ground_flown_over(tmp_path: P
 
 def test_heights_are_related_to_the_raster_in_the_order_of_trust(tmp_path: Path) -> None:
     dem = DemGround(path=write_dem(tmp_path / "flat.tif", np.full((100, 100), 20.0)), vertical=None, takeoff=HERE)
-    bare = replace(pose(), height_takeoff=None)
+    bare = replace(pose(sigma=None), height_takeoff=None)
     relative = TakeoffHeight(metres=100.0)
     loose, tight = HaeHeight(metres=300.0), HaeHeight(metres=121.0, sigma_m=0.05)
 
