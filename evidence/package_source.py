@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from core.errors import InputRefused
 from core.text import _
-from evidence.digests import Digests, chunks_of, digest_chunks
+from evidence.ingest import Digests, read_digests
 
 
 class PackageSource(Protocol):
@@ -66,6 +66,31 @@ class FolderSource:
         return os.fdopen(os.open(self.where / member, os.O_RDONLY | os.O_NOFOLLOW), "rb")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemorySource:
+    """A package in memory: the twin of a folder, for packages that never touch a disk.
+
+    Attributes:
+        where: The name it goes by.
+        contents: Bytes by path.
+    """
+
+    where: Path
+    contents: Mapping[str, bytes] = field(repr=False)
+
+    def members(self) -> tuple[str, ...]:
+        """Return the paths of its files, sorted."""
+        return tuple(sorted(self.contents))
+
+    def oddities(self) -> tuple[str, ...]:
+        """Return nothing: memory holds files only."""
+        return ()
+
+    def open(self, member: str) -> BinaryIO:
+        """Open a member for reading."""
+        return BytesIO(self.contents[member])
+
+
 def open_folder(folder: Path) -> FolderSource:
     """Return the package in ``folder``. Raises ``InputRefused`` when it cannot be listed."""
     listing: list[str] = []
@@ -96,15 +121,7 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield from _walk(path)
 
 
-@contextmanager
-def open_package(where: Path) -> Iterator[PackageSource]:
-    """Open the package at ``where``. Raises ``InputRefused`` when there is none."""
-    if not where.is_dir():
-        raise InputRefused(where, _("is no folder"), _("Name the folder of a sealed package."))
-    yield open_folder(where)
-
-
 def digest_member(source: PackageSource, member: str) -> Digests:
     """Return a member's digests."""
     with source.open(member) as stream:
-        return digest_chunks(chunks_of(stream))
+        return read_digests(stream)

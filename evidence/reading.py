@@ -21,12 +21,12 @@ from evidence.context import ContextRecord
 from evidence.custody import CustodyEntry, decode_chain
 from evidence.derivation import SCHEMA as DERIVATIONS_SCHEMA
 from evidence.derivation import DerivedRecords
-from evidence.digests import Digests
 from evidence.dsse import Envelope, decode_envelope
 from evidence.frame_record import SCHEMA as FRAMES_SCHEMA
 from evidence.frame_record import FrameRecords
 from evidence.incident import Incident
 from evidence.incident_json import decode_incident
+from evidence.ingest import Digests
 from evidence.keys import public_from_pem
 from evidence.package import OriginalRecords
 from evidence.package_source import PackageSource, digest_member

@@ -11,7 +11,7 @@ incident is right.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -28,17 +28,18 @@ from evidence.context import AttachmentRecord, Context, ContextRecord
 from evidence.custody import Action, CustodyEntry, append, encode_chain, first_break, head_of
 from evidence.derivation import SCHEMA as DERIVATIONS_SCHEMA
 from evidence.derivation import Derived, DerivedRecord, DerivedRecords
-from evidence.digests import ALGORITHMS, CHUNK_BYTES, Digests, digest_bytes
+from evidence.digests import ALGORITHMS, digest_bytes
 from evidence.dsse import encode_envelope, sign
 from evidence.frame_record import SCHEMA as FRAMES_SCHEMA
 from evidence.frame_record import FrameRecord, FrameRecords
 from evidence.incident import Incident
 from evidence.incident_json import encode_incident
+from evidence.ingest import Digests, read_digests
 from evidence.keys import SigningKey, public_pem
 from evidence.original import Original
 from evidence.package import OriginalRecord, OriginalRecords, Predicate
 from evidence.selection import Carry, Chosen, choose_originals, originals_by_frame
-from evidence.staging import staged, sweep, write_durably
+from evidence.staging import durable_file, staged, sweep, write_durably
 from evidence.statement import encode_statement
 
 PROGRAM_ACTOR: Final = "program:skywarden"
@@ -260,29 +261,18 @@ def _write_payload(folder: Path, sealing: _Sealing) -> dict[str, Digests]:
 
 
 def _put(folder: Path, path: str, content: bytes) -> Digests:
-    write_durably(folder / path, [content])
+    write_durably(folder / path, content)
     return digest_bytes(content)
 
 
 def _copy_original(original: Original, destination: Path) -> Digests:
     """Copy an original, hashing the very bytes that are written, and compare with what was ingested."""
-    sha256, sm3, size = hashlib.sha256(), hashlib.new("sm3"), 0
-
-    def read() -> Iterator[bytes]:
-        nonlocal size
-        with original.path.open("rb") as stream:
-            while chunk := stream.read(CHUNK_BYTES):
-                sha256.update(chunk)
-                sm3.update(chunk)
-                size += len(chunk)
-                yield chunk
-
     if not original.path.is_file():
         raise IntegrityFailed(
             _("{name}: the original is gone from where it was ingested; nothing was sealed.").format(name=original.name)
         )
-    write_durably(destination, read())
-    found = Digests(size_bytes=size, sha256=sha256.hexdigest(), sm3=sm3.hexdigest())
+    with original.path.open("rb") as source, durable_file(destination) as copy:
+        found = read_digests(source, sink=copy.write)
     if found != Digests(size_bytes=original.size_bytes, sha256=original.sha256, sm3=original.sm3):
         raise IntegrityFailed(
             _("{name}: changed since it was ingested (SHA-256 was {was}, is {now}); nothing was sealed.").format(
@@ -340,4 +330,4 @@ def _write_signature(folder: Path, members: Mapping[str, Digests], sealing: _Sea
     tags |= {path: _put(folder, path, content) for path, content in signature.items()}
     for algorithm in ALGORITHMS:
         digests = {path: str(getattr(digest, algorithm)) for path, digest in tags.items()}
-        write_durably(folder / manifest_name(algorithm, tags=True), [manifest_text(digests)])
+        write_durably(folder / manifest_name(algorithm, tags=True), manifest_text(digests))

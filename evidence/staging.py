@@ -10,10 +10,10 @@ import fcntl
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from core.errors import StoreFailed
 from core.text import _
@@ -21,15 +21,21 @@ from core.text import _
 SUFFIX: Final = ".partial"
 
 
-def write_durably(path: Path, chunks: Iterable[bytes]) -> None:
-    """Write a new file and wait until it is on the disk. The file must not exist; it ends read-only."""
+@contextmanager
+def durable_file(path: Path) -> Iterator[BinaryIO]:
+    """Give a new file to write; when the block ends well it is on the disk. It must not exist; it ends read-only."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
     with os.fdopen(descriptor, "wb") as stream:
-        for chunk in chunks:
-            stream.write(chunk)
+        yield stream
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a new file and wait until it is on the disk. The file must not exist; it ends read-only."""
+    with durable_file(path) as stream:
+        stream.write(content)
 
 
 def sync_folder(folder: Path) -> None:
@@ -84,6 +90,27 @@ def staged(destination: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(partial, ignore_errors=True)
         os.close(descriptor)
+
+
+@contextmanager
+def replace_durably(destination: Path) -> Iterator[Path]:
+    """Give the path of a file to write aside; when the block ends well it becomes ``destination``.
+
+    Raises:
+        StoreFailed: ``destination`` exists already, or the disk refuses.
+    """
+    if destination.exists():
+        raise StoreFailed(_("{path}: exists already and is never replaced.").format(path=destination))
+    partial = destination.parent / f".{destination.name}.{secrets.token_hex(4)}{SUFFIX}"
+    try:
+        yield partial
+        os.link(partial, destination)  # unlike a rename, a link fails where another file stands
+        partial.unlink()
+        sync_folder(destination.parent)
+    except OSError as problem:
+        raise _failed(destination, problem) from problem
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _failed(destination: Path, problem: OSError) -> StoreFailed:

@@ -10,8 +10,8 @@ from typing import Final, cast
 from core.errors import InputRefused
 from core.text import _
 from evidence.canonical import RECORDS, SHAPE_ERRORS, Json, canonical_bytes, read_canonical
-from evidence.digests import Digests
 from evidence.dsse import STATEMENT_TYPE
+from evidence.ingest import Digests
 from evidence.package import PREDICATE_TYPE, Predicate
 
 _FIELDS: Final = {"_type", "predicate", "predicateType", "subject"}

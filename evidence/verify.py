@@ -15,10 +15,11 @@ from core.clock import in_utc, iso_utc
 from core.text import _
 from evidence import package as names
 from evidence.bag import DECLARATION, manifest_name, manifest_text, read_bag_info, read_manifest
-from evidence.digests import ALGORITHMS, Digests
+from evidence.digests import ALGORITHMS
 from evidence.dsse import pre_authentication_encoding
+from evidence.ingest import Digests
 from evidence.keys import TrustedKey, public_pem, signature_holds
-from evidence.package_source import open_package
+from evidence.package_source import PackageSource, open_folder
 from evidence.reading import Reading, read_package
 from evidence.verification import Outcome, Step, Verification, judged
 from evidence.verify_records import (
@@ -28,6 +29,7 @@ from evidence.verify_records import (
     check_incident,
     check_originals,
 )
+from evidence.zip_container import open_zip
 
 _HEX_LENGTH: Final = {"sha256": 64, "sm3": 64}
 
@@ -43,8 +45,19 @@ def verify(package: Path, *, trusted_keys: Sequence[TrustedKey] = (), now: datet
     Raises:
         InputRefused: There is no package to look at.
     """
-    with open_package(package) as source:
-        reading = read_package(source)
+    return verify_source(open_package(package), trusted_keys=trusted_keys, now=now)
+
+
+def open_package(where: Path) -> PackageSource:
+    """Return the package at ``where``, a folder or a ZIP file. Raises ``InputRefused`` when there is none."""
+    return open_folder(where) if where.is_dir() else open_zip(where)
+
+
+def verify_source(
+    source: PackageSource, *, trusted_keys: Sequence[TrustedKey] = (), now: datetime | None = None
+) -> Verification:
+    """Return what :func:`verify` does, for a package that is already open."""
+    reading = read_package(source)
     steps: list[Callable[[Reading], Step]] = [
         _check_form,
         _check_declaration,
@@ -61,7 +74,7 @@ def verify(package: Path, *, trusted_keys: Sequence[TrustedKey] = (), now: datet
         check_custody,
         _check_time_token,
     ]
-    return Verification(package=package.name, steps=tuple(step(reading) for step in steps))
+    return Verification(package=source.where.name, steps=tuple(step(reading) for step in steps))
 
 
 def _check_form(seen: Reading) -> Step:

@@ -1,0 +1,422 @@
+"""The vault: originals under the address of their content, copied once, verified by reading back, never changed.
+
+A deposit goes in this order, so that a kill, a full disk or a pulled card at any moment leaves nothing half there:
+
+1. the file is read once; both digests are taken while it is written aside;
+2. what was written is brought to the medium and read back; a digest that differs refuses the copy;
+3. the copy moves to ``objects/sha256/<ab>/<digest>`` in one step, read-only;
+4. a record of where it came from is written, in one step;
+5. a mark says that this file of this card is done, in one step.
+
+Killed after 3, the next run finds the object, does not copy again, and writes the record. Files that were finished are
+known by their mark (card serial, path, size, modification time) and are not read again; a card without a serial is
+read again and compared, for a name and a date alone prove nothing. Half a copy is not continued in the middle of a
+file: nobody could vouch for its first half.
+
+What a vault does not do: decide who may read it (the operating system does), and delete (nothing does).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from core.clock import Clock, from_iso, iso_utc
+from core.errors import StoreFailed
+from core.ids import derived_id
+from core.refusal import Refusal
+from core.text import _
+from evidence.ingest import CHUNK_BYTES, Digests, list_footage, media_type_of, read_digests
+from evidence.original import Original
+from evidence.vault_store import LocalStore, Staged, VaultStore
+
+OBJECTS: Final = "objects/sha256"
+RECORDS: Final = "records"
+DONE: Final = "done"
+RECORD_FORMAT: Final = "skywarden-deposit"
+RECORD_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """Where footage comes from, as far as the crew says.
+
+    Attributes:
+        serial: The memory card's serial number or label; empty when unknown.
+        device: The aircraft or camera it was in.
+        operator: Who brings it.
+    """
+
+    serial: str = ""
+    device: str = ""
+    operator: str = ""
+
+
+class DepositState(StrEnum):
+    """What a run did with a file."""
+
+    COPIED = "copied"
+    DUPLICATE = "duplicate"  # the same bytes were in the vault already, from another file
+    KNOWN = "known"  # this very file was deposited by an earlier run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deposit:
+    """A file that is in the vault.
+
+    Attributes:
+        original: The file; its path is the vault's copy where the vault is on this machine.
+        source: Its path on the card, with forward slashes.
+        modified_at: Its modification time on the card, aware UTC (cards on FAT keep it to two seconds).
+        card: Where it came from.
+        state: What was done.
+        duplicate_of: The source of the first deposit with the same bytes; empty for none.
+    """
+
+    original: Original
+    source: str
+    modified_at: datetime
+    card: Card
+    state: DepositState
+    duplicate_of: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestReport:
+    """What a run of :func:`ingest_card` did: deposits + refusals = files of footage on the card.
+
+    Attributes:
+        deposits: Files that are in the vault now.
+        refusals: Files that are not, each with its reason.
+        swept: Leftovers of interrupted runs that were removed.
+    """
+
+    deposits: tuple[Deposit, ...]
+    refusals: tuple[Refusal, ...]
+    swept: int = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether every file of footage is in the vault."""
+        return not self.refusals
+
+
+def open_vault(address: str | Path) -> VaultStore:
+    """Return the store at ``address``: a folder, or any address with a protocol that fsspec knows.
+
+    Raises:
+        StoreFailed: The place cannot be used.
+    """
+    text = str(address)
+    if "://" not in text or text.startswith("file://"):
+        return LocalStore(Path(text.removeprefix("file://")))
+    from evidence.vault_remote import RemoteStore
+
+    return RemoteStore(text)
+
+
+def object_key(sha256: str) -> str:
+    """Return the key of the object with a digest."""
+    return f"{OBJECTS}/{sha256[:2]}/{sha256}"
+
+
+def ingest_card(
+    folder: Path,
+    store: VaultStore,
+    *,
+    card: Card,
+    clock: Clock,
+    on_file: Callable[[Deposit | Refusal], object] | None = None,
+) -> IngestReport:
+    """Copy every file of footage below ``folder`` into the vault, or say why not.
+
+    Run it again after any interruption; it goes on where it stopped. When the vault fails (a full disk), the run ends
+    and the files that are still missing are refused by name; when the card fails, each file that cannot be read is.
+
+    Args:
+        folder: The card or folder.
+        store: The vault.
+        card: What the crew says of the card.
+        clock: Tells when.
+        on_file: Called with each answer as it comes (a progress bar).
+
+    Raises:
+        InputRefused: The folder cannot be used or holds no footage.
+        StoreFailed: The vault is held by another process, or cannot be used at all.
+    """
+    files = list_footage(folder)
+    deposits: list[Deposit] = []
+    refusals: list[Refusal] = []
+    with store.held():
+        swept = store.remove_staged()
+        broken: StoreFailed | None = None
+        for path in files:
+            source = path.relative_to(folder).as_posix()
+            answer: Deposit | Refusal
+            if broken is None:
+                try:
+                    answer = deposit_file(path, store, source=source, card=card, clock=clock)
+                except StoreFailed as problem:
+                    broken = problem
+            if broken is not None:
+                answer = Refusal(
+                    subject=source,
+                    code="vault-failed",
+                    reason=_("is not in the vault yet: {why}").format(why=broken),
+                    remedy=_("Run the ingest again; files that are in the vault are not copied twice."),
+                )
+            if isinstance(answer, Refusal):
+                refusals.append(answer)
+            else:
+                deposits.append(answer)
+            if on_file is not None:
+                on_file(answer)
+    return IngestReport(deposits=tuple(deposits), refusals=tuple(refusals), swept=swept)
+
+
+def deposit_file(path: Path, store: VaultStore, *, source: str, card: Card, clock: Clock) -> Deposit | Refusal:
+    """Copy one file into the vault.
+
+    Args:
+        path: The file; opened for reading only.
+        store: The vault, held by the caller.
+        source: Its path on the card.
+        card: Where it comes from.
+        clock: Tells when.
+
+    Returns:
+        The deposit, or a refusal: "unknown-type", "empty-file", "unreadable-file", "changing-file" or
+        "copy-differs" (what was read back is not what was written).
+
+    Raises:
+        StoreFailed: The vault cannot take it.
+    """
+    reader = _opened(path, source)
+    if isinstance(reader, Refusal):
+        return reader
+    with reader:
+        before = os.fstat(reader.fileno())
+        mark = _mark_key(card, source, before)
+        known = _known(store, mark, source, card) if card.serial else None
+        if known is not None:
+            return known
+        staged = store.stage()
+        try:
+            digests = _copied(reader, before, staged, source)
+            if isinstance(digests, Refusal):
+                return digests
+            key = object_key(digests.sha256)
+            twin = store.size(key) is not None
+            if twin and not _holds(store, key, digests.sha256):
+                return _altered(source, key)
+            staged.commit(key)
+        finally:
+            staged.discard()
+    original = Original(
+        name=path.name,
+        path=store.local_path(key) or path.absolute(),
+        size_bytes=digests.size_bytes,
+        sha256=digests.sha256,
+        sm3=digests.sm3,
+        media_type=media_type_of(path) or "application/octet-stream",
+        ingested_at=clock.now(),
+    )
+    deposit = Deposit(
+        original=original,
+        source=source,
+        modified_at=datetime.fromtimestamp(before.st_mtime, UTC),
+        card=card,
+        state=DepositState.COPIED,
+    )
+    return _recorded(store, deposit, mark=mark, twin=twin)
+
+
+def read_deposits(store: VaultStore, *, sha256: str = "") -> Iterator[Deposit]:
+    """Yield the recorded deposits, of one digest or of all, sorted by record key.
+
+    Raises:
+        StoreFailed: A record cannot be read.
+    """
+    prefix = f"{RECORDS}/{sha256[:2]}/{sha256}" if sha256 else RECORDS
+    for key in store.keys(prefix):
+        yield _from_record(store, key)
+
+
+def _opened(path: Path, source: str) -> BinaryIO | Refusal:
+    """Open a file of footage that holds something, for reading only."""
+    if media_type_of(path) is None:
+        return Refusal(subject=source, code="unknown-type", reason=_("is no footage that Skywarden knows"))
+    try:
+        if path.stat().st_size > 0:
+            return path.open("rb", buffering=0)
+    except OSError as problem:
+        return _unreadable(source, problem)
+    return Refusal(
+        subject=source,
+        code="empty-file",
+        reason=_("is empty (zero bytes): the recording was lost before it was written"),
+    )
+
+
+def _copied(reader: BinaryIO, before: os.stat_result, staged: Staged, source: str) -> Digests | Refusal:
+    """Hash and write one file and read the copy back; the card's failure is a refusal, the vault's is raised."""
+    try:
+        digests = read_digests(reader, sink=staged.write)
+        after = os.fstat(reader.fileno())
+    except OSError as problem:
+        return _unreadable(source, problem)
+    same = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
+    if not same or digests.size_bytes != before.st_size:
+        return Refusal(
+            subject=source,
+            code="changing-file",
+            reason=_("changed while it was copied"),
+            remedy=_("Wait until nothing writes to it, then run again."),
+        )
+    staged.settle()
+    with staged.reopen() as back:
+        return digests if _sha256(back) == digests.sha256 else _differs(source)
+
+
+def _holds(store: VaultStore, key: str, sha256: str) -> bool:
+    """Return whether the object still has the bytes of its address."""
+    with store.open(key) as reader:
+        return _sha256(reader) == sha256
+
+
+def _sha256(reader: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while chunk := reader.read(CHUNK_BYTES):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _mark_key(card: Card, source: str, status: os.stat_result) -> str:
+    """Return the key that says "this file of this card is done"."""
+    identity = derived_id("deposit", card.serial, source, status.st_size, status.st_mtime_ns)
+    return f"{DONE}/{identity[:2]}/{identity}"
+
+
+def _known(store: VaultStore, mark: str, source: str, card: Card) -> Deposit | None:
+    """Return the deposit of an earlier run when its mark, record and object all stand."""
+    if store.size(mark) is None:
+        return None
+    with store.open(mark) as reader:
+        sha256 = reader.read(64).decode("ascii", errors="replace")
+    for deposit in read_deposits(store, sha256=sha256):
+        same = deposit.source == source and deposit.card.serial == card.serial
+        if same and store.size(object_key(sha256)) == deposit.original.size_bytes:
+            return replace(deposit, state=DepositState.KNOWN)
+    return None
+
+
+def _recorded(store: VaultStore, deposit: Deposit, *, mark: str, twin: bool) -> Deposit:
+    """Write the record and the mark of a deposit whose object stands, and return it as it now is known."""
+    original, card = deposit.original, deposit.card
+    earlier = list(read_deposits(store, sha256=original.sha256)) if twin else []
+    same = [old for old in earlier if (old.source, old.card.serial) == (deposit.source, card.serial)]
+    if same:
+        deposit = replace(same[0], state=DepositState.KNOWN)
+    elif earlier:
+        first = min(earlier, key=lambda old: old.original.ingested_at)
+        deposit = replace(deposit, state=DepositState.DUPLICATE, duplicate_of=first.source)
+    if not same:
+        identity = derived_id("record", original.sha256, card.serial, deposit.source)
+        key = f"{RECORDS}/{original.sha256[:2]}/{original.sha256}/{identity}.json"
+        store.put(key, _to_record(deposit))
+    store.put(mark, original.sha256.encode())
+    return deposit
+
+
+def _to_record(deposit: Deposit) -> bytes:
+    """Return the canonical JSON (RFC 8785) of a deposit."""
+    import rfc8785
+
+    original, card = deposit.original, deposit.card
+    return bytes(
+        rfc8785.dumps(
+            {
+                "format": RECORD_FORMAT,
+                "version": RECORD_VERSION,
+                "name": original.name,
+                "source": deposit.source,
+                "source_modified_at": iso_utc(deposit.modified_at),
+                "size_bytes": original.size_bytes,
+                "sha256": original.sha256,
+                "sm3": original.sm3,
+                "media_type": original.media_type,
+                "ingested_at": iso_utc(original.ingested_at),
+                "card": {"serial": card.serial, "device": card.device, "operator": card.operator},
+                "duplicate_of": deposit.duplicate_of,
+            }
+        )
+    )
+
+
+def _from_record(store: VaultStore, key: str) -> Deposit:
+    """Return the deposit of a record."""
+    with store.open(key) as reader:
+        content = reader.read()
+    try:
+        fields: dict[str, Any] = json.loads(content)
+        _expect_format(fields)
+        sha256 = fields["sha256"]
+        return Deposit(
+            original=Original(
+                name=fields["name"],
+                path=store.local_path(object_key(sha256)) or Path(fields["name"]),
+                size_bytes=fields["size_bytes"],
+                sha256=sha256,
+                sm3=fields["sm3"],
+                media_type=fields["media_type"],
+                ingested_at=from_iso(fields["ingested_at"]),
+            ),
+            source=fields["source"],
+            modified_at=from_iso(fields["source_modified_at"]),
+            card=Card(**fields["card"]),
+            state=DepositState.DUPLICATE if fields["duplicate_of"] else DepositState.COPIED,
+            duplicate_of=fields["duplicate_of"],
+        )
+    except (ValueError, KeyError, TypeError) as problem:
+        raise StoreFailed(
+            _("The vault's record {key} is damaged. Run the vault's verification.").format(key=key)
+        ) from problem
+
+
+def _expect_format(fields: dict[str, Any]) -> None:
+    if (fields["format"], fields["version"]) != (RECORD_FORMAT, RECORD_VERSION):
+        raise ValueError(fields["format"])
+
+
+def _unreadable(source: str, problem: OSError) -> Refusal:
+    return Refusal(
+        subject=source,
+        code="unreadable-file",
+        reason=_("cannot be read ({why})").format(why=problem.strerror or problem),
+        remedy=_("Check that the card is in, then run again."),
+    )
+
+
+def _differs(source: str) -> Refusal:
+    return Refusal(
+        subject=source,
+        code="copy-differs",
+        reason=_("the copy that was read back is not what was written; the vault's disk cannot be trusted"),
+        remedy=_("Check the vault's disk, then run again."),
+    )
+
+
+def _altered(source: str, key: str) -> Refusal:
+    return Refusal(
+        subject=source,
+        code="vault-altered",
+        reason=_("the vault's copy {key} of the same file is no longer what it was").format(key=key),
+        remedy=_("Run the vault's verification and keep the card."),
+    )
