@@ -123,7 +123,7 @@ ZONES: dict[str, tuple[str, str, str | None, tuple[tuple[float, float], ...]]] =
     "Z18": ("parking", "电子厂停车场", "electronics", box(26, 220, 88, 240)),
     "Z19": ("fire_lane", "家具厂东侧消防车道", "furniture", box(178, 222, 188, 390)),
     "Z20": ("storage", "家具厂木料堆场", "furniture", box(106, 350, 168, 390)),
-    "Z21": ("exclusion", "冷链液氨机房禁停区", "food", box(206, 352, 246, 390)),
+    "Z21": ("exclusion", "冷链液氨机房禁停区", "food", box(206, 341, 246, 380)),
     "Z22": ("loading", "冷链装卸区", "food", box(204, 222, 276, 244)),
     "Z23": ("tank_farm", "化工厂中间罐区", "chemicals", box(328, 336, 384, 390)),
     "Z24": ("exclusion", "化工厂罐区禁停区", "chemicals", box(326, 312, 388, 332)),
@@ -174,11 +174,11 @@ def vehicles() -> list[Vehicle]:
     stand(van, 439.2, 150.0, 1.0, (236, 237, 236), "Z11")
     stand(car, 183.2, 286.0, 178.0, (38, 66, 128), "Z19")
     stand(truck, 556.0, 317.0, 91.0, (38, 84, 160), "Z27")
-    stand(car, 11.2, 318.0, 3.0, (228, 229, 230), "Z17")
+    stand(car, 11.2, 300.0, 3.0, (228, 229, 230), "Z17")
     stand(car, 95.0, 106.5, 92.0, (236, 237, 236), "Z04", EXCLUSION_HAZARD)
     stand(tanker, 471.0, 92.0, 0.0, (226, 226, 222), "Z15", EXCLUSION_HAZARD)
     stand(car, 352.0, 322.5, 88.0, (176, 179, 182), "Z24", EXCLUSION_HAZARD)
-    stand(van, 224.0, 368.0, 3.0, (236, 237, 236), "Z21", EXCLUSION_HAZARD)
+    stand(van, 230.0, 348.0, 3.0, (236, 237, 236), "Z21", EXCLUSION_HAZARD)
     # Innocent: parked where parking is for.
     for east in (15.5, 18.2, 23.6, 29.0, 31.7, 39.8, 45.2, 53.3):
         stand(car, east, 24.8 + dice.uniform(-0.3, 0.3), dice.choice([0, 180]) + dice.uniform(-2, 2))
@@ -216,7 +216,7 @@ def vehicles() -> list[Vehicle]:
     return made
 
 
-EXCLUSION_HAZARD = "H24"
+EXCLUSION_HAZARD = "S01"
 
 
 def patches() -> list[Patch]:
@@ -453,7 +453,7 @@ def feature(ring: tuple[tuple[float, float], ...], properties: dict[str, object]
 
 
 NO_FLY = box(446, 344, 560, 394)
-AREA = box(14, 36, 586, 364)
+AREA = box(8, 26, 592, 386)
 
 
 def patrol_text() -> str:
@@ -461,7 +461,7 @@ def patrol_text() -> str:
         return "[" + ", ".join(f"[{east:.8f}, {north:.8f}]" for east, north in lonlat(ring)) + "]"
 
     home = lonlat((HOME,))[0]
-    return f"""# A patrol of the demo district: one flight of about four minutes.
+    return f"""# A patrol of the demo district: one flight of about six minutes.
 skywarden: patrol/1
 name: demo-district
 aircraft: generic-arducopter
@@ -472,11 +472,11 @@ areas:
     shape:
       coordinates: {ring_text(AREA)}
     pattern: survey
-    height_agl_m: 105
-    front_overlap: 0.6
-    side_overlap: 0.3
+    height_agl_m: 110
+    front_overlap: 0.68
+    side_overlap: 0.25
     gimbal_pitch_deg: -90
-    speed_m_s: 12
+    speed_m_s: 15
     priority: 1
 no_fly_zones:
   - name: Substation
