@@ -26,3 +26,7 @@ fix: $(STAMP)
 
 clean:
 	rm -rf $(VENV) out build dist
+
+.PHONY: bench-planning
+bench-planning: $(STAMP)
+	$(BIN)/python -m benchmarks.planning

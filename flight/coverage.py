@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -22,14 +23,20 @@ from numpy.typing import NDArray
 from shapely import affinity
 from shapely.geometry.base import BaseGeometry
 
-from flight.routing import FreeSpace, Points, Router, length_m
+from flight.routing import Points, Router
 
 LineCost = Callable[[float], float]  # cost of a metre flown at an angle (degrees anticlockwise from east)
 
 PROMISED_SHARE: Final = 0.999  # what the repair works towards
-_TURN_COST_SPACINGS: Final = 1.0  # a line's turn, in line spacings, when directions are compared
+TURN_M: Final = 8.0  # what slowing down and turning at a line's end costs besides its way, as metres of flight
 _SHORTEST_LINE_M: Final = 2.0
-_MOST_REPAIRS: Final = 6
+_MOST_REPAIRS: Final = 3
+_LEAST_AREA_M2: Final = 1e-6
+_HAIR: Final = 0.02  # line spacings
+_LEVELS_APART: Final = 0.4  # line spacings
+_MOST_LEVELS: Final = 12
+
+Span = tuple[Points, Points]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,19 +96,60 @@ def _rotation(angle_deg: float) -> NDArray[np.float64]:
     return np.array([[c, -s], [s, c]])
 
 
-def _spans(turned: BaseGeometry, order: CoverageOrder) -> list[tuple[Points, Points]]:
-    """Return the ends of each band piece's line, bands running along x, in rising order of y."""
-    min_x, min_y, max_x, max_y = turned.bounds
-    height = max_y - min_y
-    count = max(1, math.ceil(height / order.spacing_m - 1e-6))
-    step = height / count
-    edges = min_y + step * np.arange(count)
-    boxes = shapely.box(np.full(count, min_x - 1.0), edges, np.full(count, max_x + 1.0), edges + step)
-    shapely.prepare(turned)
+def _spans(turned: BaseGeometry, order: CoverageOrder) -> list[Span]:
+    """Return the ends of each band piece's line, bands running along x; parts of the area are banded each for itself.
+
+    Bands of one width over the whole height are compared with bands that begin anew at each long edge along them
+    (where an arm ends, beside a hole), and the shorter set is taken.
+    """
+    spans: list[Span] = []
+    for part in shapely.get_parts(turned):
+        if part.geom_type != "Polygon" or part.area < _LEAST_AREA_M2:
+            continue
+        _left, low, _right, high = part.bounds
+        levels = _levels(part, order)
+        choices = [_banded(part, [low, high], order)]
+        if levels:
+            choices.append(_banded(part, [low, *levels, high], order))
+        spans.extend(min(choices, key=lambda found: _cost_m(found, order)))
+    return spans
+
+
+def _cost_m(spans: list[Span], order: CoverageOrder) -> float:
+    return sum(float(end[0] - start[0]) for start, end in spans) + (order.spacing_m + TURN_M) * len(spans)
+
+
+def _levels(part: BaseGeometry, order: CoverageOrder) -> list[float]:
+    """Return the heights of long edges that run along the bands, away from the top and bottom and from each other."""
+    _left, low, _right, high = part.bounds
+    levels: list[float] = []
+    for ring in shapely.get_rings(part):
+        points = shapely.get_coordinates(ring)
+        steps = np.diff(points, axis=0)
+        along = (np.abs(steps[:, 0]) > 1.5 * order.spacing_m) & (np.abs(steps[:, 1]) < 0.15 * order.spacing_m)
+        levels.extend(float(y) for y in (points[:-1, 1] + steps[:, 1] / 2)[along])
+    apart: list[float] = [low]
+    for level in sorted(levels):
+        if level - apart[-1] > _LEVELS_APART * order.spacing_m and high - level > _LEVELS_APART * order.spacing_m:
+            apart.append(level)
+    return apart[1:] if len(apart) <= _MOST_LEVELS else []
+
+
+def _banded(part: BaseGeometry, levels: list[float], order: CoverageOrder) -> list[Span]:
+    """Return the spans of bands of equal width between each two levels."""
+    min_x, _min_y, max_x, _max_y = part.bounds
+    edges: list[float] = []
+    for low, high in pairwise(levels):
+        count = max(1, math.ceil((high - low) / order.spacing_m - 1e-6))
+        edges.extend(low + (high - low) / count * index for index in range(count))
+    lows, highs = np.array(edges), np.array([*edges[1:], levels[-1]])
+    hair = _HAIR * order.spacing_m  # an edge that runs along a band's edge must not stretch the band's line
+    boxes = shapely.box(np.full(len(lows), min_x - 1.0), lows + hair, np.full(len(lows), max_x + 1.0), highs - hair)
+    shapely.prepare(part)
     spans = []
-    for y, cut in zip(edges + step / 2, shapely.intersection(boxes, turned), strict=True):
+    for y, cut in zip((lows + highs) / 2, shapely.intersection(boxes, part), strict=True):
         for piece in shapely.get_parts(cut):
-            if piece.area < 1e-6:
+            if piece.area < _LEAST_AREA_M2:
                 continue
             left, low, right, high = piece.bounds
             at = y if low <= y <= high else (low + high) / 2
@@ -222,20 +270,10 @@ def best_angles(area: BaseGeometry, order: CoverageOrder, cost: LineCost, count:
 def _estimate(area: BaseGeometry, order: CoverageOrder, cost: LineCost, angle: float) -> float:
     spans = _spans(affinity.rotate(area, -angle, origin=(0, 0)), order)
     along = sum(float(end[0] - start[0]) for start, end in spans)
-    across = len(spans) * order.spacing_m * _TURN_COST_SPACINGS
+    across = len(spans) * (order.spacing_m + TURN_M)
     return along * cost(angle) + across * cost(angle + 90.0)
 
 
 def seen_share(area: BaseGeometry, lines: list[Points], order: CoverageOrder) -> float:
     """Return the share of ``area`` inside the swaths of ``lines``, in [0, 1]."""
     return min(1.0, float(area.intersection(swath(lines, order)).area / area.area))
-
-
-def total_m(lines: list[Points]) -> float:
-    """Return the length of all lines together, metres."""
-    return sum(length_m(line) for line in lines)
-
-
-def reachable(area: BaseGeometry, space: FreeSpace, spacing_m: float) -> BaseGeometry:
-    """Return the part of ``area`` that a swath flown over free ground can see."""
-    return area.intersection(space.ground.buffer(spacing_m / 2))

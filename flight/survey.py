@@ -12,12 +12,12 @@ from shapely.geometry.base import BaseGeometry
 from core.errors import PlanRefused
 from core.text import _
 from flight.camera import Camera, Orientation
-from flight.coverage import CoverageOrder, best_angles, cover
+from flight.coverage import TURN_M, CoverageOrder, best_angles, cover
 from flight.coverage_order import ordered
 from flight.endurance import airspeed_m_s, power_share
 from flight.footprint import footprint, ground_extent_m
 from flight.patrol import KeyArea, Wind
-from flight.routing import Points, Router
+from flight.routing import Points, Router, length_m
 from flight.sorties import Run
 
 _ANGLES_TRIED: Final = 3
@@ -34,12 +34,14 @@ class Spacing:
         reach_m: How far what is seen reaches beyond the end of a line; negative when the camera looks ahead so far
             that the ground under the line's beginning is not seen.
         speed_m_s: Ground speed, lowered where the camera could not keep up.
+        interval_s: Shortest time between two photographs.
     """
 
     line_m: float
     photo_m: float
     reach_m: float
     speed_m_s: float
+    interval_s: float
 
 
 def spacing_of(area: KeyArea, camera: Camera, photo_interval_s: float) -> Spacing:
@@ -67,6 +69,7 @@ def spacing_of(area: KeyArea, camera: Camera, photo_interval_s: float) -> Spacin
         photo_m=photo,
         reach_m=min(line / 2, behind),
         speed_m_s=min(area.speed_m_s, photo / photo_interval_s),
+        interval_s=photo_interval_s,
     )
 
 
@@ -113,18 +116,21 @@ def survey_runs(area: KeyArea, ground: BaseGeometry, height_m: float, spacing: S
         angle, lines = passes[0]
         across = replace(order, angle_deg=(angle + 90.0) % 180.0)
         passes.append(_cheapest(ground, across, replace(setting, start=lines[-1][-1]), spacing.speed_m_s))
-    return [
-        Run(
-            path=line,
-            heights_m=np.full(len(line), height_m),
-            speed_m_s=spacing.speed_m_s,
-            gimbal_pitch_deg=area.gimbal_pitch_deg,
-            photo_spacing_m=spacing.photo_m,
-            area=area.name,
-        )
-        for _angle, lines in passes
-        for line in lines
-    ]
+    return [line_run(area, line, height_m, spacing) for _angle, lines in passes for line in lines]
+
+
+def line_run(area: KeyArea, line: Points, height_m: float, spacing: Spacing) -> Run:
+    """Return the run along ``line``: photographs divide it evenly, so that both of its ends are photographed."""
+    length = length_m(line)
+    photo = length / max(1, math.ceil(length / spacing.photo_m - 1e-9))
+    return Run(
+        path=line,
+        heights_m=np.full(len(line), height_m),
+        speed_m_s=min(spacing.speed_m_s, photo / spacing.interval_s),
+        gimbal_pitch_deg=area.gimbal_pitch_deg,
+        photo_spacing_m=photo,
+        area=area.name,
+    )
 
 
 def _cheapest(
@@ -134,13 +140,13 @@ def _cheapest(
     best: tuple[float, float, list[Points]] | None = None
     for angle in best_angles(ground, order, lambda a: _metre_cost(a, setting.wind, speed_m_s), _ANGLES_TRIED):
         lines = cover(ground, setting.router, order, angle)
-        lines = ordered(lines, setting.router, setting.start, setting.end)
+        lines = ordered(lines, setting.router, setting.start, setting.end, thorough=False)
         cost = _way_cost(lines, setting, speed_m_s)
         if best is None or cost < best[0] - 1e-6:
             best = (cost, angle, lines)
     if best is None:
         raise ValueError("no direction was tried")
-    return best[1], best[2]
+    return best[1], ordered(best[2], setting.router, setting.start, setting.end)
 
 
 def _metre_cost(angle_deg: float, wind: Wind, speed_m_s: float) -> float:
@@ -151,7 +157,7 @@ def _metre_cost(angle_deg: float, wind: Wind, speed_m_s: float) -> float:
 
 def _way_cost(lines: list[Points], setting: Setting, speed_m_s: float) -> float:
     """Return the cost of the whole way from the setting's start over the lines to its end."""
-    cost, at = 0.0, setting.start
+    cost, at = TURN_M * len(lines), setting.start
     for line in [*lines, setting.end[None]]:
         link = setting.router.way(at, line[0])
         for path in (link, line) if link is not None else (line,):
