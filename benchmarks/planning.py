@@ -1,9 +1,9 @@
 """Planning against peers: path length, share seen, metres over forbidden ground (transits included), CPU seconds.
 
-Every case is flown by ``flight.plan`` as one sortie at a line spacing of 37.5 m, and by a plain sweep of the kind ground
-stations use (rows at the best of 36 angles, cut to the outline, holes overflown, joined straight), in the same run. What
-is measured is measured on the finished way with Shapely, not asked of the planner: a line sees half a spacing to each
-side and beyond its ends. The figures of QGroundControl's survey and of Fields2Cover's core in the last columns were
+Every case is flown by ``flight.plan`` as one sortie at a line spacing of 37.5 m, and by a plain sweep of the kind
+ground stations use (rows at the best of 36 angles, cut to the outline, holes overflown, joined straight), in the same
+run. What is measured is measured on the finished way with Shapely, not asked of the planner: a line sees half a
+spacing to each side and beyond its ends. The figures of QGroundControl's survey and of Fields2Cover's core in the last columns were
 measured on earlier shapes of the same description; they are for orientation.
 """
 
@@ -91,8 +91,8 @@ def cases() -> list[Case]:
              qgc="1.03-1.27", fields2cover="1.09"),
         Case(name="60-gon, 5 holes", area=sixty, holes=holes_in(sixty, 5, 80, 2), most_ratio=1.20,
              qgc="1.13 (1520 m in)", fields2cover="1.29 (93 %)"),
-        Case(name="500-gon, 48 holes, 10 km2", area=large, holes=holes_in(large, 48, 70, 4), most_ratio=1.35, most_s=5.0,
-             qgc="-", fields2cover="1.53 (89 %)"),
+        Case(name="500-gon, 48 holes, 10 km2", area=large, holes=holes_in(large, 48, 70, 4), most_ratio=1.35,
+             most_s=5.0, qgc="-", fields2cover="1.53 (89 %)"),
         Case(name="two areas 400 m apart", area=shapely.MultiPolygon([box(0, 0, 500, 400), box(900, 100, 1300, 600)]),
              most_ratio=math.inf, qgc="-", fields2cover="-"),
     ]  # fmt: skip

@@ -108,10 +108,11 @@ def _spans(turned: BaseGeometry, order: CoverageOrder) -> list[Span]:
             continue
         _left, low, _right, high = part.bounds
         levels = _levels(part, order)
-        choices = [_banded(part, [low, high], order)]
+        best = _banded(part, [low, high], order)
         if levels:
-            choices.append(_banded(part, [low, *levels, high], order))
-        spans.extend(min(choices, key=lambda found: _cost_m(found, order)))
+            anew = _banded(part, [low, *levels, high], order)
+            best = anew if _cost_m(anew, order) < _cost_m(best, order) else best
+        spans.extend(best)
     return spans
 
 

@@ -36,7 +36,8 @@ def ordered(lines: list[Points], router: Router, start: Points, end: Points, *, 
     Args:
         lines: (n, 2) paths.
         router: Measures the links.
-        start, end: Where the way begins and ends.
+        start: Where the way begins.
+        end: Where it ends.
         thorough: Whether to go on looking after the first local optimum.
     """
     if len(lines) < 2:
