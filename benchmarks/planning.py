@@ -3,8 +3,8 @@
 Every case is flown by ``flight.plan`` as one sortie at a line spacing of 37.5 m, and by a plain sweep of the kind
 ground stations use (rows at the best of 36 angles, cut to the outline, holes overflown, joined straight), in the same
 run. What is measured is measured on the finished way with Shapely, not asked of the planner: a line sees half a
-spacing to each side and beyond its ends. The figures of QGroundControl's survey and of Fields2Cover's core in the last columns were
-measured on earlier shapes of the same description; they are for orientation.
+spacing to each side and beyond its ends. The figures of QGroundControl's survey and of Fields2Cover's core in the last
+columns were measured on earlier shapes of the same description; they are for orientation.
 """
 
 from __future__ import annotations
