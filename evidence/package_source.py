@@ -15,7 +15,8 @@ from typing import BinaryIO, Protocol
 
 from core.errors import InputRefused
 from core.text import _
-from evidence.ingest import Digests, read_digests
+from evidence.digests import digest_opened
+from evidence.ingest import Digests
 
 
 class PackageSource(Protocol):
@@ -123,5 +124,4 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 def digest_member(source: PackageSource, member: str) -> Digests:
     """Return a member's digests."""
-    with source.open(member) as stream:
-        return read_digests(stream)
+    return digest_opened(lambda: source.open(member))
