@@ -23,6 +23,8 @@ from core.refusal import Refusal
 from core.text import _
 from flight.track import Pose, PoseSigma, Track, Velocity
 
+LOG_LIMIT_S: Final = 1e7  # four months of power; a log time beyond it is damage
+FASTEST_M_S: Final = 150.0  # no aircraft of ours; a place that needs more from both its neighbours is damage
 STREAM_GAP_S: Final = 1.0  # streams of 1 Hz and more are joined; a longer silence is a gap
 GIMBAL_SIGMA_DEG: Final = 2.0  # class of vehicle-mounted gimbals whose angles are reported, not measured
 
@@ -124,12 +126,17 @@ class Stream:
     angles: bool = False
 
 
+def within_log(t: float) -> bool:
+    """Return whether ``t`` can be a log's own time (seconds since power-on)."""
+    return math.isfinite(t) and 0 <= t <= LOG_LIMIT_S
+
+
 def stream_of(samples: Iterable[tuple[float, Sequence[float]]], *, angles: bool = False) -> Stream:
     """Return a stream of the finite samples in rising order; of two at one time the first is kept."""
     times: list[float] = []
     values: list[tuple[float, ...]] = []
     for t, sample in sorted(samples, key=lambda pair: pair[0]):
-        if all(map(math.isfinite, (t, *sample))) and (not times or t > times[-1]):
+        if within_log(t) and all(map(math.isfinite, sample)) and (not times or t > times[-1]):
             times.append(t)
             values.append(tuple(sample))
     return Stream(times=tuple(times), values=tuple(values), angles=angles)
@@ -167,7 +174,7 @@ def clock_offset(pairs: Iterable[tuple[float, float]]) -> tuple[float, float] | 
         pairs: Log time and UTC time of the same instants, seconds. The median is robust against the odd late one; the
             spread is 1.4826 times the median absolute deviation.
     """
-    differences = [utc - own for own, utc in pairs]
+    differences = [utc - own for own, utc in pairs if within_log(own) and 946_684_800 < utc < 4_102_444_800]  # to 2100
     if not differences:
         return None
     middle = median(differences)
@@ -243,9 +250,13 @@ def joined(
         said.append(_("{count} bytes of the log are damaged and were skipped").format(count=damaged))
     if not any(axis.times for axis in gimbal):
         said.append(_("the log holds no gimbal angles; where the camera looked is not known"))
+    ordered = sorted((place for place in places if within_log(place.t)), key=lambda place: place.t)
+    sound = _without_jumps(ordered)
+    if len(sound) < len(ordered):
+        said.append(_("{count} positions jump and were left out").format(count=len(ordered) - len(sound)))
     assumptions = tuple(said)
     poses: list[Pose] = []
-    for place in sorted(places, key=lambda place: place.t):
+    for place in sound:
         at = datetime.fromtimestamp(place.t + seconds, UTC)
         if not poses or at > poses[-1].captured_at:
             angles = [sample(axis, place.t) for axis in gimbal]
@@ -264,12 +275,34 @@ def joined(
                 at=datetime.fromtimestamp(t + seconds, UTC), number=number, position=position, height_takeoff_m=height
             )
             for t, number, position, height in shutters
+            if within_log(t)
         ),
         messages=messages,
         damaged=damaged,
         clock_sigma_s=sigma_s,
         assumptions=assumptions,
     )
+
+
+def _without_jumps(places: Sequence[Place]) -> list[Place]:
+    """Return the places less those that no flight joins to either neighbour (a log has no checksums)."""
+
+    def reached(a: Place, b: Place) -> bool:
+        apart_m = math.hypot(
+            (b.position.lat_deg - a.position.lat_deg) * 111_195,
+            ((b.position.lon_deg - a.position.lon_deg + 180) % 360 - 180)
+            * 111_195
+            * math.cos(math.radians(a.position.lat_deg)),
+        )
+        return apart_m <= FASTEST_M_S * max(b.t - a.t, 0.1)
+
+    return [
+        place
+        for index, place in enumerate(places)
+        if len(places) < 3
+        or (index > 0 and reached(places[index - 1], place))
+        or (index + 1 < len(places) and reached(place, places[index + 1]))
+    ]
 
 
 def _pose(

@@ -58,8 +58,8 @@ def read_ulog(path: Path) -> FlightRecord | Refusal:
     from pyulog import ULog
 
     try:
-        with contextlib.redirect_stdout(io.StringIO()):  # pyulog prints its opinion of damaged files
-            log = ULog(str(path), _TOPICS)
+        with path.open("rb") as file, contextlib.redirect_stdout(io.StringIO()):  # pyulog prints what it thinks
+            log = ULog(file, _TOPICS)
     except Exception as problem:  # noqa: BLE001 - the driver's border: pyulog raises what the bytes provoke
         reason = _("is damaged ({why})").format(why=type(problem).__name__)
         return Refusal(subject=path.name, code="not-a-log", reason=reason)
@@ -69,7 +69,9 @@ def read_ulog(path: Path) -> FlightRecord | Refusal:
 def _rows(log: Any, *names: str) -> Iterator[dict[str, float]]:  # noqa: ANN401 - pyulog has no types
     """Yield the rows of the first instance of the first topic that the log holds, in plain numbers."""
     for name in names:
-        topics = [topic for topic in log.data_list if topic.name == name and topic.multi_id == 0]
+        topics = [
+            topic for topic in log.data_list if topic.name == name and topic.multi_id == 0 and "timestamp" in topic.data
+        ]
         if topics:
             columns = topics[0].data
             length = min((len(column) for column in columns.values()), default=0)
@@ -85,7 +87,7 @@ def _record(name: str, log: Any) -> FlightRecord | Refusal:  # noqa: ANN401 - py
     pairs = [
         (row["timestamp"] / 1e6, row["time_utc_usec"] / 1e6)
         for row in fixed
-        if row.get("time_utc_usec", 0) > _EARLIEST_US and "timestamp" in row
+        if row.get("time_utc_usec", 0) > _EARLIEST_US
     ]
     first_fix = min((row["timestamp"] / 1e6 for row in fixed), default=math.inf)
     home = next((row.get("alt") for row in _rows(log, "home_position") if row.get("valid_alt", 1)), None)
@@ -121,7 +123,7 @@ def _record(name: str, log: Any) -> FlightRecord | Refusal:  # noqa: ANN401 - py
         shutters=shutters,
         offset=offset,
         vehicle=str(log.msg_info_dict.get("sys_name", "")),
-        messages=sum(len(topic.data["timestamp"]) for topic in log.data_list),
+        messages=sum(len(topic.data.get("timestamp", ())) for topic in log.data_list),
         damaged=0,
         notes=notes,
     )

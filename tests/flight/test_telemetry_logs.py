@@ -168,6 +168,16 @@ def test_a_record_of_no_length_does_not_stop_the_reader(tmp_path: Path) -> None:
     assert record.damaged > 0
 
 
+def test_a_flipped_bit_does_not_move_the_aircraft(tmp_path: Path) -> None:
+    content = bytearray(logs.dataflash())
+    records = [at for at in range(len(content) - 2) if content[at : at + 3] == b"\xa3\x95\x83"]
+    content[records[30] + 3 + 8 + 3] ^= 0x10  # the highest byte of POS.Lat
+    record = read_dataflash(write(tmp_path, bytes(content), "bin"))
+    assert isinstance(record, FlightRecord)
+    assert len(record.track.poses) == len(logs.steps()) - 1
+    assert any("jump" in sentence for sentence in record.assumptions)
+
+
 @pytest.mark.parametrize("kind", sorted(KINDS))
 @pytest.mark.parametrize(("content", "code"), [(b"", "empty-file"), (b"no log" * 50, "not-a-log")])
 def test_what_is_no_log_is_refused(tmp_path: Path, kind: str, content: bytes, code: str) -> None:
