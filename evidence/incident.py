@@ -21,6 +21,11 @@ class State(StrEnum):
     CONFIRMED_LEAD = "confirmed-lead"
     REJECTED = "rejected"
     NEEDS_ANOTHER_LOOK = "needs-another-look"
+    ON_SITE_CHECKED = "on-site-checked"
+    EVIDENCE = "evidence"
+    RECTIFIED = "rectified"
+    TRANSFERRED = "transferred"
+    CLOSED = "closed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@
     data/derivations.json    every derived copy with how it was made
     data/context.json        rules, register, model, flight approval
     data/custody.jsonl       the custody chain
+    data/review.json         the decisions on it, when there are any
     data/originals/<first 8 of SHA-256>/<name>      bit-exact
     data/derived/<name>      data/context/<name>
     signature/statement.json in-toto statement: the digest of every file above, canonical
@@ -29,6 +30,7 @@ ORIGINALS: Final = "data/originals.json"
 DERIVATIONS: Final = "data/derivations.json"
 CONTEXT: Final = "data/context.json"
 CUSTODY: Final = "data/custody.jsonl"
+REVIEW: Final = "data/review.json"
 STATEMENT: Final = "signature/statement.json"
 ENVELOPE: Final = "signature/envelope.json"
 PUBLIC_KEY: Final = "signature/key.pub.pem"

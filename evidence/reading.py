@@ -28,6 +28,8 @@ from evidence.incident import Incident
 from evidence.incident_json import decode_incident
 from evidence.ingest import Digests
 from evidence.keys import public_from_pem
+from evidence.life import SCHEMA as REVIEW_SCHEMA
+from evidence.life import Life
 from evidence.package import OriginalRecords
 from evidence.package_source import PackageSource, digest_member
 from evidence.statement import Statement, decode_statement
@@ -60,6 +62,7 @@ class Reading:
     derivations: DerivedRecords | None
     context: ContextRecord | None
     custody: tuple[CustodyEntry, ...] | None
+    life: Life | None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -121,6 +124,7 @@ def read_package(source: PackageSource) -> Reading:
         derivations=reader.record(names.DERIVATIONS, _schema(DERIVATIONS_SCHEMA, DerivedRecords)),
         context=reader.record(names.CONTEXT, _schema(CONTEXT_SCHEMA, ContextRecord)),
         custody=reader.record(names.CUSTODY, decode_chain),
+        life=reader.record(names.REVIEW, _schema(REVIEW_SCHEMA, Life)) if names.REVIEW in reader.members else None,
         members=reader.members,
         oddities=source.oddities(),
         contents=reader.contents,

@@ -36,6 +36,8 @@ from evidence.incident import Incident
 from evidence.incident_json import encode_incident
 from evidence.ingest import Digests, read_digests
 from evidence.keys import SigningKey, public_pem
+from evidence.life import SCHEMA as REVIEW_SCHEMA
+from evidence.life import Life, state_of
 from evidence.original import Original
 from evidence.package import OriginalRecord, OriginalRecords, Predicate
 from evidence.selection import Carry, Chosen, choose_originals, originals_by_frame
@@ -56,6 +58,7 @@ class _Sealing:
     frames: Sequence[FrameRecord]
     context: Context
     chain: tuple[CustodyEntry, ...]
+    life: Life | None
     key: SigningKey
     now: datetime
 
@@ -76,6 +79,7 @@ def seal(
     clock: Clock,
     out: Path,
     custody: Sequence[CustodyEntry] = (),
+    life: Life | None = None,
     carry: Carry | None = None,
 ) -> Path:
     """Seal an incident and return the package's folder, ``out``/``incident.number``.
@@ -90,10 +94,12 @@ def seal(
         clock: Gives the time of sealing.
         out: The folder of packages; made when missing.
         custody: The chain so far; when empty, one is begun with the ingestion of each original and the opening.
+        life: The decisions on the incident; None when it was sealed as a fresh lead.
         carry: How many originals to carry; by default :class:`~evidence.selection.Carry`'s limits.
 
     Raises:
-        ValueError: A fix rests on a frame of no given original, a derived copy's source is no original of the incident,
+        ValueError: A fix rests on a frame of no given original, the decisions are another incident's or lead to another
+            state, a derived copy's source is no original of the incident,
             or two copies have one name.
         IntegrityFailed: An original changed since it was ingested, the custody chain does not hold, or the clock
             stands before what already happened.
@@ -102,6 +108,7 @@ def seal(
     destination = package_path(incident, out)
     if destination.exists():
         raise StoreFailed(_("{path}: exists already; a sealed package is never replaced.").format(path=destination))
+    _check_life(incident, life)
     behind = originals_by_frame(incident, originals, frames)
     chosen = choose_originals(incident, behind, carry or Carry())
     _check_derived(incident, derived, chosen)
@@ -114,6 +121,7 @@ def seal(
         derived=derived,
         frames=frames,
         context=context,
+        life=life,
         chain=_close_chain(custody or _begin_chain(incident, chosen, record), incident, record, now),
         key=key,
         now=now,
@@ -132,6 +140,11 @@ def original_member(original: Original) -> str:
     if not name or name in {".", ".."} or "/" in name or "\\" in name or any(ord(letter) < 32 for letter in name):
         raise ValueError(f"{name!r} is no plain file name")
     return f"data/originals/{original.sha256[:8]}/{name}"
+
+
+def _check_life(incident: Incident, life: Life | None) -> None:
+    if life is not None and (life.incident_id, state_of(life)) != (incident.incident_id, incident.state):
+        raise ValueError(f"the decisions given do not lead to {incident.number} as {incident.state.value}")
 
 
 def _check_derived(incident: Incident, derived: Sequence[Derived], chosen: Chosen) -> None:
@@ -218,7 +231,9 @@ def _records(sealing: _Sealing) -> list[tuple[str, bytes]]:
             for copy in sealing.derived
         )
     )
+    review = [] if sealing.life is None else [(names.REVIEW, encode(REVIEW_SCHEMA, sealing.life))]
     return [
+        *review,
         (names.INCIDENT, sealing.record),
         (names.FRAMES, encode(FRAMES_SCHEMA, FrameRecords(frames=tuple(used)))),
         (names.ORIGINALS, encode(names.ORIGINALS_SCHEMA, listed)),

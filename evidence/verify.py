@@ -28,6 +28,7 @@ from evidence.verify_records import (
     check_derivations,
     check_incident,
     check_originals,
+    check_review,
 )
 from evidence.zip_container import open_zip
 
@@ -72,6 +73,7 @@ def verify_source(
         check_derivations,
         check_context,
         check_custody,
+        check_review,
         _check_time_token,
     ]
     return Verification(package=source.where.name, steps=tuple(step(reading) for step in steps))

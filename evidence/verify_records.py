@@ -8,7 +8,9 @@ from core.ids import derived_id
 from core.text import _
 from evidence import package as names
 from evidence.custody import Action, first_break, head_of
-from evidence.incident import Incident
+from evidence.incident import Incident, State
+from evidence.life import state_of
+from evidence.order_rules import first_breach
 from evidence.package import OriginalRecord
 from evidence.reading import Reading
 from evidence.verification import Step, judged
@@ -175,6 +177,31 @@ def check_custody(seen: Reading) -> Step:
         _("{count} entries ending in {head}").format(count=predicate.custody_entries, head=predicate.custody_head[:16]),
         findings,
         _("{count} entries ending in {head}").format(count=len(chain), head=head_of(chain)[:16]),
+    )
+
+
+def check_review(seen: Reading) -> Step:
+    """The decisions keep the rules of order and lead to the state that the incident is in."""
+    title = _("The decisions on it were taken in lawful order and lead to its state")
+    if names.REVIEW in seen.refused:
+        return judged("review", title, names.REVIEW, [seen.refused[names.REVIEW]], "")
+    if seen.life is None:
+        fresh = seen.incident is not None and seen.incident.state is State.LEAD
+        findings = [] if fresh else [_("the incident is no fresh lead, but no decisions are here")]
+        return judged("review", title, names.REVIEW, findings, _("a fresh lead: nobody has decided yet"))
+    breach = first_breach(seen.life)
+    findings = [] if breach is None else [f"{names.REVIEW}: {breach.reason}"]
+    if seen.incident is not None:
+        if seen.life.incident_id != seen.incident.incident_id:
+            findings.append(_("{path} is about another incident").format(path=names.REVIEW))
+        if state_of(seen.life) is not seen.incident.state:
+            findings.append(_("{path} leads to another state than the incident's").format(path=names.REVIEW))
+    return judged(
+        "review",
+        title,
+        _("{count} decisions").format(count=len(seen.life.decisions)),
+        findings,
+        _("{count} decisions, now: {state}").format(count=len(seen.life.decisions), state=state_of(seen.life).value),
     )
 
 

@@ -12,7 +12,9 @@ import bagit
 import pytest
 
 from core.errors import IntegrityFailed, StoreFailed
+from evidence.incident import State
 from evidence.keys import ephemeral_key
+from evidence.life import Decision, Deed, Life, Person, Verdict
 from evidence.selection import CARRY_ALL, Carry
 from evidence.verification import Outcome, lines_of
 from evidence.verify import verify
@@ -146,3 +148,24 @@ def test_the_statement_covers_every_file_with_both_digests(package: Path) -> Non
     assert set(subjects) == set(files) - outside
     assert all(sha256(files[name]).hexdigest() == digest["sha256"] for name, digest in subjects.items())
     assert all(len(digest["sm3"]) == 64 for digest in subjects.values())
+
+
+def test_the_decisions_travel_with_the_incident_and_are_checked(case: Any, tmp_path: Path) -> None:
+    at = case.incident.opened_at
+    reviewers = [Person(name="陈", certificate_no="A1"), Person(name="林", certificate_no="A2")]
+    decisions = (
+        Decision(at=at, deed=Deed.TAKEN_UP, people=(reviewers[0],)),
+        *(Decision(at=at, deed=Deed.VERDICT, people=(who,), verdict=Verdict.CONFIRM) for who in reviewers),
+    )
+    life = Life(incident_id=case.incident.incident_id, opened_at=at, last_seen=at, decisions=decisions)
+    confirmed = replace(case, incident=replace(case.incident, state=State.CONFIRMED_LEAD))
+    package = confirmed.seal(tmp_path / "good", life=life)
+    review = next(step for step in verify(package, trusted_keys=case.trusted).steps if step.code == "review")
+    assert review.outcome is Outcome.PASS
+    with pytest.raises(ValueError, match="do not lead to"):
+        case.seal(tmp_path / "bad", life=life)
+    one_person = replace(life, decisions=(*decisions[:2], replace(decisions[2], people=(reviewers[0],))))
+    broken = confirmed.seal(tmp_path / "broken", life=one_person)
+    review = next(step for step in verify(broken, trusted_keys=case.trusted).steps if step.code == "review")
+    assert review.outcome is Outcome.FAIL
+    assert "same person" in review.findings[0]
