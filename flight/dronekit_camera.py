@@ -13,10 +13,12 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from core.points import GeoPoint
 from flight.flight_log import Trigger
+
+Message: TypeAlias = Any  # a pymavlink message
 
 _STALE_S: Final = 1.0  # a gimbal report older than this (vehicle time) says nothing of the present
 _WAIT_S: Final = 1.5  # how long a photograph waits for the gimbal report behind it, vehicle time
@@ -120,7 +122,7 @@ class CameraReports:
     _waiting: deque[tuple[float, datetime, GeoPoint, float, int]] = field(default_factory=deque)
     _seen: set[tuple[int, int]] = field(default_factory=set)
 
-    def gimbal(self, message: Any) -> None:  # noqa: ANN401
+    def gimbal(self, message: Message) -> None:
         """Take a gimbal report."""
         kind = message.get_type()
         if kind == "GIMBAL_DEVICE_ATTITUDE_STATUS":
@@ -163,7 +165,7 @@ class CameraReports:
             roll_deg=before.roll_deg + share * (after.roll_deg - before.roll_deg),
         )
 
-    def photograph(self, message: Any) -> None:  # noqa: ANN401
+    def photograph(self, message: Message) -> None:
         """Take CAMERA_FEEDBACK (ArduPilot) or CAMERA_IMAGE_CAPTURED (MAVLink camera protocol, PX4)."""
         if message.get_type() == "CAMERA_FEEDBACK":
             unix_us, index = message.time_usec, message.img_idx

@@ -11,12 +11,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from core.errors import LinkFailed, VehicleRefused
 from core.points import GeoPoint, distance_m
 from core.text import _
 from flight.mission import Dialect, MissionItem, differences
+
+Message: TypeAlias = Any  # a pymavlink message
+Module: TypeAlias = Any  # a module without types
 
 HOME_TOLERANCE_M: Final = 1.0
 _WORDS: Final = {
@@ -67,13 +70,13 @@ class Exchange:
         ask_again_s: After what silence the last word is repeated, seconds.
     """
 
-    mavlink: Any
-    send: Callable[[Any], None]
+    mavlink: Module
+    send: Callable[[Message], None]
     silence_s: float = 6.0
     ask_again_s: float = 0.8
     _inbox: queue.SimpleQueue[Any] = field(default_factory=queue.SimpleQueue)
 
-    def receive(self, message: Any) -> None:  # noqa: ANN401
+    def receive(self, message: Message) -> None:
         """Take a message of the vehicle; called by the reader thread."""
         if message.get_type() in _KINDS:
             self._inbox.put(message)
@@ -97,6 +100,12 @@ class Exchange:
             self._upload(items, list_type, alive)
         else:
             self._clear(list_type, alive)
+        self.verify(items, list_type, dialect=dialect, alive=alive)
+
+    def verify(
+        self, items: Sequence[MissionItem], list_type: ListType, *, dialect: Dialect, alive: Callable[[], None]
+    ) -> None:
+        """Read a list back and compare it with ``items`` in every field; arguments and failures as in :meth:`store`."""
         held = self.fetch(list_type, alive=alive)
         _compare(items, held, list_type, dialect)
 
@@ -135,7 +144,7 @@ class Exchange:
         while not self._inbox.empty():
             self._inbox.get_nowait()
 
-    def _next(self, list_type: ListType, wait_s: float) -> Any:  # noqa: ANN401
+    def _next(self, list_type: ListType, wait_s: float) -> Message:
         """Return the next message about this list, or None after ``wait_s``."""
         until = time.monotonic() + wait_s
         while (left := until - time.monotonic()) > 0:
@@ -149,12 +158,12 @@ class Exchange:
 
     def _answer(
         self,
-        ask: Any,  # noqa: ANN401
+        ask: Message,
         kinds: set[str],
         list_type: ListType,
         alive: Callable[[], None],
         naming: str,
-    ) -> Any:  # noqa: ANN401
+    ) -> Message:
         """Send ``ask`` until an answer of ``kinds`` comes."""
         began = time.monotonic()
         self.send(ask)
@@ -208,14 +217,14 @@ class Exchange:
                     return
                 # An acceptance before the last item was asked for is the echo of something older.
 
-    def _item_message(self, item: MissionItem, list_type: ListType) -> Any:  # noqa: ANN401
+    def _item_message(self, item: MissionItem, list_type: ListType) -> Message:
         return self.mavlink.MAVLink_mission_item_int_message(
             0, 0, item.seq, item.frame, item.command, int(item.seq == 0 and list_type == ListType.MISSION), 1,
             *item.params, item.x_e7, item.y_e7, item.z, int(list_type),
         )  # fmt: skip
 
 
-def result_text(ack: Any) -> str:  # noqa: ANN401
+def result_text(ack: Message) -> str:
     """Return a MISSION_ACK's result in words."""
     return _WORDS.get(ack.type, f"MAV_MISSION_RESULT {ack.type}")
 
@@ -230,7 +239,7 @@ def _stopped(asked: int, count: int, silent_s: float) -> str:
     )
 
 
-def _rejected(ack: Any, asked: int, count: int) -> str:  # noqa: ANN401
+def _rejected(ack: Message, asked: int, count: int) -> str:
     if asked < 0:
         return _("The vehicle refused a list of {count} items: {reason}.").format(count=count, reason=result_text(ack))
     return _("The vehicle refused item {seq} of {count}: {reason}.").format(

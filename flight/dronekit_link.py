@@ -1,10 +1,10 @@
 """The link that flies with DroneKit: the one module that imports it, and the guards it needs.
 
 DroneKit 2.9.2 is unmaintained and silent when things go wrong. Here it keeps what it is good at (the vehicle object,
-its attributes and modes, parameters) and gets what it lacks: an import that works on Python 3.11, a connection that
-neither spins nor leaks (``flight.dronekit_port``), waiting by name with a time limit, a mission upload that is
-acknowledged and read back (``flight.dronekit_exchange``), commands whose answer is heard, refusals in the vehicle's own
-words, and a close that closes. Every method either does what it says or raises ``LinkFailed``.
+its attributes and modes) and gets what it lacks: an import that works on Python 3.11, a connection that neither spins
+nor leaks (``flight.dronekit_port``), waiting by name with a time limit, lists that are acknowledged and read back
+(``flight.dronekit_exchange``), commands whose answer is heard (``flight.dronekit_commands``), reports that are absent
+rather than stale (``flight.dronekit_reports``), and a close that closes.
 
 ArduCopter 4.x and PX4 multirotors are flown; other autopilots and vehicle types are refused on connecting.
 """
@@ -14,26 +14,28 @@ from __future__ import annotations
 import collections
 import collections.abc
 import math
-import queue
-import threading
+import struct
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, TypeAlias
 
 from core.clock import Clock, SystemClock
 from core.errors import LinkFailed, VehicleRefused
-from core.heights import Geoid, HaeHeight, MslHeight, TakeoffHeight
 from core.points import GeoPoint, distance_m
 from core.text import _
-from flight.dronekit_camera import CameraReports, VehicleTime
+from flight.dronekit_commands import Commander
 from flight.dronekit_exchange import Exchange, ListType
-from flight.dronekit_port import Port
+from flight.dronekit_port import Port, load_pymavlink
+from flight.dronekit_reports import Reports, status_text
 from flight.dronekit_wire import open_wire
 from flight.flight_log import Trigger
 from flight.flight_plan import Sortie
-from flight.link import VehicleState
-from flight.mission import Dialect, MissionItem, mission_items
+from flight.link import VehicleHealth, VehicleState
+from flight.mission import Command, Dialect, MissionItem, mission_items, navigation_seq
 from flight.track import Pose
+
+Message: TypeAlias = Any  # a pymavlink message
+Module: TypeAlias = Any  # a module without types
 
 NEEDED: Final = ("HEARTBEAT", "SYS_STATUS", "GPS_RAW_INT", "GLOBAL_POSITION_INT", "ATTITUDE")
 STREAM_HZ: Final = 5.0
@@ -51,30 +53,24 @@ _STREAMS: Final = {  # MAVLink message id → hertz
     193: 1.0,  # EKF_STATUS_REPORT
     168: 1.0,  # WIND
 }
+_AUTOPILOT_VERSION, _HOME_POSITION, _STORAGE_INFORMATION = 148, 242, 261
 _MULTIROTORS: Final = frozenset({2, 3, 4, 13, 14, 15, 29, 35})  # MAV_TYPE of rotorcraft
 _HOME_REACH_M: Final = 50.0
-_POSITION_STALE_S: Final = 3.0
-_RESULT_WORDS: Final = {
-    1: "temporarily rejected",
-    2: "denied",
-    3: "unsupported",
-    4: "failed",
-    6: "cancelled",
-}
 _MODES: Final = {
     # What we order → the autopilot's mode: ArduCopter's custom_mode, PX4's (main, sub).
     Dialect.ARDUPILOT: {"mission": (3, 0), "ready": (4, 0), "return": (6, 0), "land": (9, 0), "hold": (17, 0)},
     Dialect.PX4: {"mission": (4, 4), "ready": (4, 3), "return": (4, 5), "land": (4, 6), "hold": (4, 3)},
 }
+_C_SET_MODE, _C_SET_HOME, _C_PAUSE, _C_JUMP, _C_START, _C_ARM = 176, 179, 193, 224, 300, 400
+_C_INTERVAL, _C_REQUEST = 511, 512
+_MISSION_MODES: Final = frozenset({"AUTO", "MISSION"})
 
 
-def load_dronekit() -> Any:  # noqa: ANN401 - DroneKit has no types
+def load_dronekit() -> Module:
     """Return the ``dronekit`` module, made importable on today's Python.
 
     DroneKit reads ``collections.MutableMapping``, which Python 3.10 removed. The name is lent for the import only.
     """
-    from flight.dronekit_port import load_pymavlink
-
     load_pymavlink()
     lend = not hasattr(collections, "MutableMapping")
     if lend:
@@ -94,7 +90,8 @@ def connect(
     clock: Clock | None = None,
     system_id: int | None = None,
     signing_key: bytes | None = None,
-    tap: Callable[[bool, Any], None] | None = None,
+    silence_s: float = 6.0,
+    tap: Callable[[bool, Message], None] | None = None,
 ) -> DroneKitLink:
     """Connect to a vehicle and wait until everything needed to fly it has been heard.
 
@@ -104,6 +101,8 @@ def connect(
         clock: The clock; the system's when None.
         system_id: MAVLink id of the vehicle; None takes the first autopilot that is heard.
         signing_key: 32 bytes for MAVLink signing, or None for none.
+        silence_s: How long the vehicle may leave a question about its lists unanswered, seconds; a third of it for
+            commands.
         tap: Called with (sent, message) for every message, for the log.
 
     Raises:
@@ -115,7 +114,7 @@ def connect(
     if tap is not None:
         port.taps.append(tap)
     try:
-        return DroneKitLink(port, clock or SystemClock(), until)
+        return DroneKitLink(port, clock or SystemClock(), until, silence_s)
     except BaseException:
         port.close()
         raise
@@ -124,7 +123,7 @@ def connect(
 class DroneKitLink:
     """A connected vehicle; see :class:`flight.link.Link` for what its methods promise. Made by :func:`connect`."""
 
-    def __init__(self, port: Port, clock: Clock, until: float) -> None:
+    def __init__(self, port: Port, clock: Clock, until: float, silence_s: float) -> None:
         dronekit = load_dronekit()
 
         class QuietVehicle(dronekit.Vehicle):  # type: ignore[misc, name-defined]
@@ -133,22 +132,16 @@ class DroneKitLink:
             _params_start = property(lambda _self: False, lambda _self, _value: None)
 
         self._port = port
-        self._clock = clock
-        self._latest: dict[str, tuple[float, Any]] = {}
-        self._changed = threading.Condition()
-        self._texts: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._recent_texts: collections.deque[tuple[float, str]] = collections.deque(maxlen=20)
-        self._poses: queue.SimpleQueue[Pose] = queue.SimpleQueue()
-        self._acks: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._reports = Reports(clock=clock)
+        self._commander = Commander(
+            mavlink=port.mavlink, send=self._send, alive=self._require_alive, answer_s=max(0.5, silence_s / 3)
+        )
+        self._exchange = Exchange(mavlink=port.mavlink, send=self._send, silence_s=silence_s)
         self._listeners: list[Callable[[Trigger], None]] = []
-        self._times = VehicleTime()
-        self._camera = CameraReports(times=self._times)
-        self._exchange = Exchange(mavlink=port.mavlink, send=self._send)
         self._items: tuple[MissionItem, ...] = ()
+        self._waypoint_of: dict[int, int] = {}
         self._sortie: Sortie | None = None
-        self._last_pose: Pose | None = None
         self._own_heartbeat_at = 0.0
-        self._command_lock = threading.Lock()
         self._closed = False
         self.dialect = Dialect.ARDUPILOT
         port.forward_message(self._hear)
@@ -162,7 +155,7 @@ class DroneKitLink:
 
     def _await_needed(self, until: float) -> None:
         self._await_message("HEARTBEAT", until, NEEDED)
-        beat = self._latest["HEARTBEAT"][1]
+        beat = self._reports.word("HEARTBEAT")
         dialects = {3: Dialect.ARDUPILOT, 12: Dialect.PX4}
         if beat.autopilot not in dialects or beat.type not in _MULTIROTORS:
             raise VehicleRefused(
@@ -170,10 +163,15 @@ class DroneKitLink:
                     "This vehicle (MAV_AUTOPILOT {autopilot}, MAV_TYPE {type}) is no ArduPilot or PX4 multirotor."
                 ).format(autopilot=beat.autopilot, type=beat.type)
             )
-        self.dialect = dialects[beat.autopilot]
-        self._ask_for_streams()
-        for name in NEEDED:
-            self._await_message(name, until, NEEDED)
+        self.dialect = self._reports.dialect = dialects[beat.autopilot]
+        asked_at = -math.inf
+        while (missing := [name for name in NEEDED if name not in self._reports.latest]) and time.monotonic() < until:
+            if time.monotonic() - asked_at > 2.0:  # a request may be lost on the way
+                asked_at = time.monotonic()
+                self._ask_for_streams()
+            self._await_message(missing[0], min(until, time.monotonic() + 0.5), ())
+        if missing:
+            self._await_message(missing[0], until, NEEDED)
         # GNSS time is worth a moment's wait, not a refusal: indoors there is none.
         self._await_message("SYSTEM_TIME", min(until, time.monotonic() + 2.0), ())
 
@@ -184,204 +182,107 @@ class DroneKitLink:
             self._send(mav.MAVLink_request_data_stream_message(0, 0, 0, int(STREAM_HZ), 1))
         for number, hertz in _STREAMS.items():
             params = (float(number), 1e6 / hertz, 0.0, 0.0, 0.0, 0.0, 0.0)
-            self._send(mav.MAVLink_command_long_message(0, 0, 511, 0, *params))
+            self._send(mav.MAVLink_command_long_message(0, 0, _C_INTERVAL, 0, *params))
+        self._request(_AUTOPILOT_VERSION)
+
+    def _request(self, message_id: int) -> None:
+        """Ask for one message; that it may not come is the asker's business."""
+        params = (float(message_id), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        self._send(self._port.mavlink.MAVLink_command_long_message(0, 0, _C_REQUEST, 0, *params))
 
     def _await_message(self, name: str, until: float, wanted: tuple[str, ...]) -> None:
-        with self._changed:
-            while name not in self._latest:
+        """Wait for a message; when it does not come, name those of ``wanted`` that are missing (none: be silent)."""
+        latest = self._reports.latest
+        with self._reports.changed:
+            while name not in latest:
                 left = until - time.monotonic()
-                if not self._port.alive:
-                    raise LinkFailed(self._port.obituary())
+                self._require_alive()
                 if left <= 0:
                     if not wanted:
                         return
-                    missing = [n for n in wanted if n not in self._latest]
                     raise LinkFailed(
                         _("{address}: the vehicle did not send {missing} in time.").format(
-                            address=self._port.address, missing=", ".join(missing)
+                            address=self._port.address, missing=", ".join(n for n in wanted if n not in latest)
                         )
                     )
-                self._changed.wait(min(left, 0.2))
+                self._reports.changed.wait(min(left, 0.2))
 
     # --- the reader's thread ------------------------------------------------------------------------------------
 
-    def _turn(self, _port: Any) -> None:  # noqa: ANN401
+    def _turn(self, _port: object) -> None:
         """Send heartbeats as fast as the *vehicle's* time asks for: a simulator at ten times needs ten a second.
 
         DroneKit sends one a wall-clock second; these are the rest.
         """
         now = time.monotonic()
-        rate = min(20.0, self._times.rate)
+        rate = min(20.0, self._reports.times.rate)
         if rate > 1.3 and now - self._own_heartbeat_at > 1 / rate:
             self._own_heartbeat_at = now
             mav = self._port.mavlink
             self._send(mav.MAVLink_heartbeat_message(mav.MAV_TYPE_GCS, mav.MAV_AUTOPILOT_INVALID, 0, 0, 0, 3))
 
-    def _hear(self, _port: Any, message: Any) -> None:  # noqa: ANN401
+    def _hear(self, _port: object, message: Message) -> None:
         name = message.get_type()
-        now = time.monotonic()
-        if name == "HEARTBEAT":
-            self._port.target_component = message.get_srcComponent()
-        boot_ms = getattr(message, "time_boot_ms", None)
-        if boot_ms is not None and name not in {"GIMBAL_DEVICE_ATTITUDE_STATUS", "MOUNT_ORIENTATION"}:
-            self._times.heard(boot_ms / 1000, now, self._clock.now())
-        special = _HEARERS.get(name)
-        if special is not None:
-            special(self, message)
+        if name == "COMMAND_ACK":
+            self._commander.acknowledged(message)
+        elif name == "STATUSTEXT":
+            self._commander.said(status_text(message))
+        self._reports.take(message)
         self._exchange.receive(message)
-        with self._changed:
-            self._latest[name] = (now, message)
-            self._changed.notify_all()
-
-    def _hear_time(self, message: Any) -> None:  # noqa: ANN401
-        if self._times.unix_heard(message.time_unix_usec / 1e6, message.time_boot_ms / 1000):
-            # Poses that still carry our clock instead of the vehicle's cannot stand in one track with what follows.
-            self._last_pose = None
-            while not self._poses.empty():
-                self._poses.get_nowait()
-
-    def _hear_text(self, message: Any) -> None:  # noqa: ANN401
-        text = str(message.text).rstrip("\x00").strip()
-        self._texts.put(text)
-        self._recent_texts.append((time.monotonic(), text))
-
-    def _hear_ack(self, message: Any) -> None:  # noqa: ANN401
-        self._acks.put(message)
-
-    def _hear_attitude(self, message: Any) -> None:  # noqa: ANN401
-        if math.isfinite(message.yaw):
-            self._camera.heading_deg = math.degrees(message.yaw) % 360
-
-    def _hear_gimbal(self, message: Any) -> None:  # noqa: ANN401
-        self._camera.gimbal(message)
-        self._give_triggers()
-
-    def _hear_photograph(self, message: Any) -> None:  # noqa: ANN401
-        self._camera.photograph(message)
         self._give_triggers()
 
     def _give_triggers(self, *, flush: bool = False) -> None:
-        for trigger in self._camera.settled(flush=flush):
+        for trigger in self._reports.camera.settled(flush=flush):
             for listener in tuple(self._listeners):
                 listener(trigger)
 
-    def _hear_position(self, message: Any) -> None:  # noqa: ANN401
-        position = _place(message.lat, message.lon)
-        if position is None or self._times.zero is None:
-            return
-        boot_s = message.time_boot_ms / 1000
-        at = self._times.utc(boot_s)
-        if self._last_pose is not None and at <= self._last_pose.captured_at:
-            return
-        angles = self._camera.now()
-        gps = self._latest.get("GPS_RAW_INT")
-        ellipsoidal = getattr(gps[1], "alt_ellipsoid", 0) if gps is not None else 0
-        height_hae = None
-        if gps is not None and ellipsoidal:
-            # GPS_RAW_INT gives the receiver's undulation; the height itself comes from the filter.
-            height_hae = HaeHeight(metres=message.alt / 1000 + (ellipsoidal - gps[1].alt) / 1000)
-        pose = Pose(
-            captured_at=at,
-            position=position,
-            height_takeoff=TakeoffHeight(metres=message.relative_alt / 1000),
-            height_hae=height_hae,
-            height_msl=MslHeight(metres=message.alt / 1000, geoid=Geoid.UNSTATED),
-            yaw_deg=None if angles is None else angles.yaw_deg,
-            pitch_deg=None if angles is None else angles.pitch_deg,
-            roll_deg=None if angles is None else angles.roll_deg,
-        )
-        self._last_pose = pose
-        self._poses.put(pose)
-
     # --- sending ------------------------------------------------------------------------------------------------
 
-    def _send(self, message: Any) -> None:  # noqa: ANN401
+    def _send(self, message: Message) -> None:
         self._port.master.mav.send(message)
 
     def _require_alive(self) -> None:
         if not self._port.alive:
             raise LinkFailed(self._port.obituary())
 
-    def command(self, number: int, *params: float, what: str, timeout_s: float = 3.0, tries: int = 3) -> None:
-        """Send COMMAND_LONG and hear its answer.
-
-        Args:
-            number: MAV_CMD.
-            params: param1 … ; the rest is 0.
-            what: What is asked, for the refusal's text ("arm").
-            timeout_s: For one try, seconds.
-            tries: How often it is sent.
-
-        Raises:
-            VehicleRefused: The vehicle said no; its status texts of the last seconds are in the text.
-            LinkFailed: It said nothing.
-        """
-        full = (*params, *([0.0] * (7 - len(params))))
-        make = self._port.mavlink.MAVLink_command_long_message
-        self._ask(lambda attempt: make(0, 0, number, min(attempt, 255), *full), number, what, timeout_s, tries)
-
-    def _ask(self, make: Callable[[int], Any], number: int, what: str, timeout_s: float, tries: int) -> None:
-        with self._command_lock:
-            while not self._acks.empty():
-                self._acks.get_nowait()
-            began = time.monotonic()
-            for attempt in range(tries):
-                self._require_alive()
-                self._send(make(attempt))
-                ack = self._next_ack(number, timeout_s)
-                if ack is None:
-                    continue
-                if ack.result == 0:
-                    return
-                raise VehicleRefused(self._refusal(what, ack.result, began))
-        raise LinkFailed(
-            _("The vehicle was asked to {what} and gave no answer, {tries} times.").format(what=what, tries=tries)
-        )
-
-    def _next_ack(self, number: int, timeout_s: float) -> Any:  # noqa: ANN401
-        until = time.monotonic() + timeout_s
-        while (left := until - time.monotonic()) > 0:
-            try:
-                ack = self._acks.get(timeout=min(left, 0.5))
-            except queue.Empty:
-                self._require_alive()
-                continue
-            if ack.command != number:
-                continue
-            if ack.result == 5:  # IN_PROGRESS: it works on it; wait on
-                until = time.monotonic() + timeout_s
-                continue
-            return ack
-        return None
-
-    def _refusal(self, what: str, result: int, since: float) -> str:
-        # The reason comes as STATUSTEXT, often a moment behind the acknowledgement.
-        time.sleep(0.3)
-        words = list(dict.fromkeys(text for at, text in tuple(self._recent_texts) if at >= since - 0.2))
-        reason = "; ".join(words) or _("no reason was given")
-        verdict = _RESULT_WORDS.get(result, f"MAV_RESULT {result}")
-        return _("The vehicle refused to {what} ({verdict}): {reason}.").format(
-            what=what, verdict=verdict, reason=reason
-        )
-
     def _set_mode(self, name: str, what: str) -> None:
         main, sub = _MODES[self.dialect][name]
-        if self.dialect is Dialect.ARDUPILOT:
-            self.command(176, 1.0, float(main), what=what)
-        else:
-            self.command(176, 1.0, float(main), float(sub), what=what)
+        custom = (float(main),) if self.dialect is Dialect.ARDUPILOT else (float(main), float(sub))
+        self._commander.order(_C_SET_MODE, 1.0, *custom, what=what)
 
-    # --- Link ---------------------------------------------------------------------------------------------------
+    # --- loading ------------------------------------------------------------------------------------------------
 
     def upload(self, sortie: Sortie) -> None:
         """Set home, load the sortie and verify every item; see :class:`flight.link.Link`."""
         self._require_alive()
-        home = sortie.waypoints[0].position
-        if not self._vehicle.armed:
-            self.set_home(home)
-        items = mission_items(sortie, home, dialect=self.dialect, home_msl_m=self._home_msl_m())
+        if not self.state().armed:
+            self.set_home(sortie.waypoints[0].position)
+        items = self._items_of(sortie)
         self._exchange.store(items, ListType.MISSION, dialect=self.dialect, alive=self._require_alive)
+        self._take_over(sortie, items)
+
+    def adopt(self, sortie: Sortie) -> None:
+        """Read the mission back and compare it with the sortie; see :class:`flight.link.Link`."""
+        self._require_alive()
+        items = self._items_of(sortie)
+        self._exchange.verify(items, ListType.MISSION, dialect=self.dialect, alive=self._require_alive)
+        self._take_over(sortie, items)
+
+    def _items_of(self, sortie: Sortie) -> tuple[MissionItem, ...]:
+        home = sortie.waypoints[0].position
+        return mission_items(sortie, home, dialect=self.dialect, home_msl_m=self._home_msl_m())
+
+    def _take_over(self, sortie: Sortie, items: tuple[MissionItem, ...]) -> None:
         self._items, self._sortie = items, sortie
+        self._waypoint_of = {item.seq: item.waypoint for item in items if item.waypoint >= 0}
+
+    def upload_fence(self, items: tuple[MissionItem, ...]) -> None:
+        """Load the fence and verify it; see :class:`flight.link.Link`."""
+        self._exchange.store(items, ListType.FENCE, dialect=self.dialect, alive=self._require_alive)
+
+    def upload_rally(self, items: tuple[MissionItem, ...]) -> None:
+        """Load the rally points and verify them; see :class:`flight.link.Link`."""
+        self._exchange.store(items, ListType.RALLY, dialect=self.dialect, alive=self._require_alive)
 
     def set_home(self, home: GeoPoint) -> None:
         """Set home deliberately, to a place at which the vehicle stands (within 50 m).
@@ -400,110 +301,157 @@ class DroneKitLink:
                     away=away_m
                 )
             )
-        lat, lon, height = round(home.lat_deg * 1e7), round(home.lon_deg * 1e7), self._home_msl_m()
-        make = self._port.mavlink.MAVLink_command_int_message
-        self._ask(
-            lambda _attempt: make(0, 0, 0, 179, 0, 0, 0.0, 0.0, 0.0, 0.0, lat, lon, height),
-            179, _("set home"), 3.0, 3,
-        )  # fmt: skip
+        place = (round(home.lat_deg * 1e7), round(home.lon_deg * 1e7), self._home_msl_m())
+        self._commander.order_at(_C_SET_HOME, place, what=_("set home"))
 
     def _home_msl_m(self) -> float:
-        """Return the height above mean sea level of the ground it stands on (or of home, in the air)."""
-        position = self._latest["GLOBAL_POSITION_INT"][1]
-        height = (position.alt - (position.relative_alt if self._vehicle.armed else 0)) / 1000
-        return float(height)
+        """Return the height above mean sea level of the ground it stands on (of home, when it is in the air)."""
+        position = self._reports.word("GLOBAL_POSITION_INT")
+        return float(position.alt - (position.relative_alt if self.state().armed else 0)) / 1000
+
+    # --- parameters ---------------------------------------------------------------------------------------------
+
+    def parameters(self, names: Iterable[str]) -> dict[str, float | None]:
+        """Read parameters by name; see :class:`flight.link.Link`."""
+        wanted, asked_at = list(names), time.monotonic()
+        heard = self._reports.parameters
+        for _attempt in range(3):
+            missing = [name for name in wanted if heard.get(name, (-math.inf, 0.0))[0] < asked_at]
+            if not missing:
+                break
+            for name in missing:
+                self._send(self._port.mavlink.MAVLink_param_request_read_message(0, 0, name.encode(), -1))
+            until = time.monotonic() + 0.7
+            with self._reports.changed:
+                while any(heard.get(n, (-math.inf, 0.0))[0] < asked_at for n in missing) and time.monotonic() < until:
+                    self._require_alive()
+                    self._reports.changed.wait(0.1)
+        return {name: heard[name][1] if heard.get(name, (-math.inf,))[0] >= asked_at else None for name in wanted}
+
+    def set_parameter(self, name: str, value: float) -> None:
+        """Set a parameter and hear it confirmed; see :class:`flight.link.Link`."""
+        before = self.parameters([name])[name]
+        if before is None:
+            raise VehicleRefused(_("The vehicle has no parameter {name}.").format(name=name))
+        kind, raw = 9, value  # MAV_PARAM_TYPE_REAL32
+        if self.dialect is Dialect.PX4:
+            held = self._reports.word("PARAM_VALUE")
+            kind = held.param_type if held is not None else kind
+            raw = value if kind == 9 else struct.unpack("<f", struct.pack("<i", int(value)))[0]
+        for _attempt in range(3):
+            self._send(self._port.mavlink.MAVLink_param_set_message(0, 0, name.encode(), raw, kind))
+            now = self.parameters([name])[name]
+            if now is not None and math.isclose(now, value, rel_tol=1e-6, abs_tol=1e-6):
+                return
+        raise VehicleRefused(
+            _("The vehicle did not take {name} = {value:g}; it holds {held}.").format(name=name, value=value, held=now)
+        )
+
+    # --- flying -------------------------------------------------------------------------------------------------
 
     def arm_and_start(self) -> None:
         """Arm and begin the mission; see :class:`flight.link.Link`."""
         if self._sortie is None:
             raise ValueError("upload a sortie before starting it")
         self._set_mode("ready", _("get ready to arm"))
-        self.command(400, 1.0, what=_("arm"), timeout_s=5.0, tries=2)
+        self._commander.order(_C_ARM, 1.0, what=_("arm"))
         # At once: an armed vehicle that is not told to take off disarms itself, and in a fast simulator soon.
         try:
             if self.dialect is Dialect.PX4:
                 self._set_mode("mission", _("begin the mission"))
-            self.command(300, what=_("begin the mission"))
-            self._await_state(
-                lambda s: s.armed and is_mission(s.mode), _("it acknowledged the start and did not begin")
-            )
+            self._commander.order(_C_START, what=_("begin the mission"))
+            self._await_mission()
         except LinkFailed:
             self._disarm_quietly()
             raise
 
     def _disarm_quietly(self) -> None:
-        """Disarm a vehicle that armed and would not start; that it may fail too is no news to anybody."""
+        """Disarm a vehicle that armed and would not start; one that flies already refuses, and rightly."""
         try:
-            self.command(400, 0.0, what=_("disarm"), tries=1)
+            self._commander.order(_C_ARM, 0.0, what=_("disarm"), tries=1)
         except LinkFailed:
             return
 
-    def _await_state(self, reached: Callable[[VehicleState], bool], otherwise: str, timeout_s: float = 8.0) -> None:
+    def _await_mission(self, timeout_s: float = 8.0) -> None:
         until = time.monotonic() + timeout_s
-        while not reached(self.state()):
-            self._require_alive()
+        while not ((state := self.state()).armed and state.mode in _MISSION_MODES):
             if time.monotonic() > until:
-                raise LinkFailed(_("The vehicle did not keep its word: {how}.").format(how=otherwise))
-            with self._changed:
-                self._changed.wait(0.1)
+                raise LinkFailed(
+                    _("The vehicle acknowledged the start and did not begin: mode {mode}, {armed}.").format(
+                        mode=state.mode, armed=_("armed") if state.armed else _("not armed")
+                    )
+                )
+            with self._reports.changed:
+                self._reports.changed.wait(0.1)
 
-    def state(self) -> VehicleState:
-        """Return the present state; see :class:`flight.link.Link`."""
-        vehicle, now = self._vehicle, time.monotonic()
-        beat_at, beat = self._latest.get("HEARTBEAT", (self._port.last_heard, None))
-        at_position, position = self._latest.get("GLOBAL_POSITION_INT", (-math.inf, None))
-        angles = self._camera.now()
-        level = vehicle.battery.level
-        speed = vehicle.groundspeed
-        landed = self._latest.get("EXTENDED_SYS_STATE")
-        at = self._clock.now()
-        if self._times.zero is not None:
-            at = self._times.utc(self._times.latest_s)
-        fresh = position is not None and now - at_position <= _POSITION_STALE_S
-        return VehicleState(
-            at=at,
-            position=_place(position.lat, position.lon) if fresh else None,
-            height_takeoff_m=position.relative_alt / 1000 if position is not None else 0.0,
-            yaw_deg=self._camera.heading_deg,
-            gimbal_pitch_deg=None if angles is None else angles.pitch_deg,
-            gimbal_yaw_deg=None if angles is None else angles.yaw_deg,
-            gimbal_roll_deg=None if angles is None else angles.roll_deg,
-            ground_speed_m_s=float(speed) if speed is not None and math.isfinite(speed) else 0.0,
-            battery_share=None if level is None or not 0 <= level <= 100 else level / 100,
-            armed=bool(beat is not None and beat.base_mode & 128),
-            mode=self._mode(beat),
-            item=int(vehicle.commands.next),
-            heartbeat_age_s=now - beat_at,
-            landed=None if landed is None or landed[1].landed_state == 0 else landed[1].landed_state == 1,
-        )
+    def pause(self) -> None:
+        """Stop and hold; see :class:`flight.link.Link`."""
+        if self.dialect is Dialect.ARDUPILOT and self.state().mode in _MISSION_MODES:
+            try:
+                self._commander.order(_C_PAUSE, 0.0, what=_("pause"))
+            except VehicleRefused:
+                pass  # ArduCopter before 4.3 does not know the command; BRAKE holds too
+            else:
+                return
+        self._set_mode("hold", _("hold"))
 
-    def _mode(self, beat: Any) -> str:  # noqa: ANN401
-        from pymavlink import mavutil
+    def resume(self) -> None:
+        """Go on with the mission; see :class:`flight.link.Link`."""
+        if self.dialect is Dialect.ARDUPILOT and self.state().mode in _MISSION_MODES:
+            self._commander.order(_C_PAUSE, 1.0, what=_("continue"))
+        else:
+            self._set_mode("mission", _("continue"))
 
-        return "" if beat is None else str(mavutil.mode_string_v10(beat))
-
-    def messages(self) -> Iterator[str]:
-        """Yield the status texts since the last call."""
-        while not self._texts.empty():
-            yield self._texts.get_nowait()
-
-    def poses(self) -> Iterator[Pose]:
-        """Yield the camera's poses since the last call."""
-        while not self._poses.empty():
-            yield self._poses.get_nowait()
-
-    def on_trigger(self, listener: Callable[[Trigger], None]) -> None:
-        """Call ``listener`` for every photograph, from the reader's thread."""
-        self._listeners.append(listener)
+    def land(self) -> None:
+        """Land where it is."""
+        self._set_mode("land", _("land"))
 
     def return_home(self) -> None:
         """Order the vehicle home."""
         self._set_mode("return", _("return home"))
 
-    @property
-    def items(self) -> tuple[MissionItem, ...]:
-        """The mission that was uploaded last."""
-        return self._items
+    def skip_to(self, waypoint: int) -> None:
+        """Fly on to a waypoint, with its leg's speed and camera; see :class:`flight.link.Link`."""
+        if self._sortie is None or not 0 < waypoint < len(self._sortie.waypoints):
+            raise ValueError(f"there is no waypoint {waypoint} to fly to in the loaded sortie")
+        leg = self._sortie.waypoints[waypoint]
+        seq = navigation_seq(self._items, waypoint)
+        self._commander.order(_C_JUMP, float(seq), what=_("skip to waypoint {number}").format(number=waypoint))
+        # The items passed over would have set these; those of the leg itself only say what differs from the leg before.
+        self._commander.order(Command.DO_CHANGE_SPEED, 1.0, leg.speed_m_s, what=_("set the speed"))
+        self._commander.order(
+            Command.DO_MOUNT_CONTROL, leg.gimbal_pitch_deg, 0.0, 0.0, 0.0, 0.0, 0.0, 2.0, what=_("tilt the camera")
+        )
+        if leg.photo_spacing_m is None:
+            self._commander.order(Command.DO_SET_CAM_TRIGG_DIST, 0.0, what=_("stop photographing"))
+
+    # --- reports ------------------------------------------------------------------------------------------------
+
+    def state(self) -> VehicleState:
+        """Return the present state; see :class:`flight.link.Link`."""
+        self._require_alive()
+        return self._reports.state(self._vehicle, self._waypoint_of)
+
+    def health(self) -> VehicleHealth:
+        """Return what the preflight checklist asks; see :class:`flight.link.Link`."""
+        self._require_alive()
+        for message_id, name in ((_HOME_POSITION, "HOME_POSITION"), (_STORAGE_INFORMATION, "STORAGE_INFORMATION")):
+            self._reports.latest.pop(name, None)
+            self._request(message_id)
+            self._await_message(name, time.monotonic() + 0.8, ())
+        return self._reports.health(self._vehicle, self._port.packet_loss())
+
+    def messages(self) -> Iterator[str]:
+        """Yield the status texts since the last call."""
+        return self._reports.texts()
+
+    def poses(self) -> Iterator[Pose]:
+        """Yield the camera's poses since the last call."""
+        return self._reports.poses()
+
+    def on_trigger(self, listener: Callable[[Trigger], None]) -> None:
+        """Call ``listener`` for every photograph, from the reader's thread."""
+        self._listeners.append(listener)
 
     def close(self) -> None:
         """End the reader's thread and close the wire; calling it again does nothing."""
@@ -514,29 +462,3 @@ class DroneKitLink:
         self._give_triggers(flush=True)
         self._listeners.clear()
         self._vehicle._handler = self._vehicle._master = None  # noqa: SLF001 - or listeners keep the port alive
-
-
-def is_mission(mode: str) -> bool:
-    """Return whether the autopilot flies its mission in this mode (ArduPilot's AUTO, PX4's MISSION)."""
-    return mode in {"AUTO", "MISSION"}
-
-
-def _place(lat_e7: int, lon_e7: int) -> GeoPoint | None:
-    """Return a reported position, or None for what is none: 0/0 (no fix) or a number that is no place on Earth."""
-    if (lat_e7 == 0 and lon_e7 == 0) or abs(lat_e7) > 900_000_000 or abs(lon_e7) > 1_800_000_000:
-        return None
-    return GeoPoint(lon_deg=lon_e7 / 1e7, lat_deg=lat_e7 / 1e7)
-
-
-_HEARERS: Final[dict[str, Callable[[DroneKitLink, Any], None]]] = {
-    "SYSTEM_TIME": DroneKitLink._hear_time,  # noqa: SLF001 - the table of this class's own listeners
-    "STATUSTEXT": DroneKitLink._hear_text,  # noqa: SLF001
-    "COMMAND_ACK": DroneKitLink._hear_ack,  # noqa: SLF001
-    "ATTITUDE": DroneKitLink._hear_attitude,  # noqa: SLF001
-    "GIMBAL_DEVICE_ATTITUDE_STATUS": DroneKitLink._hear_gimbal,  # noqa: SLF001
-    "MOUNT_ORIENTATION": DroneKitLink._hear_gimbal,  # noqa: SLF001
-    "MOUNT_STATUS": DroneKitLink._hear_gimbal,  # noqa: SLF001
-    "CAMERA_FEEDBACK": DroneKitLink._hear_photograph,  # noqa: SLF001
-    "CAMERA_IMAGE_CAPTURED": DroneKitLink._hear_photograph,  # noqa: SLF001
-    "GLOBAL_POSITION_INT": DroneKitLink._hear_position,  # noqa: SLF001
-}

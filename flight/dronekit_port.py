@@ -13,19 +13,22 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from core.errors import LinkFailed
 from core.text import _
 from flight.dronekit_wire import Wire
 
+Message: TypeAlias = Any  # a pymavlink message
+Module: TypeAlias = Any  # a module without types
+
 _LOG: Final = logging.getLogger(__name__)
 _NOT_AUTOPILOTS: Final = frozenset({6, 18, 26, 27, 30})  # MAV_TYPE: GCS, onboard controller, gimbal, ADSB, camera
 _SIGNING_EPOCH_S: Final = 1_420_070_400  # 2015-01-01, the zero of MAVLink's signing time
-Tap = Callable[[bool, Any], None]
+Tap = Callable[[bool, Message], None]
 
 
-def load_pymavlink() -> Any:  # noqa: ANN401 - pymavlink has no types
+def load_pymavlink() -> Module:
     """Return ``pymavlink.mavutil`` set to MAVLink 2 (mission types and signing exist only there)."""
     os.environ["MAVLINK20"] = "1"  # pymavlink reads its protocol version from here and nowhere else
     from pymavlink import mavutil
@@ -67,8 +70,8 @@ class Port:
         self._wanted_system = system_id
         self.target_system = system_id or 0
         self.target_component = 1
-        self.message_listeners: list[Callable[[Any, Any], None]] = []
-        self.loop_listeners: list[Callable[[Any], None]] = []
+        self.message_listeners: list[Callable[[Any, Message], None]] = []
+        self.loop_listeners: list[Callable[[Message], None]] = []
         self.taps: list[Tap] = []
         self._alive = True
         self.death = ""
@@ -89,17 +92,17 @@ class Port:
 
     # --- the face that DroneKit's Vehicle expects ----------------------------------------------------------------
 
-    def forward_loop(self, fn: Callable[[Any], None]) -> Callable[[Any], None]:
+    def forward_loop(self, fn: Callable[[Message], None]) -> Callable[[Message], None]:
         """Call ``fn`` on every turn of the reader."""
         self.loop_listeners.append(fn)
         return fn
 
-    def forward_message(self, fn: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+    def forward_message(self, fn: Callable[[Any, Message], None]) -> Callable[[Any, Message], None]:
         """Call ``fn`` with every message of our vehicle."""
         self.message_listeners.append(fn)
         return fn
 
-    def fix_targets(self, message: Any) -> None:  # noqa: ANN401
+    def fix_targets(self, message: Message) -> None:
         """Address ``message`` to our vehicle."""
         if hasattr(message, "target_system"):
             message.target_system = self.target_system
@@ -134,7 +137,7 @@ class Port:
         """Return the share of packets lost since the link was opened, in [0, 1]."""
         return float(self.master.packet_loss()) / 100
 
-    def _send(self, message: Any, *_args: Any, **_kwargs: Any) -> None:  # noqa: ANN401
+    def _send(self, message: Message, *_args: object, **_kwargs: object) -> None:
         """Pack and write; replaces ``MAVLink.send``, which is not safe from two threads."""
         if not self._alive:
             raise LinkFailed(self.obituary())
@@ -180,7 +183,7 @@ class Port:
         finally:
             self._wire.close()
 
-    def _deliver(self, message: Any) -> None:  # noqa: ANN401
+    def _deliver(self, message: Message) -> None:
         kind = message.get_type()
         if kind == "BAD_DATA":
             self.bad_packets += 1

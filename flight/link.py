@@ -6,7 +6,7 @@ speaks to over TCP (``flight.rehearsal.vehicle``). One contract test runs agains
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -14,6 +14,7 @@ from typing import Protocol
 from core.points import GeoPoint
 from flight.flight_log import Trigger
 from flight.flight_plan import Sortie
+from flight.mission import MissionItem
 from flight.track import Pose
 
 
@@ -22,7 +23,7 @@ class VehicleState:
     """What the vehicle says of itself at one instant.
 
     Attributes:
-        at: When, aware UTC.
+        at: When, aware UTC, by the vehicle's own clock once it has told it.
         position: Where, or None without a fix.
         height_takeoff_m: Above take-off, metres.
         yaw_deg: Heading, degrees from north.
@@ -34,6 +35,9 @@ class VehicleState:
         item: Index of the mission item it flies to.
         heartbeat_age_s: Seconds since the last heartbeat.
         landed: Whether the vehicle says that it is on the ground; None when it does not say.
+        east_m_s, north_m_s, climb_m_s: Velocity over ground, metres per second.
+        waypoint: Index in ``Sortie.waypoints`` that it flies to; None while no sortie is known to be loaded.
+        boot_s: Seconds since the autopilot started.
     """
 
     at: datetime
@@ -50,6 +54,48 @@ class VehicleState:
     item: int
     heartbeat_age_s: float
     landed: bool | None = None
+    east_m_s: float = 0.0
+    north_m_s: float = 0.0
+    climb_m_s: float = 0.0
+    waypoint: int | None = None
+    boot_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleHealth:
+    """What the preflight checklist asks of a vehicle; None for what it does not tell.
+
+    Attributes:
+        firmware: Autopilot and version ("ArduPilot 4.5.7").
+        packet_loss: Share of packets lost since connecting, in [0, 1].
+        heartbeat_age_s: Seconds since the last heartbeat.
+        gps_fix: GPS_FIX_TYPE: 3 is a 3D fix, 5 and 6 are RTK.
+        hdop: Horizontal dilution of precision.
+        satellites: In view.
+        ekf_ok: Whether the estimator holds an absolute position.
+        prearm_ok: Whether the autopilot's own checks pass.
+        battery_share, battery_v: Charge in [0, 1]; voltage.
+        wind_m_s, wind_from_deg: The autopilot's estimate.
+        clock_offset_s: Vehicle's UTC minus the station's, seconds.
+        storage_free_mib: Free on the camera's card.
+        home: Where it would return to.
+    """
+
+    firmware: str
+    packet_loss: float
+    heartbeat_age_s: float
+    gps_fix: int | None
+    hdop: float | None
+    satellites: int | None
+    ekf_ok: bool | None
+    prearm_ok: bool | None
+    battery_share: float | None
+    battery_v: float | None
+    wind_m_s: float | None
+    wind_from_deg: float | None
+    clock_offset_s: float | None
+    storage_free_mib: float | None
+    home: GeoPoint | None
 
 
 class Link(Protocol):
@@ -59,12 +105,36 @@ class Link(Protocol):
         """Load the sortie into the vehicle and verify by reading every item back."""
         ...
 
+    def upload_fence(self, items: tuple[MissionItem, ...]) -> None:
+        """Load the fence (``flight.fence``) and verify it; an empty one clears."""
+        ...
+
+    def upload_rally(self, items: tuple[MissionItem, ...]) -> None:
+        """Load the rally points and verify them; none clears."""
+        ...
+
+    def adopt(self, sortie: Sortie) -> None:
+        """Make sure that the vehicle holds this sortie already, by reading it back; loads nothing."""
+        ...
+
     def arm_and_start(self) -> None:
         """Arm, and begin the mission; the vehicle's own refusal is passed on in its words."""
         ...
 
     def state(self) -> VehicleState:
         """Return the vehicle's present state."""
+        ...
+
+    def health(self) -> VehicleHealth:
+        """Return what the checklist asks."""
+        ...
+
+    def parameters(self, names: Iterable[str]) -> dict[str, float | None]:
+        """Return parameters by name, read from the vehicle now; None for those that it does not have."""
+        ...
+
+    def set_parameter(self, name: str, value: float) -> None:
+        """Set a parameter and hear it confirmed."""
         ...
 
     def messages(self) -> Iterator[str]:
@@ -77,6 +147,22 @@ class Link(Protocol):
 
     def on_trigger(self, listener: Callable[[Trigger], None]) -> None:
         """Call ``listener`` with a trigger for every photograph taken."""
+        ...
+
+    def pause(self) -> None:
+        """Stop and hold, the mission kept."""
+        ...
+
+    def resume(self) -> None:
+        """Go on with the mission."""
+        ...
+
+    def land(self) -> None:
+        """Land where it is."""
+        ...
+
+    def skip_to(self, waypoint: int) -> None:
+        """Fly on to a waypoint of the sortie, with that leg's speed and camera."""
         ...
 
     def return_home(self) -> None:

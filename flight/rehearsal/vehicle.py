@@ -17,9 +17,10 @@ import socket
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeAlias
 
 import numpy as np
 
@@ -30,9 +31,14 @@ from flight.flight_log import Trigger
 from flight.patrol import Wind
 from flight.rehearsal.vehicle_autopilot import Autopilot, Severity
 from flight.rehearsal.vehicle_body import Body, BodyFigures, draw_sensors
+from flight.rehearsal.vehicle_faults import Fault, LinkFaults, Phase, Planned
+from flight.rehearsal.vehicle_mishaps import Mishaps
 from flight.rehearsal.vehicle_protocol import Protocol
 from flight.rehearsal.vehicle_telemetry import STREAMS, Instruments, build
 from flight.track import Pose, Track
+
+Message: TypeAlias = Any  # a pymavlink message
+Codec: TypeAlias = Any  # pymavlink's MAVLink object
 
 STEP_S: Final = 0.05
 _RECORD_EVERY_S: Final = 0.1
@@ -54,6 +60,7 @@ class RehearsalVehicle:
         noise: Scale of gusts, shake and sensor errors; 0 for a perfect flight.
         battery_share: Charge at start, in (0, 1].
         figures: The airframe.
+        faults: What goes wrong, and when.
         system_id: MAVLink system id.
         signing_key: 32 bytes; when given, unsigned messages are not heard and all are signed.
     """
@@ -72,6 +79,7 @@ class RehearsalVehicle:
         noise: float = 1.0,
         battery_share: float = 1.0,
         figures: BodyFigures | None = None,
+        faults: Sequence[Planned] = (),
         system_id: int = 1,
         signing_key: bytes | None = None,
     ) -> None:
@@ -108,6 +116,7 @@ class RehearsalVehicle:
         self._true_poses: list[Pose] = []
         self._true_triggers: list[Trigger] = []
         self._recorded_s = -math.inf
+        self._began = self._done_s = 0.0
         self._signing_key = signing_key
         self._lock = threading.RLock()
         self._stop = threading.Event()
@@ -118,6 +127,9 @@ class RehearsalVehicle:
         self._mavlink: Any = None
         self._protocol: Protocol | None = None
         self._last_heartbeat = -math.inf
+        self._faults = tuple(faults)
+        self._link_faults = LinkFaults(np.random.default_rng(seed + 1))
+        self._mishaps: Mishaps | None = None
         self._told = (False, 0)
         self._last_ground_heartbeat: float | None = None
 
@@ -137,6 +149,15 @@ class RehearsalVehicle:
             mavlink=ardupilotmega,
             reboot=self._reboot,
             move_home=self._move_home,
+        )
+        self._mishaps = Mishaps(
+            autopilot=self._autopilot,
+            see=self._see,
+            protocol=self._protocol,
+            link=self._link_faults,
+            disconnect=self._disconnect,
+            reboot=self._reboot,
+            planned=list(self._faults),
         )
         self._server = socket.create_server(("127.0.0.1", 0))
         self._server.setblocking(False)  # noqa: FBT003 - the socket's own signature
@@ -197,27 +218,59 @@ class RehearsalVehicle:
         east, north, up = self._body.position
         return east, north, up
 
+    # --- faults -------------------------------------------------------------------------------------------------
+
+    @property
+    def phase(self) -> Phase:
+        """Where in a flight it is."""
+        return self._mishaps.phase if self._mishaps is not None else Phase.CONNECT
+
+    @property
+    def fault_notes(self) -> tuple[str, ...]:
+        """The faults that have happened, with their phases."""
+        return tuple(self._mishaps.notes) if self._mishaps is not None else ()
+
+    def inject(self, fault: Fault) -> None:
+        """Let ``fault`` happen now.
+
+        Raises:
+            ValueError: The vehicle is not running.
+        """
+        if self._mishaps is None:
+            raise ValueError("start the rehearsal vehicle before things go wrong with it")
+        with self._lock:
+            self._mishaps.begin(fault)
+
     # --- the thread ---------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        began, done_s = time.monotonic(), self._autopilot.time_s
+        self._began, self._done_s = time.monotonic(), self._autopilot.time_s
         try:
             while not self._stop.is_set():
                 with self._lock:
-                    due_s = done_s + (time.monotonic() - began) * self.speedup
-                    if due_s - self._autopilot.time_s > 2.0 * self.speedup:
-                        # The machine fell behind: let vehicle time be slower rather than leap.
-                        began, done_s = time.monotonic(), self._autopilot.time_s
-                        due_s = done_s
-                    while self._autopilot.time_s + STEP_S <= due_s:
-                        self._advance()
+                    self._catch_up()
                     self._wall_clock_duties()
                     self._protocol_tick()
                 self._serve(max(0.002, min(0.05, STEP_S / self.speedup)))
         finally:
             self._close_all()
 
+    def _catch_up(self) -> None:
+        """Advance to where vehicle time should be; a machine that falls behind lets it be slower, never leap."""
+        if (self._due_s() - self._autopilot.time_s) > 0.25 * self.speedup:
+            self._began, self._done_s = time.monotonic(), self._autopilot.time_s + 0.1 * self.speedup
+        while self._autopilot.time_s + STEP_S <= self._due_s():
+            self._advance()
+
+    def _due_s(self) -> float:
+        return self._done_s + (time.monotonic() - self._began) * self.speedup
+
     def _advance(self) -> None:
+        if self._mishaps is not None:
+            self._mishaps.tick(STEP_S)
+            if self._mishaps.gust_m_s is not None and self._body.flying:
+                self._body.position[0] += self._mishaps.gust_m_s[0] * STEP_S
+                self._body.position[1] += self._mishaps.gust_m_s[1] * STEP_S
         for walk in (self._see.sensors.east, self._see.sensors.north, self._see.sensors.up):
             walk.step(STEP_S)
         self._autopilot.step(STEP_S)
@@ -251,7 +304,7 @@ class RehearsalVehicle:
             self._last_ground_heartbeat = None  # once per loss
             auto.fail_safe("ground station", "GCS Failsafe", 2)
 
-    def _heartbeat(self) -> Any:  # noqa: ANN401 - pymavlink has no types
+    def _heartbeat(self) -> Message:
         mav, auto = self._mavlink, self._autopilot
         flags = mav.MAV_MODE_FLAG_CUSTOM_MODE_ENABLED
         if auto.armed:
@@ -266,6 +319,11 @@ class RehearsalVehicle:
     def _protocol_tick(self) -> None:
         if self._protocol is not None:
             self._protocol.tick()
+        for way, packet in self._link_faults.due(time.monotonic()):
+            if isinstance(way, _Client) and way.connection in self._clients:
+                self._write(way, packet)
+            elif isinstance(way, tuple) and way[1].connection in self._clients:
+                self._understand(way[1], packet)
 
     # --- sockets ------------------------------------------------------------------------------------------------
 
@@ -288,11 +346,11 @@ class RehearsalVehicle:
         connection.setblocking(False)  # noqa: FBT003 - the socket's own signature
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with self._lock:
-            self._clients[connection] = _Client(connection, self._new_codec())
+            self._clients[connection] = _Client(connection, self._new_codec(), self._new_codec())
             self._selector.register(connection, selectors.EVENT_READ)
             self._last_heartbeat = -math.inf
 
-    def _new_codec(self) -> Any:  # noqa: ANN401
+    def _new_codec(self) -> Codec:
         system = int(self._autopilot.parameters["SYSID_THISMAV"])
         codec = self._mavlink.MAVLink(None, srcSystem=system, srcComponent=1)
         codec.robust_parsing = True
@@ -313,13 +371,21 @@ class RehearsalVehicle:
         if not data:
             self._drop(client)
             return
-        messages = client.codec.parse_buffer(data) or ()
         with self._lock:
-            for msg in messages:
-                if msg.get_type() != "BAD_DATA":
-                    self._hear(msg)
+            if self._link_faults.idle:
+                self._understand(client, data)
+                return
+            # Faults act on packets, so the stream is cut into them first.
+            for msg in client.cutter.parse_buffer(data) or ():
+                for packet in self._link_faults.through(bytes(msg.get_msgbuf()), ("in", client), time.monotonic()):
+                    self._understand(client, packet)
 
-    def _hear(self, msg: Any) -> None:  # noqa: ANN401
+    def _understand(self, client: _Client, data: bytes) -> None:
+        for msg in client.codec.parse_buffer(data) or ():
+            if msg.get_type() != "BAD_DATA":
+                self._hear(msg)
+
+    def _hear(self, msg: Message) -> None:
         if msg.get_type() == "HEARTBEAT":
             if msg.get_srcSystem() == int(self._autopilot.parameters["SYSID_MYGCS"]):
                 self._last_ground_heartbeat = time.monotonic()
@@ -327,13 +393,20 @@ class RehearsalVehicle:
         if self._protocol is not None:
             self._protocol.receive(msg)
 
-    def _broadcast(self, msg: Any) -> None:  # noqa: ANN401
+    def _broadcast(self, msg: Message) -> None:
         for client in list(self._clients.values()):
             self._transmit(client, msg)
 
-    def _transmit(self, client: _Client, msg: Any) -> None:  # noqa: ANN401
+    def _transmit(self, client: _Client, msg: Message) -> None:
         packed = msg.pack(client.codec)
         client.codec.seq = (client.codec.seq + 1) % 256
+        if self._link_faults.idle:
+            self._write(client, packed)
+            return
+        for packet in self._link_faults.through(packed, client, time.monotonic()):
+            self._write(client, packet)
+
+    def _write(self, client: _Client, packed: bytes) -> None:
         if not client.write(packed):
             self._drop(client)
 
@@ -362,7 +435,9 @@ class RehearsalVehicle:
             east, north, _up = to_enu(self._see.plane, [y_e7 / 1e7, x_e7 / 1e7])
             up = z if frame in {3, 6} else z - (self._see.home_hae_m - self._see.undulation_m)
             self._places[key] = (float(east), float(north), up)
-        return self._places[key]
+        east, north, up = self._places[key]
+        off = self._autopilot.nav_offset_m
+        return east - off[0], north - off[1], up
 
     def _say(self, severity: Severity, text: str) -> None:
         if self._mavlink is not None:
@@ -434,18 +509,27 @@ class RehearsalVehicle:
         self._broadcast(build("HOME_POSITION", self._see, self._mavlink))
         return True
 
+    def _disconnect(self) -> None:
+        for client in list(self._clients.values()):
+            self._drop(client)
+
     def _reboot(self) -> None:
-        self._autopilot.armed = False
-        self._autopilot.item = 0
+        self._see.start_at = self._see.instant()
+        self._see.last_sent_s.clear()
+        self._recorded_s = -math.inf
+        self._autopilot.restart()
+        self._began, self._done_s = time.monotonic(), 0.0
+        if self._protocol is not None:
+            self._protocol.upload = None
 
 
 class _Client:
     """One connected ground station: its socket, its codec, and what is still to be written to it."""
 
-    __slots__ = ("_waiting", "_waiting_bytes", "codec", "connection")
+    __slots__ = ("_waiting", "_waiting_bytes", "codec", "connection", "cutter")
 
-    def __init__(self, connection: socket.socket, codec: Any) -> None:  # noqa: ANN401
-        self.connection, self.codec = connection, codec
+    def __init__(self, connection: socket.socket, codec: Codec, cutter: Codec) -> None:
+        self.connection, self.codec, self.cutter = connection, codec, cutter
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
 

@@ -85,6 +85,9 @@ class Autopilot:
         say: Sends a STATUSTEXT.
         photograph: Called when the camera is triggered.
         reached: Called with the seq of a navigation item that was reached.
+        gps_ok: Whether it has a position.
+        nav_offset_m: East and north by which its position estimate is off (a fault): it flies by the estimate.
+        refuse_arming: Why it will not arm (a fault); empty for no reason.
         parameters: By name.
         lists: Items by mission_type: 0 mission, 1 fence, 2 rally.
     """
@@ -102,6 +105,7 @@ class Autopilot:
     item: int = 0
     gps_ok: bool = True
     refuse_arming: str = ""
+    nav_offset_m: tuple[float, float] = (0.0, 0.0)
     auto_speed_m_s: float = 8.0
     paused: bool = False
     failsafe: str = ""
@@ -119,6 +123,10 @@ class Autopilot:
     _landed_since_s: float | None = None
     _guided_height_m: float | None = None
     _auto_armed: bool = False
+    _blind_s: float = 0.0
+    breach_count: int = 0
+    _rings_of: list[StoredItem] | None = None
+    _rings: list[tuple[bool, list[tuple[float, float]]]] = field(default_factory=list)
 
     # --- commands from the ground -------------------------------------------------------------------------------
 
@@ -126,8 +134,10 @@ class Autopilot:
         """Arm, or say why not."""
         if self.armed:
             return True
-        for reason in self.arming_problems():
+        problems = self.arming_problems()
+        for reason in problems:
             self.say(Severity.CRITICAL, f"PreArm: {reason}")
+        if problems:
             return False
         self.armed = True
         self._auto_armed = False
@@ -205,6 +215,10 @@ class Autopilot:
         self._lift()
         return True
 
+    def photograph_every(self, spacing_m: float) -> None:
+        """MAV_CMD_DO_SET_CAM_TRIGG_DIST from the ground; 0 stops."""
+        self._spacing_m, self._last_photo = spacing_m, None
+
     def mission_replaced(self) -> None:
         """Forget how far the mission was flown: it is a new one."""
         self.item = 0
@@ -222,6 +236,8 @@ class Autopilot:
             self._photographs()
             self._ground_contact(setpoint)
             self._battery_failsafe()
+            self._position_failsafe(dt_s)
+            self._fence_failsafe()
             self._auto_disarm()
 
     def _setpoint(self) -> Setpoint:
@@ -364,7 +380,8 @@ class Autopilot:
     def _return_point(self, height_m: float) -> tuple[float, float, float]:
         """Return home, or a rally point that is nearer and within RALLY_LIMIT_KM."""
         here = self.body.position
-        best, reach = (0.0, 0.0, height_m), math.hypot(here[0], here[1])
+        home = (-self.nav_offset_m[0], -self.nav_offset_m[1], height_m)
+        best, reach = home, math.dist(here[:2], home[:2])
         for rally in self.lists[2]:
             point = self.locate(rally.x_e7, rally.y_e7, rally.z, rally.frame)
             away = math.dist(here[:2], point[:2])
@@ -426,6 +443,75 @@ class Autopilot:
         elif left < self.parameters["BATT_LOW_MAH"] and self.failsafe not in {"battery", "critical battery"}:
             self.fail_safe("battery", "Battery 1 is low", int(self.parameters["BATT_FS_LOW_ACT"]))
 
+    def _position_failsafe(self, dt_s: float) -> None:
+        """Land when the position has been lost for two seconds and the mode needs one (FS_EKF_ACTION 1)."""
+        self._blind_s = 0.0 if self.gps_ok else self._blind_s + dt_s
+        needs = self.mode in {Mode.AUTO, Mode.GUIDED, Mode.LOITER, Mode.RTL, Mode.SMART_RTL, Mode.BRAKE}
+        if self._blind_s > 2.0 and needs and self.body.flying and self.parameters["FS_EKF_ACTION"]:
+            self.fail_safe("position", "EKF Failsafe: no position", 1)
+
+    def _fence_failsafe(self) -> None:
+        if not self.parameters["FENCE_ENABLE"] or not self.body.flying:
+            return
+        breach = self.fence_breach()
+        if breach and breach != self.breach:
+            self.say(Severity.CRITICAL, f"Fence breached: {breach}")
+            self.breach_count += 1
+            if self.parameters["FENCE_ACTION"] >= 1 and self.mode not in {Mode.RTL, Mode.LAND}:
+                self.fail_safe("fence", "Fence", 2)
+        self.breach = breach
+
+    def fence_breach(self) -> str:
+        """Return which fence is breached now ("altitude", "circle", "polygon"), or nothing.
+
+        FENCE_TYPE is a sum: 1 height, 2 circle around home, 4 polygons of the uploaded fence list.
+        """
+        kinds, here = int(self.parameters["FENCE_TYPE"]), self._estimate()
+        if kinds & 1 and here[2] > self.parameters["FENCE_ALT_MAX"]:
+            return "altitude"
+        if kinds & 2 and math.hypot(here[0], here[1]) > self.parameters["FENCE_RADIUS"]:
+            return "circle"
+        if kinds & 4:
+            for inclusion, ring in self._fence_rings():
+                if _inside(here[0], here[1], ring) != inclusion:
+                    return "polygon"
+        return ""
+
+    def _fence_rings(self) -> list[tuple[bool, list[tuple[float, float]]]]:
+        """Return the fence's polygons: (whether one must be inside, corners east and north)."""
+        if self._rings_of is not self.lists[1]:
+            rings: list[tuple[bool, list[tuple[float, float]]]] = []
+            vertices: list[tuple[float, float]] = []
+            for item in self.lists[1]:
+                east, north, _up = self.locate(item.x_e7, item.y_e7, 0.0, 3)
+                vertices.append((east + self.nav_offset_m[0], north + self.nav_offset_m[1]))
+                if len(vertices) >= int(item.params[0]):
+                    rings.append((item.command == Command.NAV_FENCE_POLYGON_VERTEX_INCLUSION, vertices))
+                    vertices = []
+            self._rings_of, self._rings = self.lists[1], rings
+        return self._rings
+
+    def _estimate(self) -> tuple[float, float, float]:
+        """Return where the autopilot believes it is."""
+        here = self.body.position
+        return here[0] + self.nav_offset_m[0], here[1] + self.nav_offset_m[1], here[2]
+
+    def restart(self) -> None:
+        """Start anew, as after a watchdog reset: on the ground disarmed; in the air it comes home, its place lost."""
+        self.time_s = 0.0
+        self.item = 0
+        self._leg_running = False
+        self._hold_until_s = self._armed_at_s = 0.0
+        self._return_hold_s = None
+        if self.body.flying:
+            self.say(Severity.CRITICAL, "Watchdog reset in flight - RTL")
+            self.mode = Mode.RTL
+            self._return_climbed = False
+            self._spacing_m = 0.0
+        else:
+            self.armed = False
+            self.mode = Mode.STABILIZE
+
     def fail_safe(self, name: str, text: str, action: int) -> None:
         """Act on a failsafe: 0 only warns, 1 lands, 2 returns (BATT_FS_LOW_ACT's numbers)."""
         self.failsafe = name
@@ -437,6 +523,15 @@ class Autopilot:
             self.mode = Mode.LAND
         elif action == 2 and self.mode is not Mode.RTL:
             self.set_mode(Mode.RTL)
+
+
+def _inside(east: float, north: float, ring: list[tuple[float, float]]) -> bool:
+    """Return whether a point lies in a polygon (even-odd rule)."""
+    inside = False
+    for (e1, n1), (e2, n2) in zip(ring, [*ring[1:], ring[0]], strict=True):
+        if (n1 > north) != (n2 > north) and east < e1 + (north - n1) / (n2 - n1) * (e2 - e1):
+            inside = not inside
+    return inside
 
 
 def _near_end(

@@ -12,11 +12,14 @@ import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from flight.mission import WITH_POSITION, Command
 from flight.rehearsal.vehicle_autopilot import Autopilot, Mode, Severity, StoredItem
 from flight.rehearsal.vehicle_telemetry import Instruments, build
+
+Message: TypeAlias = Any  # a pymavlink message
+Module: TypeAlias = Any  # a module without types
 
 CAPACITY: Final = {0: 650, 1: 70, 2: 20}  # items by mission_type, item 0 included
 _RETRY_S: Final = 1.0
@@ -59,13 +62,14 @@ class Protocol:
         move_home: Called with latitude e7 and longitude e7 for MAV_CMD_DO_SET_HOME; says whether it was possible.
         reject_item: seq of a mission item to be rejected, with the MAV_MISSION_RESULT (a fault).
         deaf_after_item: seq after which nothing of an upload is answered any more (a fault).
+        told: How far the station has come with its mission: "", "announced" or "read back".
         intervals_s: Message name → seconds between messages, as SET_MESSAGE_INTERVAL asked.
     """
 
     autopilot: Autopilot
     see: Instruments
-    send: Callable[[Any], None]
-    mavlink: Any
+    send: Callable[[Message], None]
+    mavlink: Module
     reboot: Callable[[], None]
     move_home: Callable[[int, int], bool]
     reject_item: tuple[int, int] | None = None
@@ -73,8 +77,9 @@ class Protocol:
     capacity: dict[int, int] = field(default_factory=lambda: dict(CAPACITY))
     intervals_s: dict[str, float] = field(default_factory=dict)
     upload: Upload | None = None
+    told: str = ""
 
-    def receive(self, msg: Any) -> None:  # noqa: ANN401
+    def receive(self, msg: Message) -> None:
         """Answer one message."""
         target = getattr(msg, "target_system", 0)
         if target not in {0, int(self.autopilot.parameters["SYSID_THISMAV"])}:
@@ -110,12 +115,13 @@ class Protocol:
         request = self.mavlink.MAVLink_mission_request_message(*upload.partner, len(upload.items), upload.list_type)
         self.send(request)
 
-    def count_announced(self, msg: Any) -> None:  # noqa: ANN401
+    def count_announced(self, msg: Message) -> None:
         """MISSION_COUNT: begin to receive a list."""
         partner, list_type = (msg.get_srcSystem(), msg.get_srcComponent()), getattr(msg, "mission_type", 0)
         if list_type not in self.autopilot.lists:
             self._ack(partner, list_type, self.mavlink.MAV_MISSION_UNSUPPORTED)
             return
+        self.told = "announced" if list_type == 0 else self.told
         if msg.count > self.capacity[list_type]:
             self._ack(partner, list_type, self.mavlink.MAV_MISSION_NO_SPACE)
             return
@@ -127,7 +133,7 @@ class Protocol:
         if not self._deaf(0):
             self._ask_next(self.upload)
 
-    def item_received(self, msg: Any) -> None:  # noqa: ANN401
+    def item_received(self, msg: Message) -> None:
         """MISSION_ITEM_INT or MISSION_ITEM."""
         upload = self.upload
         if upload is None:
@@ -162,7 +168,7 @@ class Protocol:
 
     def _stored(  # noqa: PLR0911 - each reason to reject an item has its own answer in the protocol
         self,
-        msg: Any,  # noqa: ANN401
+        msg: Message,
         list_type: int,
     ) -> tuple[StoredItem | None, int]:
         """Return the item in the autopilot's number formats, or a MAV_MISSION_RESULT that is not 0."""
@@ -191,7 +197,7 @@ class Protocol:
             return StoredItem(frame=msg.frame, command=msg.command, params=kept, x_e7=x, y_e7=y, z=height), 0
         return StoredItem(frame=msg.frame, command=msg.command, params=params, x_e7=x, y_e7=y, z=msg.z), 0
 
-    def list_asked(self, msg: Any) -> None:  # noqa: ANN401
+    def list_asked(self, msg: Message) -> None:
         """MISSION_REQUEST_LIST: begin to give a list."""
         partner, list_type = (msg.get_srcSystem(), msg.get_srcComponent()), getattr(msg, "mission_type", 0)
         if list_type not in self.autopilot.lists:
@@ -200,7 +206,7 @@ class Protocol:
         count = len(self.autopilot.lists[list_type])
         self.send(self.mavlink.MAVLink_mission_count_message(*partner, count, list_type))
 
-    def item_asked(self, msg: Any) -> None:  # noqa: ANN401
+    def item_asked(self, msg: Message) -> None:
         """MISSION_REQUEST_INT or MISSION_REQUEST: give one item."""
         partner, list_type = (msg.get_srcSystem(), msg.get_srcComponent()), getattr(msg, "mission_type", 0)
         items = self.autopilot.lists.get(list_type, [])
@@ -231,7 +237,12 @@ class Protocol:
             z=self.see.home_hae_m - self.see.undulation_m,
         )
 
-    def clear_asked(self, msg: Any) -> None:  # noqa: ANN401
+    def list_taken(self, msg: Message) -> None:
+        """MISSION_ACK of the station: it has read a list to its end."""
+        if getattr(msg, "mission_type", 0) == 0 and msg.type == 0:
+            self.told = "read back"
+
+    def clear_asked(self, msg: Message) -> None:
         """MISSION_CLEAR_ALL."""
         partner, list_type = (msg.get_srcSystem(), msg.get_srcComponent()), getattr(msg, "mission_type", 0)
         for kind in self.autopilot.lists if list_type == 255 else (list_type,):
@@ -239,7 +250,7 @@ class Protocol:
                 self._replace(kind, [])
         self._ack(partner, list_type, self.mavlink.MAV_MISSION_ACCEPTED)
 
-    def current_set(self, msg: Any) -> None:  # noqa: ANN401
+    def current_set(self, msg: Message) -> None:
         """MISSION_SET_CURRENT (the old form of MAV_CMD_DO_SET_MISSION_CURRENT)."""
         if self.autopilot.jump_to(msg.seq):
             self.send(build("MISSION_CURRENT", self.see, self.mavlink))
@@ -258,19 +269,19 @@ class Protocol:
             )
         )
 
-    def parameters_asked(self, _msg: Any) -> None:  # noqa: ANN401
+    def parameters_asked(self, _msg: Message) -> None:
         """PARAM_REQUEST_LIST."""
         for name in self.autopilot.parameters:
             self._give_parameter(name)
 
-    def parameter_asked(self, msg: Any) -> None:  # noqa: ANN401
+    def parameter_asked(self, msg: Message) -> None:
         """PARAM_REQUEST_READ, by index or by name."""
         names = list(self.autopilot.parameters)
         name = names[msg.param_index] if 0 <= msg.param_index < len(names) else _text(msg.param_id)
         if name in self.autopilot.parameters:
             self._give_parameter(name)
 
-    def parameter_set(self, msg: Any) -> None:  # noqa: ANN401
+    def parameter_set(self, msg: Message) -> None:
         """PARAM_SET; a name that is not known is not answered, as on ArduPilot."""
         name = _text(msg.param_id)
         if name in self.autopilot.parameters and math.isfinite(msg.param_value):
@@ -279,7 +290,7 @@ class Protocol:
 
     # --- commands -----------------------------------------------------------------------------------------------
 
-    def command_received(self, msg: Any) -> None:  # noqa: ANN401
+    def command_received(self, msg: Message) -> None:
         """COMMAND_LONG or COMMAND_INT: carry out and acknowledge."""
         action = _COMMANDS.get(msg.command)
         mav = self.mavlink
@@ -291,11 +302,11 @@ class Protocol:
     def _verdict(self, *, done: bool) -> int:
         return int(self.mavlink.MAV_RESULT_ACCEPTED if done else self.mavlink.MAV_RESULT_FAILED)
 
-    def mode_set(self, msg: Any) -> None:  # noqa: ANN401
+    def mode_set(self, msg: Message) -> None:
         """SET_MODE (the old form of MAV_CMD_DO_SET_MODE)."""
         self.autopilot.set_mode(msg.custom_mode)
 
-    def streams_asked(self, msg: Any) -> None:  # noqa: ANN401
+    def streams_asked(self, msg: Message) -> None:
         """REQUEST_DATA_STREAM: kept within what the vehicle's link can carry."""
         if not msg.start_stop or not 0 < msg.req_message_rate <= 50:
             return
@@ -308,56 +319,63 @@ def _text(raw: str | bytes) -> str:
     return (raw.decode() if isinstance(raw, bytes) else raw).rstrip("\x00")
 
 
-def _c_arm(self: Protocol, msg: Any) -> int:  # noqa: ANN401
+def _c_arm(self: Protocol, msg: Message) -> int:
     if msg.param1 >= 0.5:
         return self._verdict(done=self.autopilot.arm())
     return self._verdict(done=self.autopilot.disarm(force=msg.param2 == 21196))
 
 
-def _c_mode(self: Protocol, msg: Any) -> int:  # noqa: ANN401
+def _c_mode(self: Protocol, msg: Message) -> int:
     return self._verdict(done=self.autopilot.set_mode(int(msg.param2)))
 
 
-def _c_start(self: Protocol, _msg: Any) -> int:  # noqa: ANN401
+def _c_start(self: Protocol, _msg: Message) -> int:
     return self._verdict(done=self.autopilot.start_mission())
 
 
-def _c_take_off(self: Protocol, msg: Any) -> int:  # noqa: ANN401
+def _c_take_off(self: Protocol, msg: Message) -> int:
     return self._verdict(done=self.autopilot.take_off(msg.param7 if hasattr(msg, "param7") else msg.z))
 
 
-def _c_return(self: Protocol, _msg: Any) -> int:  # noqa: ANN401
+def _c_return(self: Protocol, _msg: Message) -> int:
     return self._verdict(done=self.autopilot.set_mode(Mode.RTL))
 
 
-def _c_land(self: Protocol, _msg: Any) -> int:  # noqa: ANN401
+def _c_land(self: Protocol, _msg: Message) -> int:
     return self._verdict(done=self.autopilot.set_mode(Mode.LAND))
 
 
-def _c_pause(self: Protocol, msg: Any) -> int:  # noqa: ANN401
+def _c_pause(self: Protocol, msg: Message) -> int:
     if self.autopilot.mode is not Mode.AUTO:
         return int(self.mavlink.MAV_RESULT_FAILED)
     self.autopilot.paused = msg.param1 < 0.5
     return int(self.mavlink.MAV_RESULT_ACCEPTED)
 
 
-def _c_speed(self: Protocol, msg: Any) -> int:  # noqa: ANN401
+def _c_speed(self: Protocol, msg: Message) -> int:
     if not (math.isfinite(msg.param2) and msg.param2 > 0):
         return int(self.mavlink.MAV_RESULT_DENIED)
     self.autopilot.auto_speed_m_s = float(msg.param2)
     return int(self.mavlink.MAV_RESULT_ACCEPTED)
 
 
-def _c_mount(self: Protocol, msg: Any) -> int:  # noqa: ANN401
+def _c_mount(self: Protocol, msg: Message) -> int:
     self.autopilot.body.gimbal_setpoint_deg = max(-90.0, min(30.0, float(msg.param1)))
     return int(self.mavlink.MAV_RESULT_ACCEPTED)
 
 
-def _c_jump(self: Protocol, msg: Any) -> int:  # noqa: ANN401
+def _c_spacing(self: Protocol, msg: Message) -> int:
+    if not math.isfinite(msg.param1):
+        return int(self.mavlink.MAV_RESULT_DENIED)
+    self.autopilot.photograph_every(max(0.0, float(msg.param1)))
+    return int(self.mavlink.MAV_RESULT_ACCEPTED)
+
+
+def _c_jump(self: Protocol, msg: Message) -> int:
     return self._verdict(done=self.autopilot.jump_to(int(msg.param1)))
 
 
-def _c_message(self: Protocol, msg: Any) -> int:  # noqa: ANN401
+def _c_message(self: Protocol, msg: Message) -> int:
     known = self.mavlink.mavlink_map.get(int(msg.param1))
     try:
         self.send(build(known.msgname if known is not None else "", self.see, self.mavlink))
@@ -366,7 +384,7 @@ def _c_message(self: Protocol, msg: Any) -> int:  # noqa: ANN401
     return int(self.mavlink.MAV_RESULT_ACCEPTED)
 
 
-def _c_interval(self: Protocol, msg: Any) -> int:  # noqa: ANN401
+def _c_interval(self: Protocol, msg: Message) -> int:
     known = self.mavlink.mavlink_map.get(int(msg.param1))
     if known is None or not math.isfinite(msg.param2):
         return int(self.mavlink.MAV_RESULT_DENIED)
@@ -378,17 +396,17 @@ def _c_interval(self: Protocol, msg: Any) -> int:  # noqa: ANN401
     return int(self.mavlink.MAV_RESULT_ACCEPTED)
 
 
-def _c_capabilities(self: Protocol, _msg: Any) -> int:  # noqa: ANN401
+def _c_capabilities(self: Protocol, _msg: Message) -> int:
     self.send(build("AUTOPILOT_VERSION", self.see, self.mavlink))
     return int(self.mavlink.MAV_RESULT_ACCEPTED)
 
 
-def _c_get_home(self: Protocol, _msg: Any) -> int:  # noqa: ANN401
+def _c_get_home(self: Protocol, _msg: Message) -> int:
     self.send(build("HOME_POSITION", self.see, self.mavlink))
     return int(self.mavlink.MAV_RESULT_ACCEPTED)
 
 
-def _c_set_home(self: Protocol, msg: Any) -> int:  # noqa: ANN401
+def _c_set_home(self: Protocol, msg: Message) -> int:
     if msg.param1 >= 0.5 or self.autopilot.body.flying:
         return int(self.mavlink.MAV_RESULT_FAILED)
     wide = msg.get_type() == "COMMAND_INT"
@@ -396,19 +414,19 @@ def _c_set_home(self: Protocol, msg: Any) -> int:  # noqa: ANN401
     return self._verdict(done=self.move_home(x, y))
 
 
-def _c_fence(self: Protocol, msg: Any) -> int:  # noqa: ANN401
+def _c_fence(self: Protocol, msg: Message) -> int:
     self.autopilot.parameters["FENCE_ENABLE"] = 1.0 if msg.param1 >= 0.5 else 0.0
     return int(self.mavlink.MAV_RESULT_ACCEPTED)
 
 
-def _c_reboot(self: Protocol, _msg: Any) -> int:  # noqa: ANN401
+def _c_reboot(self: Protocol, _msg: Message) -> int:
     if self.autopilot.armed:
         return int(self.mavlink.MAV_RESULT_FAILED)
     self.reboot()
     return int(self.mavlink.MAV_RESULT_ACCEPTED)
 
 
-_COMMANDS: Final[dict[int, Callable[[Protocol, Any], int]]] = {
+_COMMANDS: Final[dict[int, Callable[[Protocol, Message], int]]] = {
     400: _c_arm,
     176: _c_mode,
     300: _c_start,
@@ -418,6 +436,7 @@ _COMMANDS: Final[dict[int, Callable[[Protocol, Any], int]]] = {
     193: _c_pause,
     178: _c_speed,
     205: _c_mount,
+    206: _c_spacing,
     224: _c_jump,
     512: _c_message,
     511: _c_interval,
@@ -428,13 +447,14 @@ _COMMANDS: Final[dict[int, Callable[[Protocol, Any], int]]] = {
     246: _c_reboot,
 }
 
-_ANSWERS: Final[dict[str, Callable[[Protocol, Any], None]]] = {
+_ANSWERS: Final[dict[str, Callable[[Protocol, Message], None]]] = {
     "MISSION_COUNT": Protocol.count_announced,
     "MISSION_ITEM_INT": Protocol.item_received,
     "MISSION_ITEM": Protocol.item_received,
     "MISSION_REQUEST_LIST": Protocol.list_asked,
     "MISSION_REQUEST_INT": Protocol.item_asked,
     "MISSION_REQUEST": Protocol.item_asked,
+    "MISSION_ACK": Protocol.list_taken,
     "MISSION_CLEAR_ALL": Protocol.clear_asked,
     "MISSION_SET_CURRENT": Protocol.current_set,
     "PARAM_REQUEST_LIST": Protocol.parameters_asked,

@@ -9,11 +9,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from core.points import GeoPoint, LocalPlane, from_enu
 from flight.rehearsal.vehicle_autopilot import Autopilot
 from flight.rehearsal.vehicle_body import Body, Sensors
+
+Message: TypeAlias = Any  # a pymavlink message
+Module: TypeAlias = Any  # a module without types
 
 GRAVITY_CM = 981
 
@@ -42,8 +45,7 @@ class Instruments:
         plane: Local plane at home.
         home_hae_m: Home above the ellipsoid, metres.
         undulation_m: Geoid undulation at home, metres (HAE = MSL + undulation).
-        start_at: Vehicle time zero, aware UTC.
-        jump_m: East and north by which GNSS is off (a fault).
+        start_at: UTC at the autopilot's time zero, aware (moved on by a restart).
         nan: Whether positions are reported as nonsense (a fault).
     """
 
@@ -54,7 +56,6 @@ class Instruments:
     home_hae_m: float
     undulation_m: float
     start_at: datetime
-    jump_m: tuple[float, float] = (0.0, 0.0)
     nan: bool = False
     last_sent_s: dict[str, float] = field(default_factory=dict)
 
@@ -82,8 +83,8 @@ class Instruments:
         lonlat, _height = from_enu(
             self.plane,
             [
-                body.position[0] + sensors.east.value + self.jump_m[0],
-                body.position[1] + sensors.north.value + self.jump_m[1],
+                body.position[0] + sensors.east.value + self.autopilot.nav_offset_m[0],
+                body.position[1] + sensors.north.value + self.autopilot.nav_offset_m[1],
                 0.0,
             ],
         )
@@ -116,10 +117,11 @@ STREAMS: dict[str, str | float] = {
     "EKF_STATUS_REPORT": "SR0_EXTRA3",
     "WIND": "SR0_EXTRA3",
     "EXTENDED_SYS_STATE": "SR0_EXT_STAT",
+    "FENCE_STATUS": "SR0_EXTRA3",
 }
 
 
-def build(name: str, see: Instruments, mavlink: Any) -> Any:  # noqa: ANN401 - pymavlink's module has no types
+def build(name: str, see: Instruments, mavlink: Module) -> Message:
     """Return the MAVLink message ``name`` as the vehicle would send it now.
 
     Args:
@@ -130,7 +132,7 @@ def build(name: str, see: Instruments, mavlink: Any) -> Any:  # noqa: ANN401 - p
     return _BUILDERS[name](see, mavlink)
 
 
-def _global_position(see: Instruments, mavlink: Any) -> Any:  # noqa: ANN401
+def _global_position(see: Instruments, mavlink: Module) -> Message:
     now, velocity = see.reported(), see.body.velocity
     lost = not see.autopilot.gps_ok
     return mavlink.MAVLink_global_position_int_message(
@@ -146,7 +148,7 @@ def _global_position(see: Instruments, mavlink: Any) -> Any:  # noqa: ANN401
     )
 
 
-def _attitude(see: Instruments, mavlink: Any) -> Any:  # noqa: ANN401
+def _attitude(see: Instruments, mavlink: Module) -> Message:
     now = see.reported()
     yaw = math.radians((now.heading_deg + 180) % 360 - 180)
     nan = math.nan if see.nan else 0.0
@@ -168,7 +170,7 @@ def quaternion(yaw_deg: float, pitch_deg: float, roll_deg: float) -> list[float]
     ]
 
 
-def _gimbal(see: Instruments, mavlink: Any) -> Any:  # noqa: ANN401
+def _gimbal(see: Instruments, mavlink: Module) -> Message:
     now = see.reported()
     flags = (
         mavlink.GIMBAL_DEVICE_FLAGS_ROLL_LOCK
@@ -183,7 +185,7 @@ def _gimbal(see: Instruments, mavlink: Any) -> Any:  # noqa: ANN401
     )
 
 
-def _vfr_hud(see: Instruments, mavlink: Any) -> Any:  # noqa: ANN401
+def _vfr_hud(see: Instruments, mavlink: Module) -> Message:
     velocity, now = see.body.velocity, see.reported()
     air = math.hypot(velocity[0] - see.body.wind[0], velocity[1] - see.body.wind[1])
     return mavlink.MAVLink_vfr_hud_message(
@@ -196,7 +198,7 @@ def _vfr_hud(see: Instruments, mavlink: Any) -> Any:  # noqa: ANN401
     )
 
 
-def _sys_status(see: Instruments, mavlink: Any) -> Any:  # noqa: ANN401
+def _sys_status(see: Instruments, mavlink: Module) -> Message:
     battery = see.body.battery
     sensors = (
         mavlink.MAV_SYS_STATUS_SENSOR_GPS | mavlink.MAV_SYS_STATUS_SENSOR_BATTERY | mavlink.MAV_SYS_STATUS_PREARM_CHECK
@@ -218,7 +220,7 @@ def _sys_status(see: Instruments, mavlink: Any) -> Any:  # noqa: ANN401
     )  # fmt: skip
 
 
-def _gps_raw(see: Instruments, mavlink: Any) -> Any:  # noqa: ANN401
+def _gps_raw(see: Instruments, mavlink: Module) -> Message:
     now, velocity, good = see.reported(), see.body.velocity, see.autopilot.gps_ok
     speed = math.hypot(velocity[0], velocity[1])
     return mavlink.MAVLink_gps_raw_int_message(
@@ -237,11 +239,11 @@ def _gps_raw(see: Instruments, mavlink: Any) -> Any:  # noqa: ANN401
     )  # fmt: skip
 
 
-def _mission_current(see: Instruments, mavlink: Any) -> Any:  # noqa: ANN401
+def _mission_current(see: Instruments, mavlink: Module) -> Message:
     return mavlink.MAVLink_mission_current_message(see.autopilot.item, max(0, len(see.autopilot.lists[0]) - 1))
 
 
-def _battery(see: Instruments, mavlink: Any) -> Any:  # noqa: ANN401
+def _battery(see: Instruments, mavlink: Module) -> Message:
     battery = see.body.battery
     return mavlink.MAVLink_battery_status_message(
         0, 0, 3, 2500, [round(battery.voltage_v / 6 * 1000)] * 6 + [65535] * 4, round(battery.current_a * 100),
@@ -249,11 +251,11 @@ def _battery(see: Instruments, mavlink: Any) -> Any:  # noqa: ANN401
     )  # fmt: skip
 
 
-def _system_time(see: Instruments, mavlink: Any) -> Any:  # noqa: ANN401
+def _system_time(see: Instruments, mavlink: Module) -> Message:
     return mavlink.MAVLink_system_time_message(see.unix_usec() if see.autopilot.gps_ok else 0, see.boot_ms())
 
 
-def _ekf(see: Instruments, mavlink: Any) -> Any:  # noqa: ANN401
+def _ekf(see: Instruments, mavlink: Module) -> Message:
     flags = mavlink.EKF_ATTITUDE | mavlink.EKF_VELOCITY_VERT | mavlink.EKF_POS_VERT_ABS
     if see.autopilot.gps_ok:
         flags |= mavlink.EKF_VELOCITY_HORIZ | mavlink.EKF_POS_HORIZ_REL | mavlink.EKF_POS_HORIZ_ABS
@@ -263,18 +265,26 @@ def _ekf(see: Instruments, mavlink: Any) -> Any:  # noqa: ANN401
     return mavlink.MAVLink_ekf_status_report_message(flags, 0.05, 0.05, 0.05, 0.05, 0.0)
 
 
-def _wind(see: Instruments, mavlink: Any) -> Any:  # noqa: ANN401
+def _wind(see: Instruments, mavlink: Module) -> Message:
     east, north = see.body.wind
     blows_from = math.degrees(math.atan2(-east, -north))
     return mavlink.MAVLink_wind_message(blows_from, math.hypot(east, north), 0.0)
 
 
-def _extended_state(see: Instruments, mavlink: Any) -> Any:  # noqa: ANN401
+def _extended_state(see: Instruments, mavlink: Module) -> Message:
     landed = mavlink.MAV_LANDED_STATE_IN_AIR if see.body.flying else mavlink.MAV_LANDED_STATE_ON_GROUND
     return mavlink.MAVLink_extended_sys_state_message(mavlink.MAV_VTOL_STATE_UNDEFINED, landed)
 
 
-def _home(see: Instruments, mavlink: Any) -> Any:  # noqa: ANN401
+def _fence(see: Instruments, mavlink: Module) -> Message:
+    kinds = {"": 0, "altitude": 2, "circle": 3, "polygon": 3}  # FENCE_BREACH: none, max height, boundary
+    auto = see.autopilot
+    return mavlink.MAVLink_fence_status_message(
+        int(bool(auto.breach)), auto.breach_count, kinds[auto.breach], 0, mavlink.FENCE_MITIGATE_NONE
+    )
+
+
+def _home(see: Instruments, mavlink: Module) -> Message:
     origin = see.plane.origin
     return mavlink.MAVLink_home_position_message(
         round(origin.lat_deg * 1e7),
@@ -284,7 +294,7 @@ def _home(see: Instruments, mavlink: Any) -> Any:  # noqa: ANN401
     )  # fmt: skip
 
 
-def _version(_see: Instruments, mavlink: Any) -> Any:  # noqa: ANN401
+def _version(_see: Instruments, mavlink: Module) -> Message:
     capabilities = (
         mavlink.MAV_PROTOCOL_CAPABILITY_MISSION_INT
         | mavlink.MAV_PROTOCOL_CAPABILITY_COMMAND_INT
@@ -298,7 +308,7 @@ def _version(_see: Instruments, mavlink: Any) -> Any:  # noqa: ANN401
     )
 
 
-def _storage(see: Instruments, mavlink: Any) -> Any:  # noqa: ANN401
+def _storage(see: Instruments, mavlink: Module) -> Message:
     return mavlink.MAVLink_storage_information_message(
         see.boot_ms(), 1, 1, mavlink.STORAGE_STATUS_READY, 64_000.0, 4_000.0, 60_000.0, 80.0, 60.0
     )
@@ -317,6 +327,7 @@ _BUILDERS = {
     "EKF_STATUS_REPORT": _ekf,
     "WIND": _wind,
     "EXTENDED_SYS_STATE": _extended_state,
+    "FENCE_STATUS": _fence,
     "HOME_POSITION": _home,
     "AUTOPILOT_VERSION": _version,
     "STORAGE_INFORMATION": _storage,

@@ -101,6 +101,8 @@ def test_close_ends_thread_and_socket_and_may_be_repeated(vehicle: RehearsalVehi
     assert threading.active_count() == before
     with pytest.raises(LinkFailed):
         link.return_home()
+    with pytest.raises(LinkFailed):
+        link.state()
 
 
 def test_a_dead_peer_is_noticed_without_spinning() -> None:
