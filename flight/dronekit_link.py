@@ -91,7 +91,7 @@ def connect(
     system_id: int | None = None,
     signing_key: bytes | None = None,
     silence_s: float = 6.0,
-    tap: Callable[[bool, Message], None] | None = None,
+    tap: Callable[[bool, str, bytes], None] | None = None,
 ) -> DroneKitLink:
     """Connect to a vehicle and wait until everything needed to fly it has been heard.
 
@@ -103,7 +103,7 @@ def connect(
         signing_key: 32 bytes for MAVLink signing, or None for none.
         silence_s: How long the vehicle may leave a question about its lists unanswered, seconds; a third of it for
             commands.
-        tap: Called with (sent, message) for every message, for the log.
+        tap: Called with (sent, name, bytes) for every message from the first one on.
 
     Raises:
         LinkFailed: Nothing is there, or it did not say all of :data:`NEEDED` in time; the text names what is missing.
@@ -453,6 +453,10 @@ class DroneKitLink:
         """Call ``listener`` for every photograph, from the reader's thread."""
         self._listeners.append(listener)
 
+    def on_message(self, listener: Callable[[bool, str, bytes], None]) -> None:
+        """Call ``listener`` with (sent, name, bytes) for every message; see :class:`flight.link.Link`."""
+        self._port.taps.append(listener)
+
     def close(self) -> None:
         """End the reader's thread and close the wire; calling it again does nothing."""
         if self._closed:
@@ -461,4 +465,5 @@ class DroneKitLink:
         self._port.close()
         self._give_triggers(flush=True)
         self._listeners.clear()
+        self._port.taps.clear()
         self._vehicle._handler = self._vehicle._master = None  # noqa: SLF001 - or listeners keep the port alive

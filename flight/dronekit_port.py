@@ -25,7 +25,7 @@ Module: TypeAlias = Any  # a module without types
 _LOG: Final = logging.getLogger(__name__)
 _NOT_AUTOPILOTS: Final = frozenset({6, 18, 26, 27, 30})  # MAV_TYPE: GCS, onboard controller, gimbal, ADSB, camera
 _SIGNING_EPOCH_S: Final = 1_420_070_400  # 2015-01-01, the zero of MAVLink's signing time
-Tap = Callable[[bool, Message], None]
+Tap = Callable[[bool, str, bytes], None]
 
 
 def load_pymavlink() -> Module:
@@ -151,8 +151,8 @@ class Port:
         except OSError as error:
             self._die(str(error))
             raise LinkFailed(self.obituary()) from error
-        for tap in self.taps:
-            tap(True, message)  # noqa: FBT003 - direction: sent
+        for tap in tuple(self.taps):
+            tap(True, message.get_type(), bytes(packed))  # noqa: FBT003 - direction: sent
 
     def obituary(self) -> str:
         """Return why the link is dead, for a person."""
@@ -197,8 +197,8 @@ class Port:
             return
         self.last_heard = time.monotonic()
         self.master.post_message(message)
-        for tap in self.taps:
-            tap(False, message)  # noqa: FBT003 - direction: received
+        for tap in tuple(self.taps):
+            tap(False, kind, bytes(message.get_msgbuf()))  # noqa: FBT003 - direction: received
         for listener in tuple(self.message_listeners):
             try:
                 listener(self, message)

@@ -117,7 +117,7 @@ class Reports:
         name = (raw.decode() if isinstance(raw, bytes) else raw).rstrip("\x00")
         value = float(message.param_value)
         if self.dialect is Dialect.PX4 and message.param_type in _INTEGER_TYPES:
-            # PX4 sends the bytes of an integer in the place of the float (MAV_PROTOCOL_CAPABILITY_PARAM_ENCODE_BYTEWISE).
+            # PX4 sends an integer's bytes in the place of the float (PARAM_ENCODE_BYTEWISE).
             value = float(struct.unpack("<i", struct.pack("<f", value))[0])
         self.parameters[name] = (time.monotonic(), value)
 
@@ -245,7 +245,7 @@ class Reports:
         if not self.times.from_vehicle or told is None:
             return None
         since_s = (time.monotonic() - told[0]) * self.times.rate
-        vehicle_now = told[1].time_unix_usec / 1e6 + since_s
+        vehicle_now = float(told[1].time_unix_usec) / 1e6 + since_s
         return vehicle_now - self.clock.now().timestamp()
 
 

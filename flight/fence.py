@@ -9,7 +9,7 @@ several parts cannot be fenced and is refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from shapely import MultiPolygon, Polygon
@@ -39,31 +39,27 @@ def fence_items(
     Raises:
         PlanRefused: The airspace is in several parts, or too many corners are needed.
     """
-    rings: list[tuple[Command, Sequence[tuple[float, ...]]]] = []
+    rings: list[tuple[Command, list[tuple[float, ...]]]] = []
     for part in _parts(permitted):
-        rings.append((Command.NAV_FENCE_POLYGON_VERTEX_INCLUSION, part.exterior.coords))
-        rings += [(Command.NAV_FENCE_POLYGON_VERTEX_EXCLUSION, hole.coords) for hole in part.interiors]
+        rings.append((Command.NAV_FENCE_POLYGON_VERTEX_INCLUSION, list(part.exterior.coords)))
+        rings += [(Command.NAV_FENCE_POLYGON_VERTEX_EXCLUSION, list(hole.coords)) for hole in part.interiors]
     if sum(command is Command.NAV_FENCE_POLYGON_VERTEX_INCLUSION for command, _ring in rings) > 1:
         raise PlanRefused(
-            _(
-                "The permitted airspace is in several parts; an autopilot's fence holds one. Plan a patrol for each part."
-            )
+            _("The permitted airspace is in several parts, an autopilot's fence holds one; plan a patrol for each.")
         )
     top = max(waypoint.height.metres for waypoint in sortie.waypoints)
     for zone in zones:
         if zone.floor_m > top + _BAND_MARGIN_M:
             continue
         for part in _parts(zone.shape):
-            ring = part.exterior.coords
-            if len(ring) > 16:
+            outline = Polygon(part.exterior)
+            if len(part.exterior.coords) > 16:
                 # Fewer corners, never less ground: simplified by a metre, then widened by as much.
-                ring = (
-                    Polygon(part.exterior).simplify(_TOLERANCE_DEG).buffer(_TOLERANCE_DEG, quad_segs=1).exterior.coords
-                )
-            rings.append((Command.NAV_FENCE_POLYGON_VERTEX_EXCLUSION, ring))
+                outline = outline.simplify(_TOLERANCE_DEG).buffer(_TOLERANCE_DEG, quad_segs=1)
+            rings.append((Command.NAV_FENCE_POLYGON_VERTEX_EXCLUSION, list(outline.exterior.coords)))
     items: list[MissionItem] = []
     for command, ring in rings:
-        corners = list(ring)[:-1]  # Shapely repeats the first corner
+        corners = ring[:-1]  # Shapely repeats the first corner
         items += [
             MissionItem(
                 seq=len(items) + number,

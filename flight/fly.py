@@ -1,79 +1,34 @@
 """Flying a sortie: from an uploaded mission to a landed aircraft and a log.
 
-:func:`fly` refuses to take off without an approval (rehearsals excepted), uploads and verifies the mission, starts it,
-watches it, and ends when the aircraft is on the ground and disarmed, when the pilot took over and landed, or when the
-link is lost for good. What it decided, and why, is in the log, which is on disk before anything is acted on.
+:func:`fly` refuses to take off without an approval (rehearsals excepted) and with a failed checklist; it loads and
+verifies mission and fence, starts, watches, and ends when the aircraft is on the ground and disarmed, or when the link
+is lost for good. :func:`attend` takes up a flight that is in the air already, after the station crashed.
 """
 
 from __future__ import annotations
 
-import math
+import queue
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
 from core.clock import Clock, iso_utc
 from core.errors import LinkFailed, PlanRefused
-from core.points import distance_m
 from core.text import _
-from flight.flight_log import FlightEvent, FlightLog, Outcome, Trigger
+from flight.fence import fence_items
+from flight.flight_log import FlightLog, Outcome
 from flight.flight_plan import FlightPlan, Severity, Sortie
 from flight.link import Link, VehicleState
-from flight.log_file import FORMAT, LogFile, pose_fields, trigger_fields
-from flight.mission import last_waypoint_before, mission_items
-from flight.patrol import Approval
-from flight.track import Pose, Track
+from flight.log_file import LogFile
+from flight.monitors import Bounds, Monitors
+from flight.patrol import Approval, Limits, Patrol
+from flight.preflight import Check, Override, failures, preflight
+from flight.recording import Recording
+from flight.watch import FlightView, Order, Watch
 
 POLL_S: Final = 0.05
-MISSION_MODES: Final = frozenset({"AUTO", "MISSION"})
-RETURN_MODES: Final = frozenset({"RTL", "SMART_RTL", "AUTO_RTL", "LAND"})
-_STATE_EVERY_S: Final = 1.0
-
-
-@dataclass(slots=True)
-class _Flight:
-    """What is gathered while a sortie is flown."""
-
-    plan: FlightPlan
-    sortie: Sortie
-    log: LogFile
-    clock: Clock
-    poses: list[Pose] = field(default_factory=list)
-    triggers: list[Trigger] = field(default_factory=list)
-    events: list[FlightEvent] = field(default_factory=list)
-    last_item: int = -1
-    flew: bool = False
-    mode: str = ""
-    returning: str = ""
-    took_over: bool = False
-    vehicle_time: datetime | None = None
-
-    def note(self, kind: str, text: str) -> None:
-        """Record an event, by the vehicle's time (UTC like the clock's, save in a rehearsal) once it is known."""
-        event = FlightEvent(at=self.vehicle_time or self.clock.now(), kind=kind, text=text)
-        self.events.append(event)
-        self.log.write("event", event.at, event=kind, text=text)
-
-    def trigger(self, trigger: Trigger) -> None:
-        """Record a photograph; called from the link's thread."""
-        self.triggers.append(trigger)
-        self.log.write("trigger", trigger.at, **trigger_fields(trigger))
-
-    def finish(self, outcome: Outcome) -> FlightLog:
-        """Write the end and return the log."""
-        self.log.write("end", self.vehicle_time, outcome=outcome.value, last_item=self.last_item)
-        return FlightLog(
-            patrol=self.plan.patrol,
-            sortie=self.sortie.number,
-            outcome=outcome,
-            track=Track(poses=tuple(self.poses), source=f"{self.plan.patrol} #{self.sortie.number}"),
-            triggers=tuple(sorted(self.triggers, key=lambda trigger: trigger.number)),
-            events=tuple(self.events),
-            last_item=self.last_item,
-        )
+_REOPEN_EVERY_S: Final = 1.0
 
 
 def sortie_of(plan: FlightPlan, number: int) -> Sortie:
@@ -120,6 +75,18 @@ def refuse_unapproved(plan: FlightPlan, approval: Approval | None, clock: Clock)
         )
 
 
+def bounds_of(plan: FlightPlan, sortie: Sortie, patrol: Patrol | None, approval: Approval | None) -> Bounds:
+    """Return what a flight of ``sortie`` is watched against."""
+    return Bounds(
+        home=plan.home,
+        sortie=sortie,
+        zones=patrol.no_fly_zones if patrol is not None else (),
+        permitted=patrol.permitted if patrol is not None else None,
+        limits=patrol.limits if patrol is not None else Limits(),
+        window_ends_at=approval.ends_at if approval is not None else None,
+    )
+
+
 def fly(
     link: Link,
     plan: FlightPlan,
@@ -128,8 +95,14 @@ def fly(
     clock: Clock,
     log_path: Path,
     approval: Approval | None,
+    patrol: Patrol | None = None,
     rehearsal: bool = False,
+    overrides: Mapping[str, Override] | None = None,
+    confirm: Callable[[tuple[Check, ...]], bool] | None = None,
+    orders: queue.SimpleQueue[Order] | None = None,
     on_state: Callable[[VehicleState], None] | None = None,
+    on_view: Callable[[FlightView], None] | None = None,
+    reopen: Callable[[], Link] | None = None,
     link_patience_s: float = 60.0,
     wait: Callable[[float], None] = time.sleep,
 ) -> FlightLog:
@@ -142,118 +115,189 @@ def fly(
         clock: The clock.
         log_path: The flight log on disk; appended to when it exists.
         approval: The flight approval; only a rehearsal may go without.
+        patrol: The patrol that the plan was made of: its no-fly zones, airspace and limits are loaded as the vehicle's
+            fence and watched; without it, only the plan is.
         rehearsal: Whether a simulated vehicle is flown.
+        overrides: Failed checks that a person lets pass, by check code.
+        confirm: Asked with the checklist before arming; False stops the flight. None asks nobody.
+        orders: Where the crew puts its orders in flight.
         on_state: Called with the vehicle's state on every turn.
+        on_view: Called with what there is to see on every turn.
+        reopen: Opens a new link when the wire has died; without it a dead wire ends the watch.
         link_patience_s: How long a lost link is waited for before the flight is called LINK_LOST, seconds.
         wait: Sleeps; a test may hand in another.
 
     Raises:
         ValueError: The plan has no such sortie.
-        PlanRefused: A real flight is not approved, or the plan has failures.
+        PlanRefused: A real flight is not approved, or the checklist has failures that nobody overrode.
         LinkFailed: The vehicle could not be loaded or started; it has not taken off.
     """
     sortie = sortie_of(plan, sortie_number)
     if not rehearsal:
         refuse_unapproved(plan, approval, clock)
-    with LogFile(log_path, clock) as log:
-        flight = _Flight(plan, sortie, log, clock)
-        log.write(
-            "begin",
-            format=FORMAT,
-            patrol=plan.patrol,
-            sortie=sortie.number,
-            rehearsal=rehearsal,
-            approval=None if approval is None else approval.number,
-        )
+    with LogFile(log_path, clock) as file:
+        recording = Recording(plan.patrol, sortie, file, clock)
+        recording.begin(rehearsal=rehearsal, approval=None if approval is None else approval.number)
+        link.on_message(recording.message)
         try:
-            flight.vehicle_time = link.state().at
-            flight.note("upload", _("loading {count} waypoints").format(count=len(sortie.waypoints)))
-            link.upload(sortie)
-            flight.note("upload", _("loaded and verified"))
-            link.on_trigger(flight.trigger)
+            recording.vehicle_time = link.state().at
+            _load(recording, link, sortie, patrol)
+            checks = preflight(
+                link, plan, sortie, clock=clock, patrol=patrol, approval=approval, rehearsal=rehearsal,
+                overrides=overrides,
+            )  # fmt: skip
+            _settle_checks(recording, checks, confirm)
+            link.on_trigger(recording.trigger)
             link.arm_and_start()
-            flight.note("start", _("armed, mission begun"))
-        except LinkFailed as error:
-            for text in link.messages():
-                flight.note("vehicle", text)
-            flight.note("refused", str(error))
-            flight.finish(Outcome.REFUSED)
+            recording.note("start", _("armed, mission begun"))
+        except (LinkFailed, PlanRefused) as error:
+            recording.said(link.messages())
+            recording.note("refused", str(error))
+            recording.finish(Outcome.REFUSED)
             raise
-        return flight.finish(_watch(flight, link, on_state, link_patience_s, wait))
+        watch = Watch(
+            recording=recording,
+            monitors=Monitors(bounds_of(plan, sortie, patrol, approval)),
+            orders=orders if orders is not None else queue.SimpleQueue(),
+            patience_s=link_patience_s,
+            lost_after_s=min(5.0, link_patience_s / 2),
+        )
+        return recording.finish(_watch(watch, link, sortie, on_state, on_view, reopen, wait))
 
 
-def _watch(
-    flight: _Flight,
+def attend(
     link: Link,
+    plan: FlightPlan,
+    sortie_number: int,
+    *,
+    clock: Clock,
+    log_path: Path,
+    patrol: Patrol | None = None,
+    approval: Approval | None = None,
+    orders: queue.SimpleQueue[Order] | None = None,
+    on_state: Callable[[VehicleState], None] | None = None,
+    on_view: Callable[[FlightView], None] | None = None,
+    reopen: Callable[[], Link] | None = None,
+    link_patience_s: float = 60.0,
+    wait: Callable[[float], None] = time.sleep,
+) -> FlightLog:
+    """Take up a sortie that is being flown already, and go on recording and watching.
+
+    The vehicle's mission is read back and compared with the plan first: a flight of something else is not attended.
+    The log goes on in the same file; what the station missed is missing. Arguments as for :func:`fly`.
+
+    Raises:
+        ValueError: The plan has no such sortie.
+        LinkFailed: The vehicle is not in the air, or flies another mission.
+    """
+    sortie = sortie_of(plan, sortie_number)
+    with LogFile(log_path, clock) as file:
+        recording = Recording(plan.patrol, sortie, file, clock)
+        recording.begin(rehearsal=False, approval=None if approval is None else approval.number, attached=True)
+        link.on_message(recording.message)
+        link.adopt(sortie)
+        if not link.state().armed:
+            recording.note("refused", _("the vehicle is on the ground and disarmed; there is nothing to attend"))
+            raise LinkFailed(_("The vehicle is on the ground and disarmed; there is nothing to attend."))
+        link.on_trigger(recording.trigger)
+        recording.vehicle_time = link.state().at
+        recording.note("start", _("attending a flight in the air"))
+        watch = Watch(
+            recording=recording,
+            monitors=Monitors(bounds_of(plan, sortie, patrol, approval)),
+            orders=orders if orders is not None else queue.SimpleQueue(),
+            patience_s=link_patience_s,
+            flew=True,
+        )
+        return recording.finish(_watch(watch, link, sortie, on_state, on_view, reopen, wait))
+
+
+def _load(recording: Recording, link: Link, sortie: Sortie, patrol: Patrol | None) -> None:
+    recording.note("upload", _("loading {count} waypoints").format(count=len(sortie.waypoints)))
+    link.upload(sortie)
+    recording.note("upload", _("mission loaded and verified"))
+    if patrol is not None:
+        fence = fence_items(patrol.permitted, patrol.no_fly_zones, sortie)
+        link.upload_fence(fence)
+        recording.note("upload", _("fence of {count} corners loaded and verified").format(count=len(fence)))
+
+
+def _settle_checks(
+    recording: Recording, checks: tuple[Check, ...], confirm: Callable[[tuple[Check, ...]], bool] | None
+) -> None:
+    """Record the checklist; stop at failures, or when the crew does not confirm."""
+    for check in checks:
+        recording.note("check", f"{check.number}. {check.code} {check.severity.value}: {check.text}")
+        if check.overridden_by:
+            recording.note("override", f"{check.code}: {check.overridden_by}")
+    failed = failures(checks)
+    if failed:
+        raise PlanRefused(
+            _("The checklist fails: {failures}.").format(
+                failures="; ".join(f"{check.number}. {check.code}: {check.text}" for check in failed)
+            )
+        )
+    if confirm is not None and not confirm(checks):
+        raise PlanRefused(_("The crew did not confirm the flight."))
+
+
+def _watch(  # noqa: PLR0917 - private; fly and attend hand on what they were given
+    watch: Watch,
+    link: Link,
+    sortie: Sortie,
     on_state: Callable[[VehicleState], None] | None,
-    patience_s: float,
+    on_view: Callable[[FlightView], None] | None,
+    reopen: Callable[[], Link] | None,
     wait: Callable[[float], None],
 ) -> Outcome:
-    items = mission_items(flight.sortie, flight.sortie.waypoints[0].position)
-    state_logged_s, lost = -math.inf, False
-    while True:
+    """Turn by turn until the flight is over; a link that was opened here is closed here."""
+    opened: Link | None = None
+    try:
+        while True:
+            try:
+                outcome, view = watch.turn(opened or link)
+            except LinkFailed as error:
+                watch.link_is_dead(str(error))
+                if opened is not None:
+                    opened.close()
+                opened = _reopened(watch, sortie, reopen, wait)
+                if opened is None:
+                    return Outcome.LINK_LOST
+                continue
+            if on_state is not None:
+                on_state(view.state)
+            if on_view is not None:
+                on_view(view)
+            if outcome is not None:
+                return outcome
+            wait(POLL_S)
+    finally:
+        if opened is not None:
+            opened.close()
+
+
+def _reopened(
+    watch: Watch, sortie: Sortie, reopen: Callable[[], Link] | None, wait: Callable[[float], None]
+) -> Link | None:
+    """Open the link anew until it succeeds or patience ends; the mission aboard must still be ours."""
+    recording = watch.recording
+    began_s = recording.clock.monotonic_s()
+    while reopen is not None and recording.clock.monotonic_s() - began_s < watch.patience_s:
         try:
-            state = _gather(flight, link)
+            link = reopen()
+        except LinkFailed:
+            wait(_REOPEN_EVERY_S)
+            continue
+        try:
+            link.on_message(recording.message)
+            link.on_trigger(recording.trigger)
+            link.adopt(sortie)
         except LinkFailed as error:
-            flight.note("link", str(error))
-            return Outcome.LINK_LOST
-        if on_state is not None:
-            on_state(state)
-        now_s = flight.clock.monotonic_s()
-        if now_s - state_logged_s >= _STATE_EVERY_S:
-            state_logged_s = now_s
-            flight.log.write("state", state.at, mode=state.mode, item=state.item, battery=state.battery_share,
-                             armed=state.armed, heartbeat_age_s=round(state.heartbeat_age_s, 2),
-                             last_item=flight.last_item)  # fmt: skip
-        if state.heartbeat_age_s > patience_s:
-            flight.note("link", _("nothing heard for {age:.0f} s").format(age=state.heartbeat_age_s))
-            return Outcome.LINK_LOST
-        if (state.heartbeat_age_s > 5) != lost:
-            lost = not lost
-            flight.note("link", _("link lost; the vehicle follows its own failsafe") if lost else _("link is back"))
-        _follow(flight, state)
-        flight.last_item = max(flight.last_item, last_waypoint_before(items, state.item) if flight.flew else -1)
-        if flight.flew and not state.armed and not lost:
-            return _outcome(flight, state)
-        wait(POLL_S)
-
-
-def _gather(flight: _Flight, link: Link) -> VehicleState:
-    """Take from the link what came since the last turn."""
-    state = link.state()
-    flight.vehicle_time = state.at
-    for text in link.messages():
-        flight.note("vehicle", text)
-    for pose in link.poses():
-        if not flight.poses or pose.captured_at > flight.poses[-1].captured_at:
-            flight.poses.append(pose)
-            flight.log.write("pose", pose.captured_at, **pose_fields(pose))
-    return state
-
-
-def _follow(flight: _Flight, state: VehicleState) -> None:
-    """Notice take-off and changes of mode."""
-    flight.flew = flight.flew or (state.armed and (state.landed is False or state.height_takeoff_m > 1.5))
-    if state.mode != flight.mode:
-        if flight.mode:
-            flight.note("mode", _("{before} → {after}").format(before=flight.mode, after=state.mode))
-        flight.mode = state.mode
-        if state.armed and flight.flew:
-            if state.mode in RETURN_MODES:
-                flight.returning = flight.returning or state.mode
-            elif state.mode not in MISSION_MODES:
-                flight.took_over = True
-
-
-def _outcome(flight: _Flight, state: VehicleState) -> Outcome:
-    last = len(flight.sortie.waypoints) - 1
-    home = flight.sortie.waypoints[-1].position
-    at_home = state.position is None or distance_m(state.position, home) < 30
-    if flight.took_over and not flight.returning:
-        return Outcome.PILOT_TOOK_OVER
-    if not at_home:
-        return Outcome.LANDED_AWAY
-    if flight.returning or flight.last_item < last - 1:
-        return Outcome.RETURNED
-    flight.last_item = last
-    return Outcome.COMPLETED
+            recording.note("link", str(error))
+            link.close()
+            wait(_REOPEN_EVERY_S)
+            continue
+        recording.note("link", _("the link was opened anew"))
+        return link
+    recording.note("link", _("the link could not be opened anew"))
+    return None

@@ -149,6 +149,10 @@ class Link(Protocol):
         """Call ``listener`` with a trigger for every photograph taken."""
         ...
 
+    def on_message(self, listener: Callable[[bool, str, bytes], None]) -> None:
+        """Call ``listener`` with (sent, name, bytes) for every message, as it goes over the wire."""
+        ...
+
     def pause(self) -> None:
         """Stop and hold, the mission kept."""
         ...

@@ -1,4 +1,4 @@
-"""The flight log on disk: one JSON record a line, only ever appended, flushed so that a kill loses at most a second.
+"""The flight log on disk: one JSON record a line, only ever appended, so that a kill loses at most the last line.
 
 Each line holds ``kind``, ``utc`` (of the thing recorded: by the vehicle's time when that is known) and ``mono_s`` (the
 station's monotonic clock). A line that was cut off by a kill is the last one and is left out on reading. Nothing is
@@ -43,7 +43,7 @@ class LogFile:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             cut_off = path.exists() and path.stat().st_size > 0 and not _ends_whole(path)
-            self._file = path.open("ab")
+            self._file = path.open("ab", buffering=0)
         except OSError as error:
             raise StoreFailed(
                 _("{path}: the flight log cannot be opened ({reason}).").format(path=path, reason=error.strerror)
@@ -67,23 +67,29 @@ class LogFile:
         }
         line = json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode() + b"\n"
         with self._lock:
+            if self._file.closed:
+                return  # the flight is over; a late message of the link's thread belongs to no log
             try:
+                # Unbuffered: once written it survives the death of this process; sync() makes it survive the machine's.
                 self._file.write(line)
-                if record["mono_s"] - self._synced_s >= SYNC_EVERY_S:
-                    self._sync(record["mono_s"])
             except (OSError, ValueError) as error:
                 raise StoreFailed(_("The flight log cannot be written: {reason}.").format(reason=error)) from error
 
-    def _sync(self, now_s: float) -> None:
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._synced_s = now_s
+    def sync(self) -> None:
+        """Bring what was written to the disk, at most every half second; called from the watching thread."""
+        now_s = self._clock.monotonic_s()
+        if now_s - self._synced_s >= SYNC_EVERY_S:
+            self._synced_s = now_s
+            try:
+                os.fsync(self._file.fileno())
+            except OSError as error:
+                raise StoreFailed(_("The flight log cannot be written: {reason}.").format(reason=error)) from error
 
     def close(self) -> None:
         """Flush everything to the disk and close."""
         with self._lock:
             if not self._file.closed:
-                self._sync(self._clock.monotonic_s())
+                os.fsync(self._file.fileno())
                 self._file.close()
 
     def __enter__(self) -> Self:

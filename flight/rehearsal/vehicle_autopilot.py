@@ -45,7 +45,8 @@ class Severity(IntEnum):
 
 
 DEFAULT_PARAMETERS: Final[dict[str, float]] = {
-    # Names and defaults of ArduCopter 4.5 (ardupilot.org/copter/docs/parameters.html), as far as they matter here.
+    # Names of ArduCopter 4.5 (ardupilot.org/copter/docs/parameters.html) as far as they matter here, set as a crew
+    # would have set them before a patrol: fence on, failsafes on.
     "SYSID_THISMAV": 1, "SYSID_MYGCS": 255, "FRAME_CLASS": 1,
     "ARMING_CHECK": 1, "DISARM_DELAY": 10, "MIS_RESTART": 0, "MIS_TOTAL": 0,
     "WPNAV_SPEED": 800, "WPNAV_SPEED_UP": 400, "WPNAV_SPEED_DN": 250, "WPNAV_ACCEL": 250, "WPNAV_RADIUS": 200,
@@ -53,7 +54,7 @@ DEFAULT_PARAMETERS: Final[dict[str, float]] = {
     "BATT_CAPACITY": 10000, "BATT_LOW_MAH": 2000, "BATT_CRT_MAH": 1000, "BATT_ARM_MAH": 0,
     "BATT_FS_LOW_ACT": 2, "BATT_FS_CRT_ACT": 1,
     "FS_GCS_ENABLE": 1, "FS_GCS_TIMEOUT": 5, "FS_THR_ENABLE": 0, "FS_EKF_ACTION": 1, "FS_EKF_THRESH": 0.8,
-    "FENCE_ENABLE": 0, "FENCE_TYPE": 7, "FENCE_ACTION": 1, "FENCE_ALT_MAX": 100, "FENCE_RADIUS": 300,
+    "FENCE_ENABLE": 1, "FENCE_TYPE": 5, "FENCE_ACTION": 1, "FENCE_ALT_MAX": 150, "FENCE_RADIUS": 300,
     "FENCE_MARGIN": 2, "FENCE_TOTAL": 0, "RALLY_TOTAL": 0, "RALLY_LIMIT_KM": 0.3,
     "GPS_HDOP_GOOD": 140, "MNT1_TYPE": 1, "CAM1_TYPE": 1, "CAM1_MIN_INTERVAL": 0,
     "SR0_POSITION": 5, "SR0_EXTRA1": 5, "SR0_EXTRA2": 2, "SR0_EXTRA3": 1, "SR0_EXT_STAT": 2,

@@ -1,0 +1,32 @@
+"""Where the sun stands: for the checklist's daylight line.
+
+The low-precision formulas of the Astronomical Almanac (page C5; also NOAA's solar calculator): good to 0.02° in the
+years 1950 to 2050, refraction left out.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import Final
+
+from core.clock import in_utc
+from core.points import GeoPoint
+
+_J2000: Final = datetime(2000, 1, 1, 12, tzinfo=UTC)
+
+
+def sun_elevation_deg(place: GeoPoint, instant: datetime) -> float:
+    """Return the sun's true elevation above the horizon in degrees, at an aware ``instant``."""
+    days = (in_utc(instant) - _J2000).total_seconds() / 86_400
+    mean_longitude = math.radians((280.460 + 0.9856474 * days) % 360)
+    anomaly = math.radians((357.528 + 0.9856003 * days) % 360)
+    longitude = mean_longitude + math.radians(1.915 * math.sin(anomaly) + 0.020 * math.sin(2 * anomaly))
+    obliquity = math.radians(23.439 - 4e-7 * days)
+    declination = math.asin(math.sin(obliquity) * math.sin(longitude))
+    right_ascension = math.atan2(math.cos(obliquity) * math.sin(longitude), math.cos(longitude))
+    sidereal = math.radians((280.46062 + 360.98564737 * days + place.lon_deg) % 360)
+    hour_angle = sidereal - right_ascension
+    lat = math.radians(place.lat_deg)
+    height = math.sin(lat) * math.sin(declination) + math.cos(lat) * math.cos(declination) * math.cos(hour_angle)
+    return math.degrees(math.asin(max(-1.0, min(1.0, height))))
