@@ -113,9 +113,14 @@ def annotate_frame(
         corners = [edge * scale for edge in (box.left_px, box.top_px, box.right_px, box.bottom_px)]
         draw.rectangle(corners, outline=_RED, width=max(2, size // 6))
         words = f"{detection.label} {detection.score:.2f}"
-        left, top, right, bottom = draw.textbbox((corners[0], corners[1] - size * 1.5), words, font=_font(size))
+        above = corners[1] - size * 1.5
+        anchor = (
+            max(2, corners[0]),
+            above if above >= 0 else min(corners[3] + size * 0.3, picture.height - size * 1.5),
+        )
+        left, top, right, bottom = draw.textbbox(anchor, words, font=_font(size))
         draw.rectangle((left - 2, top - 2, right + 2, bottom + 2), fill=_RED)
-        draw.text((corners[0], corners[1] - size * 1.5), words, font=_font(size), fill=_WHITE)
+        draw.text(anchor, words, font=_font(size), fill=_WHITE)
     local = frame.captured_at.astimezone(BEIJING).strftime("%Y-%m-%d %H:%M:%S")
     lines = [
         *([caption] if caption else []),

@@ -2,10 +2,11 @@
 
 ::
 
-    lead ─taken-up→ in-review ─two agreeing verdicts→ confirmed-lead ─checked-on-site→ on-site-checked ─accepted→ evidence
-                        │  ↑                 │                                                      │
-                        │  └─resumed─ needs-another-look (they differ, or ask for it)               ├→ rectified ─┐
-                        └→ rejected (both reject)                                                   └→ transferred┴→ closed
+    lead ─taken-up→ in-review ─two verdicts confirm→ confirmed-lead
+         confirmed-lead ─checked-on-site→ on-site-checked ─accepted→ evidence
+         in-review ─two verdicts reject→ rejected
+         in-review ─verdicts differ, or ask for it→ needs-another-look ─resumed→ in-review
+         on-site-checked, evidence ─→ rectified or transferred ─→ closed
 
 What a drone saw is a lead (线索); it becomes evidence only after two officers with different certificates checked on
 site (行政处罚法 42) and a reviewer ticked that the record is true, clear, complete and accurate (41). The second

@@ -10,6 +10,7 @@
     data/context.json        rules, register, model, flight approval
     data/custody.jsonl       the custody chain
     data/review.json         the decisions on it, when there are any
+    data/viewer.html         the page for the party concerned
     data/originals/<first 8 of SHA-256>/<name>      bit-exact
     data/derived/<name>      data/context/<name>
     signature/statement.json in-toto statement: the digest of every file above, canonical
@@ -31,6 +32,7 @@ DERIVATIONS: Final = "data/derivations.json"
 CONTEXT: Final = "data/context.json"
 CUSTODY: Final = "data/custody.jsonl"
 REVIEW: Final = "data/review.json"
+VIEWER: Final = "data/viewer.html"
 STATEMENT: Final = "signature/statement.json"
 ENVELOPE: Final = "signature/envelope.json"
 PUBLIC_KEY: Final = "signature/key.pub.pem"

@@ -43,6 +43,7 @@ from evidence.package import OriginalRecord, OriginalRecords, Predicate
 from evidence.selection import Carry, Chosen, choose_originals, originals_by_frame
 from evidence.staging import durable_file, staged, sweep, write_durably
 from evidence.statement import encode_statement
+from evidence.viewer import draw_viewer
 
 PROGRAM_ACTOR: Final = "program:skywarden"
 
@@ -232,8 +233,17 @@ def _records(sealing: _Sealing) -> list[tuple[str, bytes]]:
         )
     )
     review = [] if sealing.life is None else [(names.REVIEW, encode(REVIEW_SCHEMA, sealing.life))]
+    page = draw_viewer(
+        sealing.incident,
+        originals=listed.originals,
+        derived=sealing.derived,
+        custody=sealing.chain,
+        site_name=sealing.context.site_name,
+        sealed_at=sealing.now,
+    )
     return [
         *review,
+        (names.VIEWER, page),
         (names.INCIDENT, sealing.record),
         (names.FRAMES, encode(FRAMES_SCHEMA, FrameRecords(frames=tuple(used)))),
         (names.ORIGINALS, encode(names.ORIGINALS_SCHEMA, listed)),

@@ -1,0 +1,69 @@
+"""The page ``docs/verify-without-skywarden.md``, run as it stands."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evidence import package as names
+from evidence.keys import ephemeral_key, public_pem
+
+PAGE = Path(__file__).parents[2] / "docs/verify-without-skywarden.md"
+
+
+def _run(package: Path, trusted: bytes, tmp_path: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    blocks = re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert len(blocks) >= 7
+    key = tmp_path / "trusted.pem"
+    key.write_bytes(trusted)
+    tools = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # python3 with bagit installed
+    return subprocess.run(
+        ["bash", "-c", "\n".join(blocks)],
+        env={"PACKAGE": str(package), "TRUSTED_KEY": str(key), "PATH": tools, "TMPDIR": str(tmp_path), **more},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_good_package_passes_every_step(case: Any, package: Path, tmp_path: Path) -> None:
+    done = _run(package, public_pem(case.key.public), tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Signature Verified Successfully" in done.stdout
+    assert case.key.key_id in done.stdout
+    assert case.originals[0].sha256 in done.stdout
+
+
+def _flip(path: Path) -> None:
+    path.chmod(0o644)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+SPOILERS = {
+    "original": lambda package: _flip(next((package / "data/originals").rglob("*.JPG"))),
+    "custody": lambda package: _flip(package / names.CUSTODY),
+    "manifest": lambda package: _flip(package / "manifest-sm3.txt"),
+    "statement": lambda package: _flip(package / names.STATEMENT),
+    "stray": lambda package: (package / "stray.txt").write_text("x"),
+    "dropped": lambda package: (package / names.FRAMES).unlink(),
+}
+
+
+@pytest.mark.parametrize("spoiler", SPOILERS)
+def test_a_spoiled_package_stops_it(case: Any, package: Path, tmp_path: Path, spoiler: str) -> None:
+    SPOILERS[spoiler](package)
+    assert _run(package, public_pem(case.key.public), tmp_path).returncode != 0
+
+
+def test_another_key_stops_it(package: Path, tmp_path: Path) -> None:
+    done = _run(package, public_pem(ephemeral_key().public), tmp_path)
+    assert done.returncode != 0
+    assert "Verification Failure" in done.stdout + done.stderr
