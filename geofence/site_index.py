@@ -8,7 +8,7 @@ point's own tangent plane. An edge is a straight line in longitude and latitude,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -18,7 +18,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon
 
-from core.points import GeoPoint, to_ecef
+from core.points import to_ecef
 from geofence.site import Register, Site, Zone
 
 _LONGEST_EDGE_M: Final = 500.0
@@ -33,19 +33,23 @@ class Fences:
 
     Attributes:
         keys: Site codes or zone ids.
+        place_of: Where each key stands.
         versions: The fences' versions.
         sigma_m: (n,) one sigma of each outline, metres.
-        starts, ends: (edges, 3) the directed edges, ECEF metres; shells anticlockwise, holes clockwise.
-        offsets: (n + 1,) where each fence's edges begin.
+        vertices: (v, 3) the vertices of all rings, each ring closed, ECEF metres; shells run anticlockwise, holes
+            clockwise.
+        is_edge: (v,) whether an edge runs from this vertex to the next; false at the end of each ring.
+        offsets: (n + 1,) where each fence's vertices begin.
         tree: Over the shapes, in degrees.
         shapes: The shapes themselves.
     """
 
     keys: tuple[str, ...]
+    place_of: Mapping[str, int] = field(repr=False)
     versions: tuple[str, ...]
     sigma_m: NDArray[np.float64]
-    starts: NDArray[np.float64] = field(repr=False)
-    ends: NDArray[np.float64] = field(repr=False)
+    vertices: NDArray[np.float64] = field(repr=False)
+    is_edge: NDArray[np.bool_] = field(repr=False)
     offsets: NDArray[np.int64]
     tree: shapely.STRtree = field(repr=False)
     shapes: NDArray[np.object_] = field(repr=False)
@@ -84,49 +88,73 @@ def zone_holds_at(zone: Zone, at: datetime) -> bool:
     return (zone.valid_from is None or zone.valid_from <= at) and (zone.valid_to is None or at < zone.valid_to)
 
 
-def fences_near(fences: Fences, point: GeoPoint, reach_m: float) -> NDArray[np.int64]:
-    """Return the places (ascending) of the fences whose bounding box lies within ``reach_m`` of a point."""
-    if not fences.keys:
-        return np.zeros(0, dtype=np.int64)
+def fences_near(
+    fences: Fences, lonlat: NDArray[np.float64], reach_m: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the pairs of points and fences whose bounding box lies within the point's reach.
+
+    Args:
+        fences: Sites or zones.
+        lonlat: (n, 2) points, degrees.
+        reach_m: (n,) metres.
+
+    Returns:
+        (m,) places of points, ascending, and (m,) places of fences, ascending within each point.
+    """
+    if not fences.keys or not len(lonlat):
+        nothing = np.zeros(0, dtype=np.int64)
+        return nothing, nothing
+    lon, lat = lonlat[:, 0], lonlat[:, 1]
     north = reach_m / _METRES_PER_DEGREE * 1.01
-    east = north / max(0.01, float(np.cos(np.radians(point.lat_deg))))
-    box = shapely.box(point.lon_deg - east, point.lat_deg - north, point.lon_deg + east, point.lat_deg + north)
-    return np.sort(fences.tree.query(box)).astype(np.int64)
+    east = north / np.maximum(0.01, np.cos(np.radians(lat)))
+    points, places = fences.tree.query(shapely.box(lon - east, lat - north, lon + east, lat + north))
+    order = np.lexsort((places, points))
+    return points[order].astype(np.int64), places[order].astype(np.int64)
+
+
+def tangent_axes(lonlat: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the (m, 2, 3) east and north axes at (m, 2) positions, in ECEF."""
+    lon, lat = np.radians(lonlat[:, 0]), np.radians(lonlat[:, 1])
+    east = np.stack([-np.sin(lon), np.cos(lon), np.zeros_like(lon)], axis=-1)
+    north = np.stack([-np.sin(lat) * np.cos(lon), -np.sin(lat) * np.sin(lon), np.cos(lat)], axis=-1)
+    return np.stack([east, north], axis=1)
 
 
 def _fences(entries: Sequence[tuple[str, Site | Zone]]) -> Fences:
     shapes = np.array([entry.shape for _, entry in entries], dtype=object)
-    starts, ends, counts = directed_edges(_with_short_edges(shapes))
+    lonlat, is_edge, counts = closed_rings(_with_short_edges(shapes))
+    keys = tuple(key for key, _ in entries)
     return Fences(
-        keys=tuple(key for key, _ in entries),
+        keys=keys,
+        place_of={key: place for place, key in enumerate(keys)},
         versions=tuple(entry.version for _, entry in entries),
         sigma_m=np.array([entry.boundary_sigma_m for _, entry in entries], dtype=np.float64),
-        starts=to_ecef(starts),
-        ends=to_ecef(ends),
+        vertices=to_ecef(lonlat),
+        is_edge=is_edge,
         offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         tree=shapely.STRtree(shapes),
         shapes=shapes,
     )
 
 
-def directed_edges(
+def closed_rings(
     shapes: NDArray[np.object_],
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """Return the edges of polygons and multipolygons, shells anticlockwise and holes clockwise.
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int64]]:
+    """Return the rings of polygons and multipolygons, shells anticlockwise and holes clockwise.
 
     Args:
-        shapes: (n,) Shapely polygons and multipolygons, degrees.
+        shapes: (n,) Shapely polygons and multipolygons.
 
     Returns:
-        (edges, 2) starts, (edges, 2) ends, degrees, and (n,) the number of edges of each shape.
+        (v, 2) vertices with each ring closed, (v,) whether an edge runs from a vertex to the next, and (n,) the number
+        of vertices of each shape.
     """
-    oriented = shapely.orient_polygons(shapes)
-    parts, of_shape = shapely.get_parts(oriented, return_index=True)
+    parts, of_shape = shapely.get_parts(shapely.orient_polygons(shapes), return_index=True)
     rings, of_part = shapely.get_rings(parts, return_index=True)
-    points, of_ring = shapely.get_coordinates(rings, return_index=True)
-    within = of_ring[1:] == of_ring[:-1]
-    counts = np.bincount(of_shape[of_part[of_ring[1:][within]]], minlength=len(shapes))
-    return points[:-1][within], points[1:][within], counts.astype(np.int64)
+    vertices, of_ring = shapely.get_coordinates(rings, return_index=True)
+    is_edge = np.append(of_ring[1:] == of_ring[:-1], False)[: len(vertices)]
+    counts = np.bincount(of_shape[of_part[of_ring]], minlength=len(shapes))
+    return vertices, is_edge, counts.astype(np.int64)
 
 
 def _with_short_edges(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
