@@ -122,7 +122,7 @@ def tangent_axes(lonlat: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _fences(entries: Sequence[tuple[str, Site | Zone]]) -> Fences:
     shapes = np.array([entry.shape for _, entry in entries], dtype=object)
-    lonlat, is_edge, counts = closed_rings(_with_short_edges(shapes))
+    lonlat, is_edge, counts = closed_rings(shapely.orient_polygons(_with_short_edges(shapes)))
     keys = tuple(key for key, _ in entries)
     return Fences(
         keys=keys,
@@ -140,16 +140,16 @@ def _fences(entries: Sequence[tuple[str, Site | Zone]]) -> Fences:
 def closed_rings(
     shapes: NDArray[np.object_],
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int64]]:
-    """Return the rings of polygons and multipolygons, shells anticlockwise and holes clockwise.
+    """Return the rings of polygons and multipolygons as they run.
 
     Args:
-        shapes: (n,) Shapely polygons and multipolygons.
+        shapes: (n,) Shapely polygons and multipolygons; ``shapely.orient_polygons`` gives them a sense.
 
     Returns:
         (v, 2) vertices with each ring closed, (v,) whether an edge runs from a vertex to the next, and (n,) the number
         of vertices of each shape.
     """
-    parts, of_shape = shapely.get_parts(shapely.orient_polygons(shapes), return_index=True)
+    parts, of_shape = shapely.get_parts(shapes, return_index=True)
     rings, of_part = shapely.get_rings(parts, return_index=True)
     vertices, of_ring = shapely.get_coordinates(rings, return_index=True)
     is_edge = np.append(of_ring[1:] == of_ring[:-1], False)[: len(vertices)]

@@ -89,7 +89,7 @@ def sighting(place: GeoPoint, covariance: Covariance) -> Sighting:
 
 
 def mass(shape: shapely.Polygon | shapely.MultiPolygon, covariance: NDArray[np.float64]) -> float:
-    vertices, is_edge, counts = closed_rings(np.array([shape], dtype=object))
+    vertices, is_edge, counts = closed_rings(shapely.orient_polygons(np.array([shape], dtype=object)))
     assert counts[0] == len(vertices)
     white = vertices @ whitening(covariance).T
     return float(polygon_masses(white[:, 0], white[:, 1], is_edge, np.array([0]))[0])
