@@ -36,6 +36,7 @@ class Waypoint:
         yaw_deg: Heading to hold on the way to it (degrees from north), or None to face along the way.
         photo_spacing_m: Distance between photographs on the way to it, metres; None for none.
         area: Name of the key area that a LINE belongs to; empty elsewhere.
+        hover_s: Time stood still on arrival, seconds.
     """
 
     leg: Leg
@@ -46,6 +47,7 @@ class Waypoint:
     yaw_deg: float | None = None
     photo_spacing_m: float | None = None
     area: str = ""
+    hover_s: float = 0.0
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.speed_m_s) and self.speed_m_s > 0):

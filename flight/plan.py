@@ -9,46 +9,27 @@ gives the same plan.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
 from core.errors import PlanRefused
-from core.points import LocalPlane, to_plane
 from core.text import _
 from flight.coverage import CoverageOrder, seen_share
-from flight.flight_plan import Finding, FlightPlan, Sortie
-from flight.patrol import KeyArea, NoFlyZone, Patrol, Pattern
-from flight.plan_findings import engineering_findings
-from flight.routing import Points, Router, free_space, inside
+from flight.flight_plan import FlightPlan
+from flight.ground import Ground
+from flight.patrol import KeyArea, Patrol, Pattern
+from flight.patterns import AreaRuns, corridor_runs, orbit_runs, point_runs, ring_runs, tier_heights
+from flight.plan_findings import Measured, engineering_findings
+from flight.routing import Points
 from flight.sorties import Run, SortieBuilder
-from flight.survey import Setting, Spacing, spacing_of, survey_runs
+from flight.survey import Setting, spacing_of, survey_runs
+from flight.terrain import Terrain, followed, read_terrain, strays_m
 
-_ROOM_M: Final = 1_000.0  # free ground drawn around everything when the patrol names no permitted airspace
-_BAND_M: Final = 5.0  # height error allowed for when asking whether a no-fly zone's band is entered
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
-    """The patrol's shapes in the local plane, metres.
-
-    Attributes:
-        plane: The plane, its origin at home.
-        home: Home in it.
-        areas: Each key area's shape, by name.
-        closed: Shapes of the no-fly zones and obstacles that matter at the heights flown.
-        router: Ways over free ground.
-    """
-
-    plane: LocalPlane
-    home: Points
-    areas: dict[str, BaseGeometry]
-    closed: tuple[BaseGeometry, ...]
-    router: Router
+_TERRAIN_ROOM_M: Final = 1_200.0
 
 
 def plan(patrol: Patrol, *, at: datetime | None = None) -> FlightPlan:
@@ -60,138 +41,114 @@ def plan(patrol: Patrol, *, at: datetime | None = None) -> FlightPlan:
 
     Raises:
         PlanRefused: No flight can keep what the patrol promises; the text says which promise and why.
+        InputRefused: The terrain raster cannot be read.
     """
-    ground = ground_of(patrol)
-    runs, seen = _runs(patrol, ground)
+    ground = Ground(patrol)
+    terrain = _terrain(patrol, ground)
+    ground.check_launch(ground.home, min(area.height_agl_m for area in patrol.areas))
+    runs, shares = _runs(patrol, ground)
     if not runs:
         raise PlanRefused(
             _("{patrol}: nothing of its areas can be seen from free airspace; review the no-fly zones").format(
                 patrol=patrol.name
             )
         )
-    sorties = SortieBuilder(patrol, ground.plane, ground.router).build(runs, ground.home)
-    asked = sum(area for area, _share in seen.values())
-    covered = sum(area * share for area, share in seen.values()) / asked if asked > 0 else 1.0
+    runs, strays = _over_terrain(patrol, runs, terrain)
+    sorties = SortieBuilder(patrol, ground, terrain).build(runs, ground.home)
+    surveyed = [share for share in shares.values() if share.unit == "m2"] or list(shares.values())
+    asked = math.fsum(share.asked for share in surveyed)
+    covered = math.fsum(share.asked * share.share for share in surveyed) / asked if asked > 0 else 0.0
+    measured = Measured(patrol=patrol, ground=ground, sorties=tuple(sorties), shares=shares, strays_m=strays)
     return FlightPlan(
         patrol=patrol.name,
         home=patrol.home,
         sorties=tuple(sorties),
-        findings=_findings(patrol, ground, sorties, seen, at),
+        findings=tuple(engineering_findings(measured, at)),
         covered_share=min(1.0, covered),
     )
 
 
-def _findings(
-    patrol: Patrol, ground: Ground, sorties: list[Sortie], seen: dict[str, tuple[float, float]], at: datetime | None
-) -> tuple[Finding, ...]:
-    return tuple(engineering_findings(patrol, ground.plane, ground.closed, sorties, seen=seen, at=at))
+def _terrain(patrol: Patrol, ground: Ground) -> Terrain | None:
+    if patrol.terrain is None:
+        return None
+    everything = shapely.union_all([*ground.areas.values(), shapely.Point(ground.home)])
+    return read_terrain(patrol.terrain, ground.plane, everything.buffer(_TERRAIN_ROOM_M).bounds)
 
 
-def ground_of(patrol: Patrol) -> Ground:
-    """Return the patrol's shapes in the local plane at home, and the free ground between them.
-
-    Raises:
-        PlanRefused: A shape is unusable there, or home itself is not over free ground.
-    """
-    plane = LocalPlane(origin=patrol.home)
-    home = np.zeros(2)
-    areas = {area.name: _in_plane(plane, area.name, area.shape) for area in patrol.areas}
-    heights = [area.height_agl_m for area in patrol.areas]
-    closed = tuple(
-        [
-            _in_plane(plane, zone.name, zone.shape)
-            for zone in patrol.no_fly_zones
-            if _matters(zone, min(heights), max(heights))
-        ]
-        + _obstacles(patrol, plane, min(heights))
-    )
-    permitted = (
-        _in_plane(plane, _("permitted"), patrol.permitted)
-        if patrol.permitted is not None
-        else shapely.box(*shapely.union_all([*areas.values(), *closed, shapely.Point(home)]).buffer(_ROOM_M).bounds)
-    )
-    margin = patrol.limits.no_fly_margin_m
-    space = (
-        free_space(permitted, closed, margin)
-        if patrol.permitted is not None
-        else free_space(permitted.buffer(margin), closed, margin)
-    )
-    if not inside(space, home[None])[0] or any(
-        zone.floor_m < max(heights) and _in_plane(plane, zone.name, zone.shape).distance(shapely.Point(home)) < margin
-        for zone in patrol.no_fly_zones
-    ):
-        raise PlanRefused(
-            _(
-                "home lies in a no-fly zone, outside the permitted airspace, or within {margin:g} m of its edge; "
-                "launch from elsewhere"
-            ).format(margin=margin)
-        )
-    return Ground(plane=plane, home=home, areas=areas, closed=closed, router=Router(space))
-
-
-def _matters(zone: NoFlyZone, lowest_m: float, highest_m: float) -> bool:
-    return zone.floor_m < highest_m + _BAND_M and zone.ceiling_m > lowest_m - _BAND_M
-
-
-def _obstacles(patrol: Patrol, plane: LocalPlane, lowest_m: float) -> list[BaseGeometry]:
-    """Return the ground around obstacles that reach up to the heights flown, with the distance to keep."""
-    extra = max(patrol.limits.obstacle_distance_m - patrol.limits.no_fly_margin_m, 0.1)
-    return [
-        _in_plane(plane, obstacle.name, obstacle.shape).buffer(extra, quad_segs=4)
-        for obstacle in patrol.obstacles
-        if obstacle.top_m + patrol.limits.obstacle_distance_m > lowest_m
-    ]
-
-
-def _in_plane(plane: LocalPlane, name: str, shape: BaseGeometry) -> BaseGeometry:
-    if shape.is_empty:
-        raise PlanRefused(_("{name}: the shape is empty").format(name=name))
-    coordinates = shapely.get_coordinates(shape)
-    if not np.all(np.isfinite(coordinates)):
-        raise PlanRefused(_("{name}: a position of the shape is not a number").format(name=name))
-    try:
-        local = shapely.transform(shape, lambda lonlat: to_plane(plane, lonlat))
-    except ValueError as error:
-        raise PlanRefused(
-            _("{name}: the shape reaches more than 50 km from home; launch nearer").format(name=name)
-        ) from error
-    if not local.is_valid:
-        raise PlanRefused(
-            _("{name}: the outline is not valid ({why})").format(name=name, why=shapely.is_valid_reason(local))
-        )
-    if shape.geom_type in {"Polygon", "MultiPolygon"} and local.area < 1e-6:
-        raise PlanRefused(_("{name}: the outline encloses no ground").format(name=name))
-    return local
-
-
-def _runs(patrol: Patrol, ground: Ground) -> tuple[list[Run], dict[str, tuple[float, float]]]:
-    """Return all runs in order of flight, and for each survey its ground (m²) with the share seen."""
+def _runs(patrol: Patrol, ground: Ground) -> tuple[list[Run], dict[str, AreaRuns]]:
+    """Return all runs in order of flight (heights above ground), and what each area gave."""
     runs: list[Run] = []
-    seen: dict[str, tuple[float, float]] = {}
+    given: dict[str, AreaRuns] = {}
     at = ground.home
     for area in _in_order(patrol, ground):
-        if area.pattern is not Pattern.SURVEY:
-            raise PlanRefused(
-                _("{area}: the pattern {pattern} cannot be planned").format(area=area.name, pattern=area.pattern.value)
-            )
-        spacing = spacing_of(area, patrol.camera, patrol.photo_interval_s)
-        asked = ground.areas[area.name]
-        if ground.closed:
-            asked = asked.difference(shapely.union_all(ground.closed))
-        fresh = _survey(area, asked, spacing, patrol=patrol, ground=ground, at=at) if asked.area > 0 else []
-        order = CoverageOrder(spacing_m=spacing.line_m, reach_m=spacing.reach_m)
-        share = seen_share(asked, [run.path for run in fresh], order) if fresh else 0.0
-        seen[area.name] = (float(asked.area), share)
-        runs.extend(fresh)
-        at = fresh[-1].path[-1] if fresh else at
-    return runs, seen
+        found = _area_runs(area, patrol, ground, at)
+        given[area.name] = found
+        runs.extend(found.runs)
+        at = runs[-1].path[-1] if runs else at
+    return runs, given
 
 
-def _survey(
-    area: KeyArea, asked: BaseGeometry, spacing: Spacing, *, patrol: Patrol, ground: Ground, at: Points
-) -> list[Run]:
-    setting = Setting(router=ground.router, wind=patrol.wind, start=at, end=ground.home)
-    return survey_runs(area, asked, area.height_agl_m, spacing, setting)
+def _area_runs(area: KeyArea, patrol: Patrol, ground: Ground, at: Points) -> AreaRuns:
+    heights = tier_heights(area, patrol.camera)
+    router = ground.router(min(heights), max(heights))
+    setting = Setting(router=router, wind=patrol.wind, start=at, end=ground.home)
+    shape, camera, interval_s = ground.areas[area.name], patrol.camera, patrol.photo_interval_s
+    if area.pattern is Pattern.CORRIDOR:
+        return corridor_runs(area, shape, camera, interval_s, setting)
+    if area.pattern in {Pattern.PERIMETER, Pattern.FACADE}:
+        return ring_runs(area, shape, camera, interval_s, setting)
+    if area.pattern is Pattern.ORBIT:
+        return orbit_runs(area, shape, camera, interval_s, setting)
+    if area.pattern is Pattern.POINTS:
+        return point_runs(area, shape, interval_s, setting)
+    closed = [zone.shape for zone in ground.closed_between(min(heights), max(heights))]
+    return _survey(area, shape.difference(shapely.union_all(closed)) if closed else shape, patrol, setting)
+
+
+def _survey(area: KeyArea, asked: BaseGeometry, patrol: Patrol, setting: Setting) -> AreaRuns:
+    if asked.area <= 0:
+        return AreaRuns(runs=(), asked=0.0, unit="m2", share=0.0)
+    spacing = spacing_of(area, patrol.camera, patrol.photo_interval_s)
+    runs = survey_runs(area, asked, area.height_agl_m, spacing, setting)
+    order = CoverageOrder(spacing_m=spacing.line_m, reach_m=spacing.reach_m)
+    share = seen_share(asked, [run.path for run in runs], order) if runs else 0.0
+    return AreaRuns(runs=tuple(runs), asked=float(asked.area), unit="m2", share=share)
+
+
+def _over_terrain(patrol: Patrol, runs: list[Run], terrain: Terrain | None) -> tuple[list[Run], tuple[float, float]]:
+    """Return the runs with heights above home instead of above ground, and how far they stray below and above."""
+    if terrain is None:
+        return runs, (0.0, 0.0)
+    low = high = 0.0
+    lifted = []
+    for run in runs:
+        agl = float(run.heights_m[0])
+        path, heights = followed(
+            terrain,
+            run.path,
+            agl,
+            steepest_climb=patrol.aircraft.climb_m_s / run.speed_m_s,
+            steepest_descent=patrol.aircraft.descent_m_s / run.speed_m_s,
+            tolerance_m=patrol.limits.terrain_tolerance_m,
+        )
+        below, above = strays_m(terrain, path, heights, agl)
+        low, high = max(low, below), max(high, above)
+        lifted.append(replace(run, path=path, heights_m=heights, yaws_deg=_spread_yaws(run, path)))
+    return lifted, (low, high)
+
+
+def _spread_yaws(run: Run, path: Points) -> tuple[float, ...]:
+    """Return the headings for a path with points added between those of the run: each keeps its leg's heading."""
+    if not run.yaws_deg:
+        return ()
+    yaws: list[float] = []
+    leg = 0
+    for point in path:
+        yaws.append(run.yaws_deg[min(leg, len(run.yaws_deg) - 1)])
+        if leg < len(run.path) and not (point - run.path[leg]).any():
+            leg += 1
+            yaws[-1] = run.yaws_deg[leg - 1]
+    return tuple(yaws)
 
 
 def _in_order(patrol: Patrol, ground: Ground) -> list[KeyArea]:

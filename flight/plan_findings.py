@@ -4,47 +4,59 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 import shapely
-from shapely.geometry.base import BaseGeometry
 
 from core.clock import in_utc
 from core.points import LocalPlane, to_plane
 from core.text import _
-from flight.flight_plan import Finding, Leg, Severity, Sortie
+from flight.flight_plan import Finding, Severity, Sortie
+from flight.ground import Ground
 from flight.patrol import Patrol
+from flight.patterns import AreaRuns
 from flight.routing import Points
 
 _FULLY: Final = 0.995
 
 
-def engineering_findings(
-    patrol: Patrol,
-    plane: LocalPlane,
-    closed: Sequence[BaseGeometry],
-    sorties: Sequence[Sortie],
-    *,
-    seen: dict[str, tuple[float, float]],
-    at: datetime | None,
-) -> list[Finding]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """A finished plan, to be measured.
+
+    Attributes:
+        patrol: What was asked.
+        ground: Its shapes in the plane.
+        sorties: What was planned.
+        shares: What each area gave, by name.
+        strays_m: How far heights above ground stray below and above what was asked.
+    """
+
+    patrol: Patrol
+    ground: Ground
+    sorties: tuple[Sortie, ...]
+    shares: dict[str, AreaRuns]
+    strays_m: tuple[float, float]
+
+
+def engineering_findings(measured: Measured, at: datetime | None) -> list[Finding]:
     """Return the checklist of a plan, in a fixed order.
 
     Args:
-        patrol: What was asked.
-        plane: The local plane.
-        closed: Forbidden ground at the heights flown, without margin, plane metres.
-        sorties: What was planned.
-        seen: Ground (m²) and share seen of each surveyed area.
+        measured: The plan.
         at: When it is to be flown, or None.
     """
-    paths = [path_of(plane, sortie) for sortie in sorties]
+    patrol, sorties = measured.patrol, measured.sorties
+    paths = [path_of(measured.ground.plane, sortie) for sortie in sorties]
     return [
-        *_coverage(seen),
-        _no_fly(patrol, plane, closed, paths),
+        *_coverage(measured.shares),
+        _no_fly(measured, paths),
         _height(patrol),
+        *_terrain(measured),
         _distance(patrol, paths),
         _battery(patrol, sorties),
         _items(patrol, sorties),
@@ -59,34 +71,75 @@ def path_of(plane: LocalPlane, sortie: Sortie) -> Points:
     return to_plane(plane, [[point.position.lon_deg, point.position.lat_deg] for point in sortie.waypoints])
 
 
-def _coverage(seen: dict[str, tuple[float, float]]) -> list[Finding]:
+def _coverage(shares: dict[str, AreaRuns]) -> list[Finding]:
+    texts = {
+        "m2": _("{area}: {share:.1%} of its {hectares:.2f} ha outside no-fly zones is seen"),
+        "m": _("{area}: {share:.1%} of the {metres:.0f} m around it is flown"),
+        "points": _("{area}: {share:.1%} of its {asked:.0f} points is looked at"),
+    }
     return [
         Finding(
             code="coverage",
-            severity=Severity.PASS if share >= _FULLY else Severity.WARN,
-            text=_("{area}: {share:.1%} of its {hectares:.2f} ha outside no-fly zones is seen").format(
-                area=name, share=share, hectares=ground / 1e4
+            severity=Severity.PASS if found.share >= _FULLY else Severity.WARN,
+            text=texts[found.unit].format(
+                area=name, share=found.share, hectares=found.asked / 1e4, metres=found.asked, asked=found.asked
             ),
         )
-        for name, (ground, share) in seen.items()
+        for name, found in shares.items()
     ]
 
 
-def _no_fly(patrol: Patrol, plane: LocalPlane, closed: Sequence[BaseGeometry], paths: Sequence[Points]) -> Finding:
-    lines = shapely.multilinestrings([shapely.LineString(path) for path in paths])
-    inside_m = math.fsum(lines.intersection(zone).length for zone in closed)
-    outside_m = 0.0
-    if patrol.permitted is not None:
-        permitted = shapely.transform(patrol.permitted, lambda lonlat: to_plane(plane, lonlat))
-        outside_m = lines.difference(permitted).length
-    nearest = min((lines.distance(zone) for zone in closed), default=math.inf)
-    kept = inside_m + outside_m == 0 and nearest >= patrol.limits.no_fly_margin_m
+def _no_fly(measured: Measured, paths: Sequence[Points]) -> Finding:
+    """Measure every leg against what is closed at the heights of that leg."""
+    inside_m = outside_m = 0.0
+    nearest = math.inf
+    short = False
+    permitted = measured.ground.permitted
+    for sortie, path in zip(measured.sorties, paths, strict=True):
+        heights = [waypoint.height.metres for waypoint in sortie.waypoints]
+        for (a, b), low, high in zip(
+            pairwise(path), map(min, pairwise(heights)), map(max, pairwise(heights)), strict=True
+        ):
+            leg = shapely.LineString([a, b])
+            for closed in measured.ground.closed:
+                if not (closed.floor_m < high and low < closed.ceiling_m):
+                    continue
+                inside_m += leg.intersection(closed.shape).length
+                distance = leg.distance(closed.shape)
+                nearest = min(nearest, distance)
+                short = short or distance < closed.keep_m - 1e-6
+            if permitted is not None:
+                outside_m += leg.difference(permitted).length
     text = _("{inside:.0f} m of the way lie in no-fly zones and {outside:.0f} m outside the permitted airspace").format(
         inside=inside_m, outside=outside_m
     )
-    if closed:
-        text += _("; the nearest zone is {nearest:.1f} m away").format(nearest=nearest)
+    if math.isfinite(nearest):
+        text += _("; the nearest zone or obstacle is {nearest:.1f} m away").format(nearest=nearest)
+    kept = inside_m + outside_m == 0 and not short
     return Finding(code="no-fly", severity=Severity.PASS if kept else Severity.FAIL, text=text)
+
+
+def _terrain(measured: Measured) -> list[Finding]:
+    if measured.patrol.terrain is None:
+        return [
+            Finding(
+                code="terrain",
+                severity=Severity.WARN,
+                text=_("no terrain is given: the ground is taken as level with home"),
+            )
+        ]
+    below, above = measured.strays_m
+    tolerance = measured.patrol.limits.terrain_tolerance_m
+    return [
+        Finding(
+            code="terrain",
+            severity=Severity.PASS if max(below, above) <= tolerance else Severity.WARN,
+            text=_(
+                "heights above ground stray {below:.1f} m below and {above:.1f} m above what is asked, between "
+                "waypoints too; {tolerance:.0f} m are allowed"
+            ).format(below=below, above=above, tolerance=tolerance),
+        )
+    ]
 
 
 def _height(patrol: Patrol) -> Finding:
@@ -197,8 +250,3 @@ def _approval(patrol: Patrol, sorties: Sequence[Sortie], at: datetime | None) ->
             )
         )
     return findings
-
-
-def photo_legs(sortie: Sortie) -> list[int]:
-    """Return the indices of the waypoints that photographs are taken on the way to."""
-    return [index for index, waypoint in enumerate(sortie.waypoints) if waypoint.leg is Leg.LINE]

@@ -15,15 +15,20 @@ from numpy.typing import NDArray
 
 from core.errors import PlanRefused
 from core.heights import TakeoffHeight
-from core.points import GeoPoint, LocalPlane, from_plane
+from core.points import GeoPoint, from_plane
 from core.text import _
 from flight.endurance import NO_EFFORT, Effort, fly_effort, hover_effort
 from flight.flight_plan import Leg, Sortie, Waypoint
+from flight.ground import Ground
 from flight.patrol import Patrol
-from flight.routing import Points, Router, length_m
+from flight.routing import Points, length_m
+from flight.terrain import Terrain, highest_ground_m
 
 _LAND_AND_CHECK_S: Final = 30.0  # hovering before landing: look down, correct, touch
 _LEAST_PROGRESS_M: Final = 1.0
+_CLEARANCE_M: Final = 30.0  # least height of a transit above the highest ground under it
+_LEVEL_M: Final = 0.5
+_SAME_M: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +68,7 @@ class _Stop:
     yaw_deg: float | None = None
     photo_spacing_m: float | None = None
     area: str = ""
+    hover_s: float = 0.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,14 +85,15 @@ class Flight:
 class SortieBuilder:
     """Builds the sorties of one patrol from runs, in the order given."""
 
-    def __init__(self, patrol: Patrol, plane: LocalPlane, router: Router) -> None:
+    def __init__(self, patrol: Patrol, ground: Ground, terrain: Terrain | None = None) -> None:
         self.patrol = patrol
-        self.plane = plane
-        self.router = router
+        self.ground = ground
+        self.terrain = terrain
         self.allowed = 1.0 - patrol.limits.battery_reserve
+        self.clearance_m = min([_CLEARANCE_M, *(area.height_agl_m for area in patrol.areas)])
 
-    def build(self, runs: list[Run], home: Points) -> list[Sortie]:
-        """Return the sorties that fly ``runs`` in order from and to ``home`` (plane metres).
+    def build(self, runs: list[Run], launch: Points, *, first_number: int = 1) -> list[Sortie]:
+        """Return the sorties that fly ``runs`` in order from and to ``launch`` (plane metres).
 
         Raises:
             PlanRefused: A run cannot be reached over free ground, or lies beyond what one battery reaches.
@@ -97,7 +104,7 @@ class SortieBuilder:
         while waiting:
             run = waiting.pop()
             fresh = flight is None
-            flight = self._begun(home, run) if flight is None else flight
+            flight = self._begun(launch, run) if flight is None else flight
             longer = self._with(flight, run)
             if self._home_used(longer) <= self.allowed:
                 flight = longer
@@ -107,29 +114,56 @@ class SortieBuilder:
                 flight = self._with(flight, head)
                 waiting.append(tail)
             elif fresh:
-                raise PlanRefused(
-                    _(
-                        "{area}: one battery of the {aircraft} does not reach it and come home with "
-                        "{reserve:.0%} left; launch nearer to it or bring an aircraft that flies longer"
-                    ).format(
-                        area=run.area, aircraft=self.patrol.aircraft.model, reserve=self.patrol.limits.battery_reserve
-                    )
-                )
+                raise PlanRefused(self._too_far(run))
             else:
                 waiting.append(run)
-            sorties.append(self._landed(flight, len(sorties) + 1))
+            sorties.append(self._landed(flight, first_number + len(sorties)))
             flight = None
         if flight is not None:
-            sorties.append(self._landed(flight, len(sorties) + 1))
+            sorties.append(self._landed(flight, first_number + len(sorties)))
         return sorties
 
-    def _begun(self, home: Points, run: Run) -> Flight:
-        flight = Flight(home=home)
-        height = float(run.heights_m[0])
+    def transfer(self, start: Run | Points, run: Run) -> Effort:
+        """Return what the way from the end of one run (or a launch point) to the beginning of another costs."""
+        at, height = (start.path[-1], float(start.heights_m[-1])) if isinstance(start, Run) else (start, 0.0)
+        way, high = self._way(at, height, run.path[0], float(run.heights_m[0]), run.area)
+        cruise = self.patrol.aircraft.cruise_m_s
+        effort = self._leg(0.0, 0.0, high - height, cruise)
+        for leg in np.diff(way, axis=0):
+            effort += self._leg(float(leg[0]), float(leg[1]), 0.0, cruise)
+        return effort + self._leg(0.0, 0.0, float(run.heights_m[0]) - high, cruise)
+
+    def run_effort(self, run: Run) -> Effort:
+        """Return what flying the run itself costs."""
+        effort = NO_EFFORT
+        for leg, up in zip(np.diff(run.path, axis=0), np.diff(run.heights_m), strict=True):
+            effort += self._leg(float(leg[0]), float(leg[1]), float(up), run.speed_m_s)
+        if run.hover_s:
+            effort += hover_effort(self.patrol.aircraft, run.hover_s, self.patrol.wind, self.patrol.temperature_c)
+        return effort
+
+    def home_effort(self, run: Run, launch: Points) -> Effort:
+        """Return what coming home from the end of a run and landing costs."""
+        way, high = self._way_home(run.path[-1], float(run.heights_m[-1]), launch, run.area)
+        effort = self._leg(0.0, 0.0, high - float(run.heights_m[-1]), self.patrol.aircraft.cruise_m_s)
+        for leg in np.diff(way, axis=0):
+            effort += self._leg(float(leg[0]), float(leg[1]), 0.0, self.patrol.aircraft.cruise_m_s)
+        return effort + self._landing(high)
+
+    def _too_far(self, run: Run) -> str:
+        return _(
+            "{area}: one battery of the {aircraft} does not reach it and come home with {reserve:.0%} left; launch "
+            "nearer to it or bring an aircraft that flies longer"
+        ).format(area=run.area, aircraft=self.patrol.aircraft.model, reserve=self.patrol.limits.battery_reserve)
+
+    def _begun(self, launch: Points, run: Run) -> Flight:
+        flight = Flight(home=launch)
+        _path, height = self._way(launch, 0.0, run.path[0], float(run.heights_m[0]), run.area)
+        self.ground.check_launch(launch, height)
         flight.stops.append(
             _Stop(
                 leg=Leg.TAKEOFF,
-                at=home,
+                at=launch,
                 height_m=height,
                 speed_m_s=self.patrol.aircraft.climb_m_s,
                 gimbal_pitch_deg=run.gimbal_pitch_deg,
@@ -152,27 +186,19 @@ class SortieBuilder:
             photos=flight.photos,
             length_m=flight.length_m,
         )
-        cruise = self.patrol.aircraft.cruise_m_s
-        way = self.way(longer.stops[-1].at, run.path[0], run.area)
-        height = max(longer.stops[-1].height_m, float(run.heights_m[0]))
-        for point in way[1:-1]:
-            self._go(
-                longer,
-                _Stop(
-                    leg=Leg.TRANSIT, at=point, height_m=height, speed_m_s=cruise, gimbal_pitch_deg=run.gimbal_pitch_deg
-                ),
-            )
-        if length_m(way) > 0.01 or longer.stops[-1].height_m != float(run.heights_m[0]):
-            self._go(
-                longer,
-                _Stop(
-                    leg=Leg.TRANSIT,
-                    at=run.path[0],
-                    height_m=float(run.heights_m[0]),
-                    speed_m_s=cruise,
-                    gimbal_pitch_deg=run.gimbal_pitch_deg,
-                ),
-            )
+        begin = float(run.heights_m[0])
+        last = longer.stops[-1]
+        way, high = self._way(last.at, last.height_m, run.path[0], begin, run.area)
+        if high > last.height_m + _LEVEL_M:
+            self._transit(longer, way[0], high, run)
+        for point in way[1:]:
+            if np.hypot(*(point - longer.stops[-1].at)) > _SAME_M:
+                self._transit(longer, point, high, run)
+        if (
+            abs(longer.stops[-1].height_m - begin) > _LEVEL_M
+            or np.hypot(*(longer.stops[-1].at - run.path[0])) > _SAME_M
+        ):
+            self._transit(longer, run.path[0], begin, run)
         for index in range(1, len(run.path)):
             self._go(
                 longer,
@@ -187,16 +213,36 @@ class SortieBuilder:
                     area=run.area,
                 ),
             )
-        longer.photos += math.floor(length_m(run.path) / run.photo_spacing_m + 1e-9) + 1
+        longer.photos += math.floor(length_m(run.path) / run.photo_spacing_m + 1e-6) + 1
         if run.hover_s:
+            longer.stops[-1].hover_s = run.hover_s
             longer.effort += hover_effort(
                 self.patrol.aircraft, run.hover_s, self.patrol.wind, self.patrol.temperature_c
             )
         return longer
 
-    def way(self, start: Points, end: Points, area: str) -> Points:
-        """Return the way over free ground; a :class:`PlanRefused` names the area that cannot be reached."""
-        way = self.router.way(start, end)
+    def _transit(self, flight: Flight, at: Points, height_m: float, run: Run) -> None:
+        self._go(
+            flight,
+            _Stop(
+                leg=Leg.TRANSIT,
+                at=at,
+                height_m=height_m,
+                speed_m_s=self.patrol.aircraft.cruise_m_s,
+                gimbal_pitch_deg=run.gimbal_pitch_deg,
+            ),
+        )
+
+    def _way(
+        self, start: Points, start_height_m: float, end: Points, end_height_m: float, area: str
+    ) -> tuple[Points, float]:
+        """Return a way over free ground and the height to fly it at; a :class:`PlanRefused` names the area."""
+        level = max(start_height_m, end_height_m)
+        lowest = min(start_height_m, end_height_m) if start_height_m > 0 else end_height_m
+        way = self.ground.router(lowest, level).way(start, end)
+        if way is not None and self.terrain is not None:
+            level = max(level, highest_ground_m(self.terrain, way) + self.clearance_m)
+            way = self.ground.router(lowest, level).way(start, end)
         if way is None:
             raise PlanRefused(
                 _(
@@ -204,7 +250,10 @@ class SortieBuilder:
                     "with {margin:g} m to spare"
                 ).format(area=area, margin=self.patrol.limits.no_fly_margin_m)
             )
-        return way
+        return way, level
+
+    def _way_home(self, at: Points, height_m: float, launch: Points, area: str) -> tuple[Points, float]:
+        return self._way(at, height_m, launch, height_m, area)
 
     def _go(self, flight: Flight, stop: _Stop) -> None:
         last = flight.stops[-1]
@@ -216,11 +265,11 @@ class SortieBuilder:
     def _home_used(self, flight: Flight) -> float:
         """Return the share of the battery used when the flight now goes home and lands."""
         last = flight.stops[-1]
-        way = self.way(last.at, flight.home, last.area)
-        used = flight.effort.battery
+        way, high = self._way_home(last.at, last.height_m, flight.home, last.area)
+        used = flight.effort.battery + self._leg(0.0, 0.0, high - last.height_m, 1.0).battery
         for leg in np.diff(way, axis=0):
             used += self._leg(float(leg[0]), float(leg[1]), 0.0, self.patrol.aircraft.cruise_m_s).battery
-        return used + self._landing(last.height_m).battery
+        return used + self._landing(high).battery
 
     def _landing(self, height_m: float) -> Effort:
         return self._leg(0.0, 0.0, -height_m, self.patrol.aircraft.cruise_m_s) + hover_effort(
@@ -248,19 +297,20 @@ class SortieBuilder:
 
     def _landed(self, flight: Flight, number: int) -> Sortie:
         last = flight.stops[-1]
-        way = self.way(last.at, flight.home, last.area)
-        for point in way[1:]:
+        way, high = self._way_home(last.at, last.height_m, flight.home, last.area)
+        points = ([way[0]] if high > last.height_m + _LEVEL_M else []) + list(way[1:])
+        for point in points:
             self._go(
                 flight,
                 _Stop(
                     leg=Leg.RETURN,
                     at=point,
-                    height_m=last.height_m,
+                    height_m=high,
                     speed_m_s=self.patrol.aircraft.cruise_m_s,
                     gimbal_pitch_deg=last.gimbal_pitch_deg,
                 ),
             )
-        flight.effort += self._landing(last.height_m)
+        flight.effort += self._landing(high)
         flight.stops.append(
             _Stop(
                 leg=Leg.LAND,
@@ -272,24 +322,28 @@ class SortieBuilder:
         )
         return Sortie(
             number=number,
-            waypoints=tuple(self._waypoint(stop) for stop in flight.stops),
+            waypoints=self._waypoints(flight.stops),
             length_m=flight.length_m,
             duration_s=flight.effort.time_s,
             photos=flight.photos,
-            battery_used=min(1.0, flight.effort.battery),
+            battery_used=flight.effort.battery,
         )
 
-    def _waypoint(self, stop: _Stop) -> Waypoint:
-        lon, lat = from_plane(self.plane, stop.at)
-        return Waypoint(
-            leg=stop.leg,
-            position=GeoPoint(lon_deg=float(lon), lat_deg=float(lat)),
-            height=TakeoffHeight(metres=stop.height_m),
-            speed_m_s=stop.speed_m_s,
-            gimbal_pitch_deg=stop.gimbal_pitch_deg,
-            yaw_deg=stop.yaw_deg,
-            photo_spacing_m=stop.photo_spacing_m,
-            area=stop.area,
+    def _waypoints(self, stops: list[_Stop]) -> tuple[Waypoint, ...]:
+        lonlat = from_plane(self.ground.plane, np.stack([stop.at for stop in stops]))
+        return tuple(
+            Waypoint(
+                leg=stop.leg,
+                position=GeoPoint(lon_deg=float(lon), lat_deg=float(lat)),
+                height=TakeoffHeight(metres=stop.height_m),
+                speed_m_s=stop.speed_m_s,
+                gimbal_pitch_deg=stop.gimbal_pitch_deg,
+                yaw_deg=stop.yaw_deg,
+                photo_spacing_m=stop.photo_spacing_m,
+                area=stop.area,
+                hover_s=stop.hover_s,
+            )
+            for stop, (lon, lat) in zip(stops, lonlat, strict=True)
         )
 
 

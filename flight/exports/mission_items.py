@@ -99,7 +99,7 @@ def _place(index: int, waypoint: Waypoint) -> MissionItem:
     return MissionItem(
         command=command,
         frame=FRAME_RELATIVE_ALT,
-        params=(0.0, 0.0, 0.0, math.nan),
+        params=(waypoint.hover_s, 0.0, 0.0, math.nan),
         lat_deg=waypoint.position.lat_deg,
         lon_deg=waypoint.position.lon_deg,
         height_m=waypoint.height.metres,
