@@ -101,7 +101,7 @@ class Ground:
 
 
 def _with_body(shape: BaseGeometry, extra_m: float) -> BaseGeometry:
-    """Return the shape grown by what it asks beyond the margin; a point or line gets a body, so that it closes ground."""
+    """Return the shape grown by what it asks beyond the margin; a point or line gets a body that closes ground."""
     least = 0.0 if shape.geom_type in {"Polygon", "MultiPolygon"} else _BODY_M
     return shape.buffer(max(least, extra_m), quad_segs=4)
 
