@@ -73,8 +73,10 @@ def tier_heights(area: KeyArea, camera: Camera) -> tuple[float, ...]:
 def corridor_runs(area: KeyArea, shape: BaseGeometry, camera: Camera, interval_s: float, setting: Setting) -> AreaRuns:
     """Return passes along a line: as many side by side as its width needs."""
     spacing = spacing_of(area, camera, interval_s)
-    count = max(1, math.ceil(max(0.0, area.width_m - spacing.line_m / (1 - area.side_overlap)) / spacing.line_m) + 1)
-    offsets = (np.arange(count) - (count - 1) / 2) * (area.width_m / count if count > 1 else 0.0)
+    width = spacing.line_m / (1 - area.side_overlap)
+    beside = max(0.0, area.width_m - width)  # what one pass in the middle would not see
+    count = math.ceil(beside / spacing.line_m - 1e-9) + 1
+    offsets = np.linspace(-beside / 2, beside / 2, count) if count > 1 else np.zeros(1)
     lines: list[Points] = []
     for part in shapely.get_parts(shape):
         for offset in offsets:
@@ -83,7 +85,6 @@ def corridor_runs(area: KeyArea, shape: BaseGeometry, camera: Camera, interval_s
                 lines.extend(over_free_ground(shapely.get_coordinates(piece), setting.router))
     in_order = ordered(lines, setting.router, setting.start, setting.end)
     runs = tuple(line_run(area, line, area.height_agl_m, spacing) for line in in_order)
-    width = spacing.line_m / (1 - area.side_overlap)
     ground = shape.buffer(max(area.width_m, 1.0) / 2, cap_style="flat")
     share = seen_share(ground, in_order, CoverageOrder(spacing_m=width, reach_m=spacing.reach_m)) if runs else 0.0
     return AreaRuns(runs=runs, asked=float(ground.area), unit="m2", share=share)

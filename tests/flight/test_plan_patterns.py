@@ -66,9 +66,9 @@ def test_a_wide_corridor_is_seen_over_its_whole_width() -> None:
     half = patrol.camera.width_px / 2 * 60 / patrol.camera.focal_px
     seen = shapely.union_all([shapely.LineString([a, b]).buffer(half, cap_style="flat") for a, b, _w in legs])
     assert seen.buffer(1e-3).covers(line.buffer(99.9, cap_style="flat"))
-    ys = sorted({round(float(a[1])) for a, _b, _w in legs})
+    ys = sorted({round(float(a[1]), 3) for a, _b, _w in legs})
     overlap = 1 - (ys[1] - ys[0]) / (2 * half)
-    assert overlap >= 0.6 - 1e-6
+    assert overlap >= 0.6 - 1e-4
 
 
 def test_a_perimeter_goes_round_outside_and_looks_in() -> None:
