@@ -138,7 +138,7 @@ def test_an_orbit_without_standoff_is_refused() -> None:
 
 def test_low_flight_goes_round_a_stack_and_high_flight_over_it() -> None:
     field = shapely.box(50, 50, 250, 250)
-    row = shapely.LineString([(120, 150), (180, 150)])  # two stacks and the pipe bridge between them
+    row = shapely.LineString([(110, 110), (190, 190)])  # two stacks and the pipe bridge between them
     stack = Obstacle(name="stacks", shape=on_earth(row), top_m=50.0)
     for height, kept in [(55.0, True), (90.0, False)]:
         patrol = replace(patrol_for(field, Pattern.SURVEY, height_agl_m=height), obstacles=(stack,))
