@@ -1,8 +1,9 @@
-"""The YOLO driver: the one place where a network looks at pixels.
+"""The YOLO detector: which parts of a frame a network looks at, and what it saw as one box per thing.
 
-Ultralytics loads and runs the weight; which parts of an image it sees and how large (:mod:`detection.tiles`), and how
-the boxes of neighbouring tiles become one per thing (:mod:`detection.merging`), is ours. Tiles run in batches bounded
-by pixels; when the device has no memory for a batch, the batch is halved, and at one tile the work moves to the CPU.
+A driver loads and runs the weight (:mod:`detection.torch_network`, :mod:`detection.openvino_network`); which parts of
+an image it sees and how large (:mod:`detection.tiles`), and how the boxes of neighbouring tiles become one per thing
+(:mod:`detection.merging`), is ours. Tiles run in batches bounded by pixels; when the device has no memory for a batch,
+the batch is halved, and at one tile the work moves to the CPU.
 
 What this module does not do: it fetches nothing, installs nothing, and loads no weight that is not registered.
 """
@@ -12,29 +13,27 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import WeightRefused
 from core.text import _
+from detection import openvino_network
 from detection.detection import Box, Detection
 from detection.frame import Frame
 from detection.ground_scale import ground_scale, gsd_at
 from detection.merging import merge_tiles
+from detection.network import DeviceMemoryShort, Network, rows_of
 from detection.registry import Registry, read_registry, verify_weight
 from detection.tiles import Tile, TilePlan, plan_tiles
-from detection.ultralytics_import import import_ultralytics
+from detection.torch_network import TorchNetwork
 from detection.weight_card import WeightCard
 
-if TYPE_CHECKING:
-    import torch
-
+DEVICES: Final = ("auto", "cpu", "cuda", "openvino")
 GREY: Final = 114  # Ultralytics' letterbox colour, which the weights know from training
 BATCH_PIXELS: Final = 2_000_000
-IN_TILE_IOU: Final = 0.65
-MOST_PER_TILE: Final = 1000
 
 
 class YoloDetector:
@@ -43,11 +42,13 @@ class YoloDetector:
     Args:
         weight: The weight file; the registry's default when None.
         registry: The weights that may be loaded; the shipped register when None.
-        device: "auto" (CUDA when there is one, else CPU), "cpu" or "cuda".
-        threads: CPU threads for the forward pass (of the whole process); torch's own choice when None.
+        device: "auto" (CUDA when there is one, else OpenVINO when it is installed, else torch on the CPU), or one of
+            "cpu" (torch), "cuda" (torch), "openvino".
+        threads: CPU threads for the forward pass; the runtime's own choice when None.
         tile_px: Longest side of a tile as the network sees it.
         batch_pixels: Pixels per forward pass at most.
         score_floor: Report everything from this score on, instead of from the card's thresholds (for calibration).
+        cache: Folder for converted weights; ``~/.cache/skywarden/weights`` when None.
         tile_filter: Asked for each tile of a frame; tiles it answers False for are not run.
 
     Raises:
@@ -64,10 +65,11 @@ class YoloDetector:
         tile_px: int = 640,
         batch_pixels: int = BATCH_PIXELS,
         score_floor: float | None = None,
+        cache: Path | None = None,
         tile_filter: Callable[[Frame, Tile], bool] | None = None,
     ) -> None:
-        if device not in {"auto", "cpu", "cuda"}:
-            raise ValueError('a device is "auto", "cpu" or "cuda"')
+        if device not in DEVICES:
+            raise ValueError(f"a device is one of {', '.join(DEVICES)}")
         if threads is not None and threads < 1:
             raise ValueError("at least one thread")
         known = registry if registry is not None else read_registry()
@@ -83,12 +85,17 @@ class YoloDetector:
         self._batch_pixels = batch_pixels
         self._floors = np.array([_floor(self._card, name, score_floor) for name in self._card.classes])
         self._tile_filter = tile_filter
-        self._network, self._device = _load(path, self._card, device, threads)
+        self._network = _load(path, self._card, device, threads, cache)
 
     @property
     def card(self) -> WeightCard:
         """The card of the weight in use."""
         return self._card
+
+    @property
+    def runtime(self) -> str:
+        """What runs the weight, for reports ("OpenVINO 2026.4.1 cpu")."""
+        return self._network.runtime
 
     @property
     def weight_sha256(self) -> str:
@@ -167,43 +174,22 @@ class YoloDetector:
             start = 0
             while start < len(alike):
                 batch = alike[start : start + step]
-                rows = self._forward(np.stack([_shown(pixels, tile) for tile in batch]))
-                if rows is None:
-                    step = self._make_room(step)
+                try:
+                    raw = self._network.run(np.stack([_shown(pixels, tile) for tile in batch]))
+                except DeviceMemoryShort as problem:
+                    step = self._make_room(step, problem)
                     continue
-                outcome.extend(zip(batch, map(_to_image, rows, batch), strict=True))
+                outcome.extend(zip(batch, map(_to_image, rows_of(raw, self._floors), batch), strict=True))
                 start += len(batch)
         return outcome
 
-    def _make_room(self, step: int) -> int:
+    def _make_room(self, step: int, problem: DeviceMemoryShort) -> int:
         """Return a smaller batch size after the device ran out of memory; from one tile on, move to the CPU."""
-        import torch
-
         if step > 1:
             return step // 2
-        if self._device.type == "cpu":
-            raise MemoryError("the CPU has no memory for one tile")
-        self._device = torch.device("cpu")
-        self._network = self._network.to(self._device)
+        if not self._network.to_cpu():
+            raise MemoryError(_("the CPU has no memory for one tile")) from problem
         return 1
-
-    def _forward(self, canvases: NDArray[np.uint8]) -> list[NDArray[np.float64]] | None:
-        """Return (n, 6) rows of canvas boxes, score, class per canvas, or None when the device is out of memory."""
-        import torch
-        from ultralytics.utils.nms import non_max_suppression
-
-        try:
-            with torch.inference_mode():
-                images = torch.from_numpy(canvases).to(self._device).permute(0, 3, 1, 2).float() / 255
-                raw = self._network(images)
-                raw = raw[0] if isinstance(raw, list | tuple) else raw
-                rows = non_max_suppression(raw, float(self._floors.min()), IN_TILE_IOU, max_det=MOST_PER_TILE)
-        except torch.OutOfMemoryError:
-            if self._device.type == "cuda":
-                torch.cuda.empty_cache()
-            return None
-        found = [each.cpu().numpy().astype(np.float64)[:, :6] for each in rows]
-        return [each[each[:, 4] >= self._floors[each[:, 5].astype(np.int64)]] for each in found]
 
 
 def _floor(card: WeightCard, name: str, score_floor: float | None) -> float:
@@ -219,7 +205,7 @@ def _size_bounds(card: WeightCard, name: str) -> tuple[float, float]:
 
 
 def _shown(pixels: NDArray[np.uint8], tile: Tile) -> NDArray[np.uint8]:
-    """Return (height, width, 3) RGB of what the network sees of ``tile``, padded to whole strides."""
+    """Return (height, width, 3) BGR of what the network sees of ``tile``, padded to whole strides."""
     import cv2
 
     part = pixels[tile.top_px : tile.bottom_px, tile.left_px : tile.right_px]
@@ -231,7 +217,7 @@ def _shown(pixels: NDArray[np.uint8], tile: Tile) -> NDArray[np.uint8]:
     if inner != (part.shape[1], part.shape[0]):
         part = cv2.resize(part, inner, interpolation=cv2.INTER_AREA if tile.scale < 1 else cv2.INTER_LINEAR)
     canvas = np.full((height, width, 3), GREY, dtype=np.uint8)
-    canvas[: inner[1], : inner[0]] = part[..., ::-1]
+    canvas[: inner[1], : inner[0]] = part
     return canvas
 
 
@@ -244,33 +230,26 @@ def _to_image(rows: NDArray[np.float64], tile: Tile) -> NDArray[np.float64]:
     return moved
 
 
-def _load(path: Path, card: WeightCard, device: str, threads: int | None) -> tuple[Any, torch.device]:
-    """Return the network, ready to run, and its device."""
-    import_ultralytics()
-    import torch
-    from ultralytics.nn.autobackend import AutoBackend
-
-    if threads is not None:
-        torch.set_num_threads(threads)
-    if device == "cuda" and not torch.cuda.is_available():
-        raise WeightRefused(path, _("this machine has no CUDA device"), _("Use --device auto or cpu."))
-    wanted = torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
-    try:
-        network = AutoBackend(model=str(path), device=wanted, fuse=True, verbose=False)
-        network.eval()
-    except Exception as problem:
-        raise WeightRefused(
-            path,
-            _("Ultralytics cannot load this weight ({problem})").format(problem=problem),
-            _("Use a detection weight that this version of Ultralytics wrote."),
-        ) from problem
-    names = tuple(str(network.names[number]) for number in sorted(network.names))
-    if names != card.classes:
+def _load(path: Path, card: WeightCard, device: str, threads: int | None, cache: Path | None) -> Network:
+    """Return the network, ready to run, on the device asked for or the fastest there is."""
+    network: Network
+    if device == "openvino" or (device == "auto" and openvino_network.is_available() and not _has_cuda()):
+        folder = cache if cache is not None else Path.home() / ".cache" / "skywarden" / "weights"
+        network = openvino_network.OpenVinoNetwork(path, sha256=card.sha256, cache=folder, threads=threads)
+    else:
+        network = TorchNetwork(path, device=device, threads=threads)
+    if network.classes != card.classes:
         raise WeightRefused(
             path,
             _("its classes are {found}, not {wanted} as its card says").format(
-                found=", ".join(names), wanted=", ".join(card.classes)
+                found=", ".join(network.classes), wanted=", ".join(card.classes)
             ),
             _("Correct the card's classes, or use the weight that the card means."),
         )
-    return network, wanted
+    return network
+
+
+def _has_cuda() -> bool:
+    import torch
+
+    return bool(torch.cuda.is_available())

@@ -6,16 +6,20 @@ import importlib
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from detection.detection import Box, Detector
 from detection.frame import Frame
+from detection.network import DeviceMemoryShort, Network, rows_of
 from detection.registry import SHIPPED
 from detection.scripted import ScriptedDetector
+from detection.tiles import TilePlan
 from detection.yolo import YoloDetector
 from flight.track import Pose
 
@@ -31,10 +35,16 @@ def street(make_frame: Callable[..., Frame]) -> Frame:
     return make_frame(pixels)
 
 
-@pytest.fixture(scope="module", params=["yolo", "scripted"])
-def detector(request: pytest.FixtureRequest, street: Frame) -> Detector:
-    if request.param == "yolo":
-        return YoloDetector(SHIPPED.parent / "vehicle_yolov8n.pt", device="cpu", threads=1, score_floor=0.05)
+@pytest.fixture(scope="module", params=["yolo on torch", "yolo on OpenVINO", "scripted"])
+def detector(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, street: Frame) -> Detector:
+    if request.param != "scripted":
+        return YoloDetector(
+            SHIPPED.parent / "vehicle_yolov8n.pt",
+            device="cpu" if request.param == "yolo on torch" else "openvino",
+            threads=1,
+            score_floor=0.05,
+            cache=tmp_path_factory.getbasetemp() / "weights",
+        )
     box = Box(left_px=100, top_px=100, right_px=146, bottom_px=120)
     return ScriptedDetector({street.frame_id: [("vehicle", 0.4, box), ("vehicle", 0.8, box)]})
 
@@ -100,26 +110,74 @@ def test_a_frame_that_sees_only_sky_costs_no_tile(
     assert yolo.detect([frame]) == [[]]
 
 
-def test_a_device_that_runs_out_of_memory_gets_smaller_batches(
+class ScarceNetwork:
+    """A device with memory for one tile at a time, and at first not even for that."""
+
+    classes = ("vehicle",)
+    runtime = "scarce"
+
+    def __init__(self, within: Network) -> None:
+        self.within, self.moved, self.asked = within, False, list[int]()
+
+    def run(self, canvases: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.asked.append(len(canvases))
+        if len(canvases) > 1 or not self.moved:
+            raise DeviceMemoryShort
+        return self.within.run(canvases)
+
+    def to_cpu(self) -> bool:
+        first, self.moved = not self.moved, True
+        return first
+
+
+def test_a_device_that_runs_out_of_memory_gets_smaller_batches_then_the_cpu(
     yolo: YoloDetector, street: Frame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import torch
-
-    network, asked = yolo._network, []
-
-    def scarce(images: Any) -> Any:
-        asked.append(len(images))
-        if len(images) > 1:
-            raise torch.OutOfMemoryError
-        return network(images)
-
+    monkeypatch.setattr(yolo, "_plan", TilePlan(training_gsd_m=0.1, largest_thing_m=4.0, tile_px=192))
     plenty = yolo.detect([street])
+    scarce = ScarceNetwork(yolo._network)
     monkeypatch.setattr(yolo, "_network", scarce)
-    monkeypatch.setattr(yolo, "_plan", type(yolo._plan)(training_gsd_m=0.1, largest_thing_m=4.0, tile_px=192))
-    assert yolo.detect([street])[0] is not None
-    assert max(asked) > 1
-    assert asked[-1] == 1
-    assert plenty is not None
+    assert [each.detection_id for each in yolo.detect([street])[0]] == [each.detection_id for each in plenty[0]]
+    assert max(scarce.asked) > 1
+    assert scarce.moved
+
+
+def test_a_conversion_is_kept_and_a_damaged_one_is_made_anew(tmp_path: Path, street: Frame) -> None:
+    def detector() -> YoloDetector:
+        return YoloDetector(weight, device="openvino", threads=1, score_floor=0.05, cache=tmp_path)
+
+    weight = SHIPPED.parent / "vehicle_yolov8n.pt"
+    first = detector().detect([street])
+    (kept,) = tmp_path.iterdir()
+    written = (kept / "weight.bin").stat().st_mtime_ns
+    assert detector().detect([street]) == first
+    assert (kept / "weight.bin").stat().st_mtime_ns == written
+    content = bytearray((kept / "weight.bin").read_bytes())
+    content[1000] ^= 0xFF
+    (kept / "weight.bin").write_bytes(content)
+    assert detector().detect([street]) == first
+    assert (kept / "weight.bin").stat().st_mtime_ns != written
+
+
+def test_both_runtimes_see_the_same(street: Frame, yolo: YoloDetector, tmp_path: Path) -> None:
+    weight = SHIPPED.parent / "vehicle_yolov8n.pt"
+    torch_found = YoloDetector(weight, device="cpu", threads=1, score_floor=0.05).detect([street])[0]
+    openvino_found = YoloDetector(weight, device="openvino", threads=1, score_floor=0.05, cache=tmp_path).detect(
+        [street]
+    )[0]
+    assert len(torch_found) == len(openvino_found) > 0
+    for one, other in zip(torch_found, openvino_found, strict=True):
+        assert one.score == pytest.approx(other.score, abs=2e-3)
+        assert one.box.left_px == pytest.approx(other.box.left_px, abs=0.5)
+    assert "torch" in yolo.runtime
+
+
+def test_raw_boxes_of_both_head_kinds_are_understood() -> None:
+    floors = np.array([0.5, np.inf])
+    plain = np.array([[[50.0, 10], [40, 10], [20, 4], [10, 4], [0.9, 0.2], [0.95, 0.9]]], dtype=np.float32)
+    assert rows_of(plain, floors)[0].tolist() == [pytest.approx([40, 35, 60, 45, 0.9, 0])]
+    selected = np.array([[[40, 35, 60, 45, 0.9, 0], [1, 1, 2, 2, 0.3, 0], [0, 0, 9, 9, 0.99, 1]]], dtype=np.float32)
+    assert rows_of(selected, floors)[0].tolist() == [pytest.approx([40, 35, 60, 45, 0.9, 0])]
 
 
 def test_tiles_can_be_filtered_by_what_they_see(make_frame: Callable[..., Frame]) -> None:
@@ -137,7 +195,7 @@ def test_a_wrong_setting_is_a_mistake(wrong: dict[str, Any]) -> None:
 
 def test_importing_the_room_does_not_import_its_drivers() -> None:
     rooms = "detection.yolo, detection.photo_frames, detection.video_frames, detection.scripted, detection.registry"
-    heavy = "{'torch', 'ultralytics', 'cv2', 'av', 'PIL'}"
+    heavy = "{'torch', 'ultralytics', 'openvino', 'cv2', 'av', 'PIL'}"
     code = f"import sys, {rooms}; loaded = {heavy} & set(sys.modules); assert not loaded, loaded"
     subprocess.run([sys.executable, "-c", code], check=True)
     assert importlib.import_module("detection.yolo")

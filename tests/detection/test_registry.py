@@ -66,7 +66,7 @@ def test_a_registered_file_that_is_no_weight_and_one_with_other_classes_are_refu
     broken.write_bytes(b"PK\x03\x04 not a weight")
     register_weight(broken, replace(card, name="broken", file="broken.pt"), tmp_path / "registry.json")
     with pytest.raises(WeightRefused, match="cannot load"):
-        YoloDetector(broken, registry=read_registry([tmp_path / "registry.json"]))
+        YoloDetector(broken, registry=read_registry([tmp_path / "registry.json"]), device="cpu")
     shutil.copy(SHIPPED.parent / card.file, tmp_path / "own.pt")
     wrong = replace(
         card,
@@ -79,7 +79,7 @@ def test_a_registered_file_that_is_no_weight_and_one_with_other_classes_are_refu
     )
     register_weight(tmp_path / "own.pt", wrong, tmp_path / "registry.json")
     with pytest.raises(WeightRefused, match="as its card says"):
-        YoloDetector(tmp_path / "own.pt", registry=read_registry([tmp_path / "registry.json"]))
+        YoloDetector(tmp_path / "own.pt", registry=read_registry([tmp_path / "registry.json"]), device="cpu")
 
 
 def test_registering_writes_a_register_that_reads_back(tmp_path: Path, card: WeightCard) -> None:
