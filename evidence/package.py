@@ -12,7 +12,7 @@
     data/review.json         the decisions on it, when there are any
     data/viewer.html         the page for the party concerned
     data/originals/<first 8 of SHA-256>/<name>      bit-exact
-    data/derived/<name>      data/context/<name>
+    data/derived/<name>      data/context/<name>      data/documents/<name>
     signature/statement.json in-toto statement: the digest of every file above, canonical
     signature/envelope.json  that statement signed (DSSE, Ed25519)
     signature/key.pub.pem    the public key

@@ -24,7 +24,7 @@ from evidence import package as names
 from evidence.bag import DECLARATION, bag_info_text, manifest_name, manifest_text
 from evidence.canonical import encode
 from evidence.context import SCHEMA as CONTEXT_SCHEMA
-from evidence.context import AttachmentRecord, Context, ContextRecord
+from evidence.context import Attachment, AttachmentRecord, Context, ContextRecord
 from evidence.custody import Action, CustodyEntry, append, encode_chain, first_break, head_of
 from evidence.derivation import SCHEMA as DERIVATIONS_SCHEMA
 from evidence.derivation import Derived, DerivedRecord, DerivedRecords
@@ -60,6 +60,7 @@ class _Sealing:
     context: Context
     chain: tuple[CustodyEntry, ...]
     life: Life | None
+    documents: Sequence[Attachment]
     key: SigningKey
     now: datetime
 
@@ -81,6 +82,7 @@ def seal(
     out: Path,
     custody: Sequence[CustodyEntry] = (),
     life: Life | None = None,
+    documents: Sequence[Attachment] = (),
     carry: Carry | None = None,
 ) -> Path:
     """Seal an incident and return the package's folder, ``out``/``incident.number``.
@@ -96,6 +98,7 @@ def seal(
         out: The folder of packages; made when missing.
         custody: The chain so far; when empty, one is begun with the ingestion of each original and the opening.
         life: The decisions on the incident; None when it was sealed as a fresh lead.
+        documents: Reports and forms to carry, each under ``data/documents/``.
         carry: How many originals to carry; by default :class:`~evidence.selection.Carry`'s limits.
 
     Raises:
@@ -123,6 +126,7 @@ def seal(
         frames=frames,
         context=context,
         life=life,
+        documents=documents,
         chain=_close_chain(custody or _begin_chain(incident, chosen, record), incident, record, now),
         key=key,
         now=now,
@@ -277,7 +281,10 @@ def _write_payload(folder: Path, sealing: _Sealing) -> dict[str, Digests]:
         *_records(sealing),
         *((f"data/derived/{copy.name}", copy.content) for copy in sealing.derived),
         *((f"data/context/{attachment.name}", attachment.content) for attachment in sealing.context.attachments),
+        *((f"data/documents/{document.name}", document.content) for document in sealing.documents),
     ]
+    if len({path.lower() for path, _content in contents}) != len(contents):
+        raise ValueError("two members of the package would have one name")
     members = {path: _put(folder, path, content) for path, content in contents}
     for original in sealing.chosen.carried:
         member = original_member(original)

@@ -73,7 +73,8 @@ def _cells(rows: Iterable[Sequence[str]]) -> str:
     return "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
 
 
-def _place(incident: Incident, site_name: str) -> str:
+def place_of(incident: Incident, site_name: str) -> str:
+    """Return in words whose site an incident is at, or why that is not known."""
     outcome = incident.attribution
     if not isinstance(outcome, Attribution):
         return f"未定：{outcome.reason}"
@@ -84,13 +85,20 @@ def _place(incident: Incident, site_name: str) -> str:
     return f"{site_name} {outcome.site_code}{certainty}".strip()
 
 
+def standing_of(incident: Incident) -> str:
+    """Return in words what the record is worth so far: a lead, or checked on site by two officers."""
+    if incident.state in _CONFIRMED:
+        return "本记录中的情况已由两名执法人员现场核查。"
+    return "本记录为无人机巡查发现的线索，未经执法人员现场核查，不是行政处罚的证据。"
+
+
 def _facts(incident: Incident, site_name: str) -> str:
     sighting, hazard, point = incident.sighting, incident.hazard, incident.sighting.point
     sigma = sqrt(sighting.covariance.east_m2), sqrt(sighting.covariance.north_m2)
     return _rows(
         [
             ("隐患代码", hazard.code),
-            ("单位", _place(incident, site_name)),
+            ("单位", place_of(incident, site_name)),
             ("区域", f"{hazard.zone_id}（版本 {hazard.zone_version}）" if hazard.zone_id else "无"),
             ("首次发现", beijing(sighting.first_seen)),
             ("末次发现", beijing(sighting.last_seen)),
@@ -154,18 +162,13 @@ def draw_viewer(
         sealed_at: The time of sealing.
     """
     script = _template("viewer.js")
-    standing = (
-        "本记录中的情况已由两名执法人员现场核查。"
-        if incident.state in _CONFIRMED
-        else "本记录为无人机巡查发现的线索，未经执法人员现场核查，不是行政处罚的证据。"
-    )
     detections = [fix.detection for fix in incident.sighting.fixes]
     page = Template(_template("viewer.html")).substitute(
         number=escape(incident.number),
         hazard=escape(incident.hazard.name_zh),
         sealed_at=beijing(sealed_at),
         state=STATE_ZH[incident.state],
-        standing=standing,
+        standing=standing_of(incident),
         facts=_facts(incident, site_name),
         figures=_figures(derived),
         citations=_citations(incident),

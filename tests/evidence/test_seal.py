@@ -12,6 +12,8 @@ import bagit
 import pytest
 
 from core.errors import IntegrityFailed, StoreFailed
+from evidence import package as names
+from evidence.context import Attachment
 from evidence.incident import State
 from evidence.keys import ephemeral_key
 from evidence.life import Decision, Deed, Life, Person, Verdict
@@ -169,3 +171,12 @@ def test_the_decisions_travel_with_the_incident_and_are_checked(case: Any, tmp_p
     review = next(step for step in verify(broken, trusted_keys=case.trusted).steps if step.code == "review")
     assert review.outcome is Outcome.FAIL
     assert "same person" in review.findings[0]
+
+
+def test_documents_are_carried_and_signed_for(case: Any, tmp_path: Path) -> None:
+    report = Attachment(name="evidence-report.pdf", media_type="application/pdf", content=b"%PDF-1.7")
+    package = case.seal(tmp_path / "out", documents=[report])
+    statement = json.loads((package / names.STATEMENT).read_bytes())
+    assert "data/documents/evidence-report.pdf" in {subject["name"] for subject in statement["subject"]}
+    with pytest.raises(ValueError, match="one name"):
+        case.seal(tmp_path / "twice", documents=[report, report])

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.errors import StoreFailed
+from evidence import package as names
+from evidence.canonical import decode
+from evidence.documents import CaseFile, Paper, Particulars, Party, write_document
+from evidence.life import Person
+from evidence.package import OriginalRecords
+
+OFFICERS = (Person(name="陈某", certificate_no="粤A00001"), Person(name="林某", certificate_no="粤A00002"))
+FULL = Particulars(
+    bureau="广州市示范区应急管理局",
+    prefix="穗示",
+    year="2026",
+    number="17",
+    party=Party(name="广州示范化工有限公司", code="91440101MA5XXXXXX1", address="化工路1号"),
+    officers=OFFICERS,
+    place="厂区北侧消防车通道",
+    deadline=date(2026, 10, 31),
+    court="示范区",
+)
+
+
+@pytest.fixture
+def case_file(case: Any, package: Path) -> CaseFile:
+    listed = decode(names.ORIGINALS_SCHEMA, OriginalRecords, (package / names.ORIGINALS).read_bytes(), "originals")
+    return CaseFile(
+        incident=case.incident,
+        originals=listed.originals,
+        derived=case.derived,
+        site_name="广州示范化工有限公司",
+        program="skywarden 0.1.0",
+        at=case.clock.now(),
+    )
+
+
+def _tool(tool: str, pdf: bytes, tmp_path: Path, *arguments: str) -> str:
+    path = tmp_path / "paper.pdf"
+    path.write_bytes(pdf)
+    return subprocess.run([tool, path, *arguments], check=True, capture_output=True, encoding="utf-8").stdout
+
+
+def _text(pdf: bytes, tmp_path: Path) -> str:
+    return re.sub(r"[\s\u200b]+", "", _tool("pdftotext", pdf, tmp_path, "-"))
+
+
+MUST_SAY = {
+    Paper.EVIDENCE_REPORT: ("无人机巡查证据报告", "不是行政处罚的证据", "第二十八条", "占用、堵塞消防车通道", "zone-7"),
+    Paper.ON_SITE_RECORD: ("现场检查记录", "穗示", "应急检记", "粤A00002", "出示证件", "草稿"),
+    Paper.EXTRACTION_RECORD: ("电子数据证据提取笔录", "DJI_0001.JPG", "见证人", "封存编号"),
+    Paper.RECTIFICATION_ORDER: ("责令限期整改指令书", "2026年10月31日", "60日内", "示范区人民法院", "一式两份"),
+    Paper.EVIDENCE_LIST: ("证据目录", "原始文件", "派生件", "移交人"),
+}
+
+
+@pytest.mark.parametrize("paper", list(Paper))
+def test_every_paper_says_what_it_must_on_a4_with_its_font_in_it(
+    case_file: CaseFile, paper: Paper, tmp_path: Path
+) -> None:
+    pdf = write_document(paper, case_file, FULL)
+    text = _text(pdf, tmp_path)
+    for words in MUST_SAY[paper]:
+        assert words in text
+    assert (case_file.incident.number in text) == (paper is not Paper.EXTRACTION_RECORD)
+    assert "A4" in _tool("pdfinfo", pdf, tmp_path)
+    fonts = _tool("pdffonts", pdf, tmp_path).splitlines()[2:]
+    assert any("NotoSansCJKsc" in line for line in fonts)
+    assert all(re.search(r"\syes\s+yes\s+yes\s", line) for line in fonts)  # embedded, subset, with Unicode
+    assert write_document(paper, case_file, FULL) == pdf
+
+
+def test_the_digests_in_the_papers_are_the_originals(case_file: CaseFile, tmp_path: Path) -> None:
+    for paper in (Paper.EVIDENCE_REPORT, Paper.EXTRACTION_RECORD):
+        text = _text(write_document(paper, case_file), tmp_path)
+        for original in case_file.originals:
+            assert original.sha256 in text
+            assert original.sm3 in text
+
+
+def test_what_is_not_known_is_left_blank_not_invented(case_file: CaseFile, tmp_path: Path) -> None:
+    text = _text(write_document(Paper.ON_SITE_RECORD, case_file), tmp_path)
+    assert "（）应急检记〔〕号" in text
+    assert "被检查单位：地址：" in text
+    assert "粤" not in text
+    assert "None" not in text
+
+
+def test_words_from_the_case_are_never_markup(case_file: CaseFile, tmp_path: Path) -> None:
+    evil = '#panic("x") $x^2$ *bold* @ref <label> #read("/etc/passwd") \\ ] [ "'
+    hazard = replace(case_file.incident.hazard, name_zh=evil, explanation=evil, authority=evil)
+    spoiled = replace(case_file, incident=replace(case_file.incident, hazard=hazard), site_name=evil)
+    particulars = replace(FULL, party=Party(name=evil, address=evil), bureau=evil, place=evil)
+    wanted = re.sub(r"\s+", "", evil)
+    for paper in Paper:
+        assert wanted in _text(write_document(paper, spoiled, particulars), tmp_path), paper
+
+
+def test_a_picture_that_is_none_is_a_plain_failure(case_file: CaseFile) -> None:
+    broken = replace(case_file, derived=(replace(case_file.derived[0], content=b"no picture"),))
+    with pytest.raises(StoreFailed, match="evidence-report"):
+        write_document(Paper.EVIDENCE_REPORT, broken)
+
+
+def test_two_officers_have_two_certificates() -> None:
+    with pytest.raises(ValueError, match="two certificates"):
+        Particulars(officers=(OFFICERS[0], replace(OFFICERS[1], certificate_no=OFFICERS[0].certificate_no)))
