@@ -16,14 +16,17 @@ from typing import Final
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from core.clock import BEIJING, in_utc
 from core.errors import PlanRefused
 from core.text import _
+from flight.airspace_rules import read_airspace_rules
 from flight.coverage import CoverageOrder, seen_share
 from flight.flight_plan import FlightPlan
 from flight.ground import Ground
 from flight.patrol import KeyArea, Patrol, Pattern
 from flight.patterns import AreaRuns, corridor_runs, orbit_runs, point_runs, ring_runs, tier_heights
-from flight.plan_findings import Measured, engineering_findings
+from flight.periods import PeriodCalendar, active_periods, next_window, read_calendar
+from flight.plan_findings import Measured, engineering_findings, law_findings
 from flight.routing import Points
 from flight.sorties import Run, SortieBuilder
 from flight.survey import Setting, spacing_of, survey_runs
@@ -32,17 +35,22 @@ from flight.terrain import Terrain, followed, read_terrain, strays_m
 _TERRAIN_ROOM_M: Final = 1_200.0
 
 
-def plan(patrol: Patrol, *, at: datetime | None = None) -> FlightPlan:
+def plan(patrol: Patrol, *, at: datetime | None = None, calendar: PeriodCalendar | None = None) -> FlightPlan:
     """Return the sorties that fly ``patrol``, with numbered findings.
 
     Args:
         patrol: What is asked.
-        at: When it is to be flown, aware; the approval's window is then checked. None checks everything else.
+        at: When it is to be flown, aware; periods, windows, approval and daylight are then checked. None checks
+            everything else.
+        calendar: The key periods; the shipped ones by default.
 
     Raises:
         PlanRefused: No flight can keep what the patrol promises; the text says which promise and why.
-        InputRefused: The terrain raster cannot be read.
+        InputRefused: The terrain raster or the jurisdiction's rules cannot be read.
     """
+    rules = read_airspace_rules(patrol.jurisdiction)
+    if at is not None:
+        check_time(patrol, at, read_calendar() if calendar is None else calendar)
     ground = Ground(patrol)
     terrain = _terrain(patrol, ground)
     ground.check_launch(ground.home, min(area.height_agl_m for area in patrol.areas))
@@ -63,9 +71,49 @@ def plan(patrol: Patrol, *, at: datetime | None = None) -> FlightPlan:
         patrol=patrol.name,
         home=patrol.home,
         sorties=tuple(sorties),
-        findings=tuple(engineering_findings(measured, at)),
+        findings=(*engineering_findings(measured), *law_findings(measured, rules, at)),
         covered_share=min(1.0, covered),
     )
+
+
+def check_time(patrol: Patrol, at: datetime, calendar: PeriodCalendar) -> None:
+    """Refuse an instant outside the patrol's key periods or an area's time window, naming the next one.
+
+    Raises:
+        PlanRefused: It is not the time, or a period is not in the calendar.
+    """
+    known = {period.code for period in calendar.periods}
+    unknown = [code for code in patrol.periods if code not in known]
+    if unknown:
+        raise PlanRefused(
+            _("the calendar of {region} knows no period {codes}").format(
+                region=calendar.region, codes=", ".join(unknown)
+            )
+        )
+    if patrol.periods and not set(patrol.periods) & set(active_periods(at, calendar)):
+        following = next_window(calendar, patrol.periods, at)
+        when = (
+            _("; the next is {name} from {start}").format(
+                name=following.period.name, start=following.starts_at.astimezone(BEIJING).isoformat(timespec="minutes")
+            )
+            if following
+            else _("; none is entered for the next two years")
+        )
+        raise PlanRefused(
+            _("{at} lies in none of the patrol's key periods ({codes})").format(
+                at=in_utc(at).astimezone(BEIJING).isoformat(timespec="minutes"), codes=", ".join(patrol.periods)
+            )
+            + when
+        )
+    for area in patrol.areas:
+        if area.window is not None and not area.window.starts_at <= in_utc(at) < area.window.ends_at:
+            raise PlanRefused(
+                _("{area} may be flown from {start} to {end} only").format(
+                    area=area.name,
+                    start=area.window.starts_at.astimezone(BEIJING).isoformat(timespec="minutes"),
+                    end=area.window.ends_at.astimezone(BEIJING).isoformat(timespec="minutes"),
+                )
+            )
 
 
 def _terrain(patrol: Patrol, ground: Ground) -> Terrain | None:

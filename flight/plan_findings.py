@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
 from typing import Final
 
 import numpy as np
 import shapely
 
-from core.clock import in_utc
 from core.points import LocalPlane, to_plane
 from core.text import _
+from flight.airspace_law import checklist, takeoffs
+from flight.airspace_rules import AirspaceRules
 from flight.flight_plan import Finding, Severity, Sortie
 from flight.ground import Ground
 from flight.patrol import Patrol
@@ -43,13 +44,8 @@ class Measured:
     strays_m: tuple[float, float]
 
 
-def engineering_findings(measured: Measured, at: datetime | None) -> list[Finding]:
-    """Return the checklist of a plan, in a fixed order.
-
-    Args:
-        measured: The plan.
-        at: When it is to be flown, or None.
-    """
+def engineering_findings(measured: Measured) -> list[Finding]:
+    """Return the engineering checklist of a plan, in a fixed order."""
     patrol, sorties = measured.patrol, measured.sorties
     paths = [path_of(measured.ground.plane, sortie) for sortie in sorties]
     return [
@@ -62,7 +58,6 @@ def engineering_findings(measured: Measured, at: datetime | None) -> list[Findin
         _items(patrol, sorties),
         _wind(patrol),
         _temperature(patrol),
-        *_approval(patrol, sorties, at),
     ]
 
 
@@ -209,44 +204,11 @@ def _temperature(patrol: Patrol) -> Finding:
     )
 
 
-def _approval(patrol: Patrol, sorties: Sequence[Sortie], at: datetime | None) -> list[Finding]:
-    approval = patrol.approval
-    if approval is None:
-        return [
-            Finding(
-                code="approval",
-                severity=Severity.WARN,
-                text=_("no flight approval is entered; it may be planned, and is not flown until it is"),
-            )
-        ]
-    findings = [
-        Finding(code="approval", severity=Severity.PASS, text=_("approval {number}").format(number=approval.number))
+def law_findings(measured: Measured, rules: AirspaceRules, at: datetime | None) -> list[Finding]:
+    """Return the lawful-flight checklist of every sortie, the first taking off at ``at``."""
+    starts = takeoffs(measured.sorties, at) if at is not None else {}
+    return [
+        finding
+        for sortie in measured.sorties
+        for finding in checklist(measured.patrol, sortie, rules, starts.get(sortie.number))
     ]
-    if at is not None:
-        begins = in_utc(at)
-        ends = begins + timedelta(seconds=sum(sortie.duration_s for sortie in sorties))
-        fits = approval.starts_at <= begins and ends <= approval.ends_at
-        findings.append(
-            Finding(
-                code="approval-window",
-                severity=Severity.PASS if fits else Severity.FAIL,
-                text=_("flown from {begins} to {ends}; approved from {starts} to {stops}").format(
-                    begins=begins.isoformat(timespec="minutes"),
-                    ends=ends.isoformat(timespec="minutes"),
-                    starts=approval.starts_at.isoformat(timespec="minutes"),
-                    stops=approval.ends_at.isoformat(timespec="minutes"),
-                ),
-            )
-        )
-    highest = max(area.height_agl_m for area in patrol.areas)
-    if highest > approval.max_height_agl_m:
-        findings.append(
-            Finding(
-                code="approval-height",
-                severity=Severity.FAIL,
-                text=_("{highest:.0f} m above ground are planned and {approved:.0f} m approved").format(
-                    highest=highest, approved=approval.max_height_agl_m
-                ),
-            )
-        )
-    return findings
