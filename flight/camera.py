@@ -13,7 +13,7 @@ This module knows geometry only. Where a ray meets the ground is ``geofence.loca
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -268,3 +268,53 @@ def project(camera: Camera, orientation: Orientation, offsets_enu_m: ArrayLike) 
     focal = [camera.focal_px, camera.focal_y_px or camera.focal_px]
     pixels: NDArray[np.float64] = seen * focal + [camera.centre_x_px, camera.centre_y_px]
     return pixels
+
+
+def orientation_of_rotation(rotation: ArrayLike, *, near: Orientation) -> Orientation:
+    """Return the orientation that this (3, 3) rotation is of, of the two that exist the one nearer to ``near``.
+
+    Straight down or up, yaw and roll turn about one axis and only their sum is known: roll is then kept from ``near``.
+    """
+    right, down, forward = np.asarray(rotation, dtype=np.float64).T
+    sin_pitch = max(-1.0, min(1.0, float(forward[2])))
+    if math.hypot(float(forward[0]), float(forward[1])) < 1e-9:
+        level = camera_to_enu(
+            Orientation(yaw_deg=0.0, pitch_deg=math.copysign(90.0, sin_pitch), roll_deg=near.roll_deg)
+        )
+        yaw = math.atan2(float(right @ np.array([level[1, 0], -level[0, 0], 0.0])), float(right[:2] @ level[:2, 0]))
+        return Orientation(
+            yaw_deg=_nearest(math.degrees(yaw), near.yaw_deg),
+            pitch_deg=math.copysign(90.0, sin_pitch),
+            roll_deg=near.roll_deg,
+        )
+    yaw = math.degrees(math.atan2(float(forward[0]), float(forward[1])))
+    pitch = math.degrees(math.asin(sin_pitch))
+    roll = math.degrees(math.atan2(-float(right[2]), -float(down[2])))
+    turned_pitch = 180.0 - pitch if near.pitch_deg >= 0 else -180.0 - pitch
+    pairs = []
+    for y, p, r in ((yaw, pitch, roll), (yaw + 180.0, turned_pitch, roll + 180.0)):
+        y_near, r_near = _nearest(y, near.yaw_deg), _nearest(r, near.roll_deg)
+        apart = abs(y_near - near.yaw_deg) + abs(p - near.pitch_deg) + abs(r_near - near.roll_deg)
+        if -180 <= p <= 180 and -360 <= r_near <= 360:
+            pairs.append((apart, y_near, p, r_near))
+    _apart, yaw, pitch, roll = min(pairs)
+    return Orientation(yaw_deg=yaw, pitch_deg=pitch, roll_deg=roll)
+
+
+def _nearest(angle_deg: float, to_deg: float) -> float:
+    """Return ``angle_deg`` plus whole turns such that it lies within half a turn of ``to_deg``."""
+    return to_deg + (angle_deg - to_deg + 180.0) % 360.0 - 180.0
+
+
+def turned_half(camera: Camera) -> Camera:
+    """Return the camera of the same photos stored turned by 180°: its centre and tangential terms are mirrored."""
+    distortion = camera.distortion
+    if camera.lens is Lens.BROWN_CONRADY and distortion:
+        k1, k2, p1, p2, k3 = distortion
+        distortion = (k1, k2, -p1, -p2, k3)
+    return replace(
+        camera,
+        centre_x_px=camera.width_px - camera.centre_x_px,
+        centre_y_px=camera.height_px - camera.centre_y_px,
+        distortion=distortion,
+    )

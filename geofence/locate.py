@@ -34,6 +34,9 @@ from geofence.locate_contact import Contact, contact
 
 REACH_M: Final = 2_000.0
 LEAST_DEPRESSION_DEG: Final = 5.0
+# How far the middle of plus and minus one sigma may lie from the hit, as a share of the whole sigma. Above a fifth the
+# error is so skew that its 50 % ellipse holds 53 % (drawn: pitch sigma 2.5°, 10° above the ground).
+_MOST_BENT: Final = 0.2
 _FARTHER: Final = 1.5  # a ray wrong by one sigma may hit this much beyond reach
 
 # Which errors the frames of one flight share: pose errors by the budget's share, the lens and the ground wholly (the
@@ -90,7 +93,7 @@ def locate(
     budget = budget_of(pose, device_class)
     effects = _effects(aim, ground, _sigmas(budget, standing, aim.camera, touch, ground), reach_m=_FARTHER * reach_m)
     if effects is None:
-        return refuse("too-grazing", grazing + "; " + _("an error of one sigma takes it off the ground"))
+        return refuse("too-grazing", grazing + "; " + _("its errors are too large for so flat a view"))
     return _fix(
         detection,
         captured_at=captured_at,
@@ -180,20 +183,28 @@ def _sigmas(
 
 
 def _effects(aim: Aim, ground: Ground, sigmas: NDArray[np.float64], *, reach_m: float) -> NDArray[np.float64] | None:
-    """Return (11, 2) displacements east, north for one sigma of each parameter; None when a ray leaves the ground."""
+    """Return (11, 2) displacements east, north for one sigma of each parameter.
+
+    None when a ray leaves the ground, or when the relation bends so much within one sigma that no ellipse describes it.
+    """
     count = len(PARAMETERS)
-    deviations = np.concatenate([np.diag(sigmas), -np.diag(sigmas)])
+    deviations = np.concatenate([np.diag(sigmas), -np.diag(sigmas), np.zeros((1, count))])
     many = Aim(
         point=aim.point,
         height_m=aim.height_m,
         orientation=aim.orientation,
         camera=aim.camera,
-        pixels=np.repeat(aim.pixels, 2 * count, axis=0),
-        lift_m=np.repeat(aim.lift_m, 2 * count),
+        pixels=np.repeat(aim.pixels, 2 * count + 1, axis=0),
+        lift_m=np.repeat(aim.lift_m, 2 * count + 1),
     )
     points = cast(many, ground, deviations, reach_m=reach_m).enu_m[:, :2]
-    effects: NDArray[np.float64] = (points[:count] - points[count:]) / 2
-    return effects if np.all(np.isfinite(effects)) else None
+    there, back, nominal = points[:count], points[count : 2 * count], points[2 * count]
+    effects: NDArray[np.float64] = (there - back) / 2
+    if not np.all(np.isfinite(effects)):
+        return None
+    bend = np.hypot(*((there + back) / 2 - nominal).T)
+    # Against the length of all effects together: a bend in what hardly matters does no harm.
+    return None if bend.max() > _MOST_BENT * math.sqrt(float(np.sum(effects**2))) else effects
 
 
 def _fix(

@@ -10,9 +10,11 @@ from flight.camera import (
     Orientation,
     camera_to_enu,
     distorted,
+    orientation_of_rotation,
     project,
     rays,
     rotations,
+    turned_half,
     undistorted,
 )
 
@@ -163,3 +165,27 @@ def test_impossible_cameras_are_refused(wrong: dict[str, object]) -> None:
     }
     with pytest.raises(ValueError, match=r"camera|focal|distortion|principal"):
         Camera(**{**whole, **wrong})  # type: ignore[arg-type]
+
+
+@given(yaw=st.floats(-180, 180), pitch=st.floats(-120, 60), roll=st.floats(-180, 180))
+@settings(max_examples=100)
+def test_an_orientation_is_found_again_from_its_rotation(yaw: float, pitch: float, roll: float) -> None:
+    orientation = looking(yaw, pitch, roll)
+    found = orientation_of_rotation(camera_to_enu(orientation), near=orientation)
+    assert np.abs(camera_to_enu(found) - camera_to_enu(orientation)).max() < 1e-7
+    if abs(abs(pitch) - 90) > 0.1:
+        assert (found.yaw_deg, found.pitch_deg, found.roll_deg) == pytest.approx((yaw, pitch, roll), abs=1e-5)
+
+
+@pytest.mark.parametrize("pitch", [-90.0, 90.0])
+def test_straight_down_keeps_the_roll_and_finds_the_yaw(pitch: float) -> None:
+    found = orientation_of_rotation(camera_to_enu(looking(40, pitch, 180)), near=looking(35, pitch, 180))
+    assert (found.yaw_deg, found.pitch_deg, found.roll_deg) == pytest.approx((40, pitch, 180), abs=1e-6)
+
+
+def test_a_photo_stored_turned_is_a_camera_turned() -> None:
+    model = camera(distortion=BARREL)
+    upright, turned = looking(20, -50, 0), looking(20, -50, 180)
+    pixel = np.array([700.0, 2500.0])
+    as_stored = [model.width_px - pixel[0], model.height_px - pixel[1]]
+    assert np.abs(rays(model, upright, pixel) - rays(turned_half(model), turned, as_stored)).max() < 1e-12

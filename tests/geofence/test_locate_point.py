@@ -43,7 +43,9 @@ def test_ellipses_hold_what_they_say() -> None:
         for device_class in DeviceClass
         for slant in SLANTS
     }
-    assert sum(row.refused for row in rows.values()) <= 18
+    # What bends too much for an ellipse is refused: far and flat views of a camera that hardly knows where it looks.
+    assert sum(row.refused for (kind, _slant), row in rows.items() if kind is not DeviceClass.UNSTABILISED) <= 12
+    assert sum(row.refused for row in rows.values()) <= 90
     assert np.mean([row.half for row in rows.values()]) == pytest.approx(0.50, abs=0.02)
     assert np.mean([row.ninety for row in rows.values()]) == pytest.approx(0.90, abs=0.02)
     for row in rows.values():
