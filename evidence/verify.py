@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from core.clock import in_utc, iso_utc
+from core.refusal import Refusal
 from core.text import _
 from evidence import package as names
 from evidence.bag import DECLARATION, manifest_name, manifest_text, read_bag_info, read_manifest
@@ -21,6 +22,7 @@ from evidence.ingest import Digests
 from evidence.keys import TrustedKey, public_pem, signature_holds
 from evidence.package_source import PackageSource, open_folder
 from evidence.reading import Reading, read_package
+from evidence.time_stamp import TOLERANCE, Stamped, TrustedAuthorities, check_token
 from evidence.verification import Outcome, Step, Verification, judged
 from evidence.verify_records import (
     check_context,
@@ -35,18 +37,25 @@ from evidence.zip_container import open_zip
 _HEX_LENGTH: Final = {"sha256": 64, "sm3": 64}
 
 
-def verify(package: Path, *, trusted_keys: Sequence[TrustedKey] = (), now: datetime | None = None) -> Verification:
+def verify(
+    package: Path,
+    *,
+    trusted_keys: Sequence[TrustedKey] = (),
+    authorities: TrustedAuthorities | None = None,
+    now: datetime | None = None,
+) -> Verification:
     """Return what holds and what does not in the package at ``package``.
 
     Args:
         package: The sealed package.
         trusted_keys: Public keys that the verifier trusts; without one, who sealed it stays unknown.
+        authorities: Time-stamping authorities that the verifier trusts; without one, a time token stays unknown.
         now: The verifier's time, aware; with it, a package from the future is found.
 
     Raises:
         InputRefused: There is no package to look at.
     """
-    return verify_source(open_package(package), trusted_keys=trusted_keys, now=now)
+    return verify_source(open_package(package), trusted_keys=trusted_keys, authorities=authorities, now=now)
 
 
 def open_package(where: Path) -> PackageSource:
@@ -55,10 +64,15 @@ def open_package(where: Path) -> PackageSource:
 
 
 def verify_source(
-    source: PackageSource, *, trusted_keys: Sequence[TrustedKey] = (), now: datetime | None = None
+    source: PackageSource,
+    *,
+    trusted_keys: Sequence[TrustedKey] = (),
+    authorities: TrustedAuthorities | None = None,
+    now: datetime | None = None,
 ) -> Verification:
     """Return what :func:`verify` does, for a package that is already open."""
     reading = read_package(source)
+    stamped = _stamp_of(reading, authorities)
     steps: list[Callable[[Reading], Step]] = [
         _check_form,
         _check_declaration,
@@ -66,7 +80,7 @@ def verify_source(
         *(_payload_check(algorithm) for algorithm in ALGORITHMS),
         _check_tag_manifests,
         _check_signature,
-        lambda seen: _check_signer(seen, trusted_keys, now),
+        lambda seen: _check_signer(seen, trusted_keys, now, stamped),
         _check_statement,
         check_incident,
         check_originals,
@@ -74,7 +88,7 @@ def verify_source(
         check_context,
         check_custody,
         check_review,
-        _check_time_token,
+        lambda seen: _check_time_token(seen, stamped),
     ]
     return Verification(package=source.where.name, steps=tuple(step(reading) for step in steps))
 
@@ -224,7 +238,9 @@ def _check_signature(seen: Reading) -> Step:
     )
 
 
-def _check_signer(seen: Reading, trusted: Sequence[TrustedKey], now: datetime | None) -> Step:
+def _check_signer(
+    seen: Reading, trusted: Sequence[TrustedKey], now: datetime | None, stamped: Stamped | Refusal | None
+) -> Step:
     title = _("The key belongs to somebody the verifier trusts, and was valid when it signed")
     expected = _("one of {count} trusted keys").format(count=len(trusted))
     if seen.public is None or seen.envelope is None or seen.statement is None:
@@ -232,7 +248,7 @@ def _check_signer(seen: Reading, trusted: Sequence[TrustedKey], now: datetime | 
         return judged("signer", title, expected, findings, "")
     predicate, public = seen.statement.predicate, seen.public
     match = next((key for key in trusted if public_pem(key.public) == public_pem(public)), None)
-    findings = _signer_findings(seen, match, now)
+    findings = _signer_findings(seen, match, now, stamped)
     if trusted and match is None:
         findings.append(_("the key {key_id} is none of the trusted keys").format(key_id=seen.envelope.key_id))
     if findings:
@@ -245,7 +261,9 @@ def _check_signer(seen: Reading, trusted: Sequence[TrustedKey], now: datetime | 
     return judged("signer", title, expected, [], found)
 
 
-def _signer_findings(seen: Reading, match: TrustedKey | None, now: datetime | None) -> list[str]:
+def _signer_findings(
+    seen: Reading, match: TrustedKey | None, now: datetime | None, stamped: Stamped | Refusal | None
+) -> list[str]:
     if seen.statement is None or seen.envelope is None or seen.public is None:
         raise ValueError("nothing to judge")
     predicate = seen.statement.predicate
@@ -263,7 +281,8 @@ def _signer_findings(seen: Reading, match: TrustedKey | None, now: datetime | No
         findings.append(_("the key of {label} was not yet valid when it signed").format(label=match.label))
     if match.valid_to is not None and predicate.sealed_at > match.valid_to:
         findings.append(_("the key of {label} had expired when it signed").format(label=match.label))
-    if match.revoked_at is not None:
+    proven = stamped.at if isinstance(stamped, Stamped) else None
+    if match.revoked_at is not None and (proven is None or proven >= match.revoked_at):
         # A stolen key can write any time of sealing, so a revoked key is trusted only with an authority's time.
         findings.append(
             _("the key of {label} was revoked at {time}").format(label=match.label, time=iso_utc(match.revoked_at))
@@ -296,15 +315,30 @@ def _check_statement(seen: Reading) -> Step:
     )
 
 
-def _check_time_token(seen: Reading) -> Step:
+def _stamp_of(seen: Reading, authorities: TrustedAuthorities | None) -> Stamped | Refusal | None:
+    token, envelope = seen.contents.get(names.TIME_TOKEN), seen.contents.get(names.ENVELOPE)
+    if token is None or envelope is None or authorities is None:
+        return None
+    return check_token(envelope, token, authorities, names.TIME_TOKEN)
+
+
+def _check_time_token(seen: Reading, stamped: Stamped | Refusal | None) -> Step:
     title = _("A time-stamping authority confirms when it was sealed")
     expected = _("an RFC 3161 token over signature/envelope.json")
-    if names.TIME_TOKEN not in seen.members:
-        return Step(
-            code="time-token",
-            title=title,
-            expected=expected,
-            found=_("no token; the time of sealing rests on the sealing machine's clock alone"),
-            outcome=Outcome.UNKNOWN,
+    if stamped is None:
+        found = (
+            _("a token is here, but no trusted authority was named to check it")
+            if names.TIME_TOKEN in seen.members
+            else _("no token; the time of sealing rests on the sealing machine's clock alone")
         )
-    return judged("time-token", title, expected, [_("a token is here, and no authority was named to check it")], "")
+        return Step(code="time-token", title=title, expected=expected, found=found, outcome=Outcome.UNKNOWN)
+    if isinstance(stamped, Refusal):
+        return judged("time-token", title, expected, [f"{stamped.subject}: {stamped.reason}"], "")
+    findings = []
+    if seen.statement is not None and stamped.at < seen.statement.predicate.sealed_at - TOLERANCE:
+        findings.append(
+            _("the authority stamped it at {at}, before the statement says it was sealed").format(
+                at=iso_utc(stamped.at)
+            )
+        )
+    return judged("time-token", title, expected, findings, _("stamped at {at}").format(at=iso_utc(stamped.at)))

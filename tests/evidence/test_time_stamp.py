@@ -1,0 +1,254 @@
+"""Time stamps from an authority made with openssl, in memory and over HTTP on the loopback."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import bagit
+import pytest
+
+from core.clock import FrozenClock
+from core.errors import InputRefused
+from core.refusal import Refusal
+from evidence import package as names
+from evidence.keys import public_pem
+from evidence.time_stamp import HttpAuthority, Stamped, TrustedAuthorities, add_token, read_authorities, stamp_pending
+from evidence.verification import Outcome, Step
+from evidence.verify import verify
+
+CONFIG = """
+[tsa]
+default_tsa = here
+[here]
+dir = {folder}
+serial = $dir/serial
+crypto_device = builtin
+signer_cert = $dir/tsa.pem
+signer_key = $dir/tsa.key
+signer_digest = sha256
+default_policy = 1.2.3.4.1
+digests = sha256
+ess_cert_id_alg = sha256
+ordering = yes
+tsa_name = yes
+[extensions]
+basicConstraints = critical,CA:false
+keyUsage = critical,digitalSignature
+extendedKeyUsage = critical,timeStamping
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpensslAuthority:
+    """A real authority without a network."""
+
+    folder: Path
+
+    def stamp(self, request: bytes) -> bytes | Refusal:
+        (self.folder / "request").write_bytes(request)
+        _openssl(self.folder, "ts", "-reply", "-config", "tsa.cnf", "-queryfile", "request", "-out", "reply")
+        return (self.folder / "reply").read_bytes()
+
+
+class Unreachable:
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def stamp(self, _request: bytes) -> bytes | Refusal:
+        self.asked += 1
+        return Refusal(subject="tsa", code="authority-unreachable", reason="no answer")
+
+
+def _openssl(folder: Path, *arguments: str) -> None:
+    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="session")
+def tsa(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tsa")
+    (folder / "tsa.cnf").write_text(CONFIG.format(folder=folder))
+    (folder / "serial").write_text("01")
+    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+    _openssl(
+        folder, "req", "-x509", *curve, "-keyout", "ca.key", "-out", "ca.pem", "-days", "30", "-subj", "/CN=Test root"
+    )
+    _openssl(folder, "req", *curve, "-keyout", "tsa.key", "-out", "tsa.csr", "-subj", "/CN=Test time authority")
+    issue = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "30")
+    _openssl(
+        folder, "x509", "-req", "-in", "tsa.csr", *issue, "-extfile", "tsa.cnf", "-extensions", "extensions",
+        "-out", "tsa.pem",
+    )  # fmt: skip
+    return folder
+
+
+@pytest.fixture
+def roots(tsa: Path) -> TrustedAuthorities:
+    return read_authorities(tsa / "ca.pem")
+
+
+@pytest.fixture
+def fresh(case: Any) -> Any:
+    """The case, sealed now: the authority's clock is the machine's."""
+    return replace(case, clock=FrozenClock(instant=datetime.now(UTC)))
+
+
+def _step(package: Path, case: Any, **options: Any) -> Step:
+    verification = verify(package, trusted_keys=case.trusted, **options)
+    assert {step.code for step in verification.steps if step.outcome is Outcome.FAIL} <= {"time-token", "signer"}
+    return next(step for step in verification.steps if step.code == "time-token")
+
+
+def test_a_stamped_package_passes_whole(fresh: Any, tsa: Path, roots: TrustedAuthorities, tmp_path: Path) -> None:
+    package = fresh.seal(tmp_path / "out")
+    stamped = add_token(package, OpensslAuthority(folder=tsa), roots)
+    assert isinstance(stamped, Stamped)
+    assert abs(stamped.at - datetime.now(UTC)) < timedelta(minutes=1)
+    verification = verify(package, trusted_keys=fresh.trusted, authorities=roots)
+    assert verification.outcome is Outcome.PASS
+    assert bagit.Bag(str(package)).is_valid()
+    assert _step(package, fresh).outcome is Outcome.UNKNOWN  # nobody was named to trust
+    again = add_token(package, Unreachable(), roots)
+    assert again == stamped
+    checked = subprocess.run(
+        ["openssl", "ts", "-verify", "-data", package / names.ENVELOPE, "-in", package / names.TIME_TOKEN,
+         "-CAfile", tsa / "ca.pem"],
+        check=False, capture_output=True,
+    )  # fmt: skip
+    assert checked.returncode == 0
+
+
+def test_an_old_token_on_another_package_is_found(
+    fresh: Any, case_maker: Any, tsa: Path, roots: TrustedAuthorities, tmp_path: Path
+) -> None:
+    first = fresh.seal(tmp_path / "one")
+    add_token(first, OpensslAuthority(folder=tsa), roots)
+    other = replace(case_maker("other", photos=1), clock=fresh.clock)
+    second = other.seal(tmp_path / "two")
+    (second / names.TIME_TOKEN).write_bytes((first / names.TIME_TOKEN).read_bytes())
+    outcome = add_token(second, Unreachable(), roots)
+    assert isinstance(outcome, Refusal)
+    assert outcome.code == "bad-token"
+    findings = verify(second, trusted_keys=other.trusted, authorities=roots).findings
+    assert any("time token does not hold" in finding for finding in findings)
+
+
+def test_flipped_bytes_in_the_token_are_found(fresh: Any, tsa: Path, roots: TrustedAuthorities, tmp_path: Path) -> None:
+    package = fresh.seal(tmp_path / "out", derived=())
+    add_token(package, OpensslAuthority(folder=tsa), roots)
+    place = package / names.TIME_TOKEN
+    content = place.read_bytes()
+    place.chmod(0o644)
+    for position in range(0, len(content), 37):
+        place.write_bytes(content[:position] + bytes([content[position] ^ 1]) + content[position + 1 :])
+        verification = verify(package, trusted_keys=fresh.trusted, authorities=roots)
+        assert any(names.TIME_TOKEN in finding for finding in verification.findings), position
+
+
+def test_a_token_older_than_the_sealing_is_found(
+    case: Any, tsa: Path, roots: TrustedAuthorities, tmp_path: Path
+) -> None:
+    future = replace(case, clock=FrozenClock(instant=datetime.now(UTC) + timedelta(days=30)))
+    package = future.seal(tmp_path / "out")
+    assert isinstance(add_token(package, OpensslAuthority(folder=tsa), roots), Stamped)
+    step = _step(package, future, authorities=roots)
+    assert step.outcome is Outcome.FAIL
+    assert "before the statement says" in step.findings[0]
+
+
+def test_a_revoked_key_is_trusted_for_what_was_stamped_before(
+    fresh: Any, tsa: Path, roots: TrustedAuthorities, tmp_path: Path
+) -> None:
+    package = fresh.seal(tmp_path / "out")
+    for revoked_at, outcome in ((timedelta(days=1), Outcome.PASS), (timedelta(days=-1), Outcome.FAIL)):
+        key = replace(fresh.trusted[0], revoked_at=datetime.now(UTC) + revoked_at)
+        add_token(package, OpensslAuthority(folder=tsa), roots)
+        steps = {step.code: step for step in verify(package, trusted_keys=[key], authorities=roots).steps}
+        assert steps["signer"].outcome is outcome
+    steps = {step.code: step for step in verify(package, trusted_keys=[key]).steps}
+    assert steps["signer"].outcome is Outcome.FAIL
+
+
+def test_without_an_answer_the_package_waits_and_is_stamped_later(
+    fresh: Any, case_maker: Any, tsa: Path, roots: TrustedAuthorities, tmp_path: Path
+) -> None:
+    second = replace(case_maker("other", photos=1), clock=fresh.clock)
+    packages = [case.seal(tmp_path / name) for name, case in (("one", fresh), ("two", second))]
+    away = Unreachable()
+    [refusal] = stamp_pending(packages, away, roots)
+    assert isinstance(refusal, Refusal)
+    assert away.asked == 1  # the second is not asked for while nobody answers
+    assert all(isinstance(one, Stamped) for one in stamp_pending(packages, OpensslAuthority(folder=tsa), roots))
+    assert stamp_pending(packages, away, roots) == ()
+
+
+def test_a_run_killed_between_token_and_tag_manifests_is_finished_by_the_next(
+    fresh: Any, tsa: Path, roots: TrustedAuthorities, tmp_path: Path
+) -> None:
+    package = fresh.seal(tmp_path / "out")
+    manifest = (package / "tagmanifest-sm3.txt").read_bytes()
+    add_token(package, OpensslAuthority(folder=tsa), roots)
+    (package / "tagmanifest-sm3.txt").chmod(0o644)
+    (package / "tagmanifest-sm3.txt").write_bytes(manifest)
+    assert verify(package, trusted_keys=fresh.trusted, authorities=roots).outcome is Outcome.FAIL
+    add_token(package, Unreachable(), roots)
+    assert verify(package, trusted_keys=fresh.trusted, authorities=roots).outcome is Outcome.PASS
+
+
+@pytest.fixture
+def server(tsa: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    mood: dict[str, Any] = {"status": 200}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            request = self.rfile.read(int(self.headers["Content-Length"]))
+            mood["type"] = self.headers["Content-Type"]
+            reply = OpensslAuthority(folder=tsa).stamp(request)
+            self.send_response(mood["status"])
+            self.send_header("Location", "http://127.0.0.1:1/")
+            self.end_headers()
+            self.wfile.write(reply)
+
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+    listener = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=listener.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{listener.server_port}/", mood
+    listener.shutdown()
+    listener.server_close()
+    thread.join()
+
+
+def test_an_authority_over_http(fresh: Any, server: Any, roots: TrustedAuthorities, tmp_path: Path) -> None:
+    url, mood = server
+    package = fresh.seal(tmp_path / "out")
+    for status in (500, 302, 204):
+        mood["status"] = status
+        outcome = add_token(package, HttpAuthority(url=url), roots)
+        assert isinstance(outcome, Refusal)
+        assert outcome.code == "authority-unreachable"
+        assert not (package / names.TIME_TOKEN).exists()
+    mood["status"] = 200
+    assert isinstance(add_token(package, HttpAuthority(url=url), roots), Stamped)
+    assert mood["type"] == "application/timestamp-query"
+
+
+def test_wrong_addresses_and_certificates_are_refused(tmp_path: Path, case: Any) -> None:
+    with pytest.raises(ValueError, match="http"):
+        HttpAuthority(url="file:///etc/passwd")
+    path = tmp_path / "roots.pem"
+    path.write_bytes(public_pem(case.key.public))
+    with pytest.raises(InputRefused, match="no certificate"):
+        read_authorities(path)
+    gone = HttpAuthority(url="http://127.0.0.1:1/", timeout_s=2).stamp(b"x")
+    assert isinstance(gone, Refusal)
