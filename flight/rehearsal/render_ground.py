@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from flight.rehearsal.render_canvas import SHIFT, Canvas, Face, fixed_point, paint_faces
+from flight.rehearsal.render_canvas import SHIFT, UP, Canvas, Face, fixed_point, mesh_of, paint_mesh
 from flight.rehearsal.render_view import Floats, clipped_pixels, ground_homography, ground_under, pixels_of
 from flight.rehearsal.world import Marking, MarkingKind, Material, Patch, Ring
 
@@ -22,7 +22,8 @@ GRAIN_M: Final = 0.05
 MOTTLE_M: Final = 0.6
 """Ground length of one pixel of the mottle tile, metres."""
 
-TILE_PX: Final = 2048
+GRAIN_PX: Final = 2048
+MOTTLE_PX: Final = 512
 STRIP_ROWS: Final = 48
 """Whole-image arithmetic goes in strips that stay in the processor's cache: twice as fast at 12 megapixels."""
 
@@ -49,16 +50,16 @@ LOOKS: Final = {
 }
 
 
-@lru_cache(maxsize=4)
-def noise_tile(seed: int, softness: tuple[float, ...]) -> NDArray[np.uint8]:
-    """Return a (REPEATS·TILE, REPEATS·TILE) tile of periodic noise around 128, a sum of blurs of white noise."""
+@lru_cache(maxsize=8)
+def noise_tile(seed: int, softness: tuple[float, ...], side: int) -> NDArray[np.uint8]:
+    """Return a (REPEATS·side, REPEATS·side) tile of blurred noise around 128 that repeats after ``side``."""
     import cv2
 
     random = np.random.default_rng(seed)
-    total = np.zeros((TILE_PX, TILE_PX), np.float32)
+    total = np.zeros((side, side), np.float32)
     for sigma in softness:
-        white = random.standard_normal((TILE_PX, TILE_PX), dtype=np.float32)
-        margin = min(TILE_PX // 2, int(4 * sigma) + 1)
+        white = random.standard_normal((side, side), dtype=np.float32)
+        margin = min(side // 2, int(4 * sigma) + 1)
         framed = cv2.copyMakeBorder(white, margin, margin, margin, margin, cv2.BORDER_WRAP)
         soft = cv2.GaussianBlur(framed, (0, 0), sigma)[margin:-margin, margin:-margin] if sigma > 0 else white
         total += soft / soft.std()
@@ -90,11 +91,11 @@ def paint_ground(
             continue
         look = LOOKS[patch.material]
         corners = [fixed_point(flat)]
-        red, green, blue = look.colour
+        red, green, blue = patch.colour or look.colour
         cv2.fillPoly(canvas.pixels, corners, (blue, green, red), cv2.LINE_AA, SHIFT)
         cv2.fillPoly(grain_gain, corners, look.grain, cv2.LINE_8, SHIFT)
         cv2.fillPoly(mottle_gain, corners, look.mottle, cv2.LINE_8, SHIFT)
-    paint_faces(canvas, marking_faces(canvas, markings))
+    paint_mesh(canvas, mesh_of(marking_faces(canvas, markings)))
     _vary(canvas, grain_gain, mottle_gain, seed)
 
 
@@ -103,8 +104,8 @@ def _vary(canvas: Canvas, grain_gain: NDArray[np.uint8], mottle_gain: NDArray[np
     import cv2
 
     height, width = grain_gain.shape
-    grain = _warped(canvas, noise_tile(seed, (0.0, 1.2, 4.0)), GRAIN_M, 1)
-    coarse = _warped(canvas, noise_tile(seed + 1, (2.0, 8.0, 30.0)), MOTTLE_M, 8)
+    grain = _warped(canvas, noise_tile(seed, (0.0, 1.2, 4.0), GRAIN_PX), GRAIN_M, 1)
+    coarse = _warped(canvas, noise_tile(seed + 1, (2.0, 8.0, 30.0), MOTTLE_PX), MOTTLE_M, 8)
     mottle = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
     for top in range(0, height, STRIP_ROWS):
         rows = slice(top, top + STRIP_ROWS)
@@ -121,7 +122,7 @@ def _warped(canvas: Canvas, tile: NDArray[np.uint8], pixel_m: float, shrink: int
 
     view = canvas.view
     middle = ground_under(view, (view.width_px / 2, view.height_px / 2), farthest_m=view.place[2] * 1.5)
-    period_m = TILE_PX * pixel_m
+    period_m = tile.shape[0] / REPEATS * pixel_m
     # The tile repeats, so it may be laid down anywhere by whole periods: under the middle of what is seen.
     start = [math.floor(place / period_m - (REPEATS - 1) / 2) * period_m for place in middle]
     onto_ground = np.array([[pixel_m, 0, start[0]], [0, pixel_m, start[1]], [0, 0, 1]])
@@ -185,7 +186,7 @@ def marking_faces(canvas: Canvas, markings: tuple[Marking, ...]) -> list[Face]:
     seen = pixels_of(canvas.view, middles)
     reach = 12.0 * canvas.view.focal_px / canvas.view.place[2]  # half of the longest quad, and some
     near = (np.abs(seen[:, 0] - width / 2) < width / 2 + reach) & (np.abs(seen[:, 1] - height / 2) < height / 2 + reach)
-    return [(quads[index], colours[index]) for index in np.flatnonzero(near)]
+    return [(quads[index], UP, colours[index]) for index in np.flatnonzero(near)]
 
 
 @lru_cache(maxsize=4)

@@ -1,4 +1,4 @@
-"""Draws what stands on the ground apart from vehicles: buildings, tanks, walls, containers, drums, trees."""
+"""Makes the meshes of what stands on the ground apart from buildings and vehicles."""
 
 from __future__ import annotations
 
@@ -7,200 +7,90 @@ from typing import Final
 
 import numpy as np
 
-from flight.rehearsal.render_canvas import Canvas, Face, fixed_point, paint_faces, paint_lines, prism_faces, shaded
-from flight.rehearsal.render_vehicles import oriented, rectangle
+from flight.rehearsal.render_canvas import (
+    UP,
+    Canvas,
+    Face,
+    Lines,
+    Mesh,
+    at_height,
+    fixed_point,
+    level_face,
+    mesh_of,
+    prism_faces,
+    shaded,
+    upward,
+)
+from flight.rehearsal.render_shapes import circle, darker, mixed, oriented, rectangle
 from flight.rehearsal.render_view import Floats, pixels_of
-from flight.rehearsal.world import Building, Colour, Container, DrumStack, RoofKind, Tank, Tree, Wall
+from flight.rehearsal.world import (
+    Colour,
+    Container,
+    DrumStack,
+    Heap,
+    Light,
+    Person,
+    StackKind,
+    Tank,
+    Tent,
+    Tree,
+    Wall,
+)
 
-UP: Final = (0.0, 0.0, 1.0)
-DRUM_RADIUS_M: Final = 0.29
-DRUM_HEIGHT_M: Final = 0.88
-
-
-def circle(centre: tuple[float, float], radius_m: float, corners: int) -> Floats:
-    """Return the (corners, 2) points of a circle."""
-    angles = np.linspace(0, 2 * math.pi, corners, endpoint=False)
-    return np.column_stack([centre[0] + radius_m * np.cos(angles), centre[1] + radius_m * np.sin(angles)])
-
-
-def darker(colour: Colour, share: float) -> Colour:
-    """Return a colour with a share of its brightness taken away."""
-    return tuple(max(0, min(255, round(part * (1 - share)))) for part in colour)  # type: ignore[return-value]
-
-
-def _towards(colour: Colour, other: Colour, share: float) -> Colour:
-    """Return a colour moved a share of the way to another."""
-    return tuple(round(a + (b - a) * share) for a, b in zip(colour, other, strict=True))  # type: ignore[return-value]
+VESSELS: Final = {  # pitch in a stack, height of one (metres)
+    StackKind.DRUM: (0.60, 0.88),
+    StackKind.IBC: (1.25, 1.16),
+    StackKind.CYLINDER: (0.27, 1.45),
+}
 
 
-def paint_building(canvas: Canvas, building: Building, seed: int) -> None:
-    """Paint a building: walls with windows, its roof, and what stands on the roof."""
-    ring = np.asarray(building.ring, dtype=np.float64)
-    height = building.height_m
-    paint_faces(canvas, prism_faces(ring, (0.0, height), (building.wall_colour, None), canvas))
-    _windows(canvas, ring, height)
-    if canvas.view.place[2] <= height:
-        return
-    if building.roof is RoofKind.GABLED and len(ring) == 4:
-        _gabled(canvas, ring, height, building.roof_colour)
-    else:
-        roof = np.column_stack([ring, np.full(len(ring), height)])
-        paint_faces(canvas, [(roof, shaded(building.roof_colour, UP, canvas.light))])
-    random = np.random.default_rng((seed, *building.building_id.encode()))
-    if building.roof is RoofKind.FLAT:
-        _parapet(canvas, ring, height, building.roof_colour)
-        _machines(canvas, ring, height, random)
-    else:
-        _ribs(canvas, ring, height, building, random)
-
-
-def _sides(ring: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return a corner and the two edge vectors of a four-cornered ring, the longer first."""
-    first, second = ring[1] - ring[0], ring[-1] - ring[0]
-    return (ring[0], first, second) if np.hypot(*first) >= np.hypot(*second) else (ring[0], second, first)
-
-
-def _windows(canvas: Canvas, ring: Floats, height: float) -> None:
-    """Paint rows of windows, one row a storey, on the walls that the camera sees."""
-    middle = ring.mean(axis=0)
-    glass = shaded((96, 104, 110), UP, canvas.light, gain=0.75)
-    faces: list[Face] = []
-    for start, end in zip(ring, np.roll(ring, -1, axis=0), strict=True):
-        along = end - start
-        length = float(np.hypot(*along))
-        normal = np.array([along[1], -along[0]])
-        if normal @ (start - middle) < 0:
-            normal = -normal
-        if length < 6 or normal @ (canvas.view.place[:2] - start) <= 0:
-            continue
-        unit = along / length
-        for sill in np.arange(1.1, height - 1.6, 3.6):
-            for place in np.arange(1.5, length - 3.5, 4.6):
-                a, b = start + unit * place, start + unit * (place + 2.4)
-                faces.append((np.array([[*a, sill], [*b, sill], [*b, sill + 1.4], [*a, sill + 1.4]]), glass))
-    paint_faces(canvas, faces)
-
-
-def _gabled(canvas: Canvas, ring: Floats, height: float, colour: Colour) -> None:
-    corner, long, short = _sides(ring)
-    rise = min(2.2, float(np.hypot(*short)) * 0.1)
-    ridge = [np.append(corner + short / 2, height + rise), np.append(corner + short / 2 + long, height + rise)]
-    faces: list[Face] = []
-    for base in (corner, corner + short):
-        low = [np.append(base, height), np.append(base + long, height)]
-        quad = np.stack([low[0], low[1], ridge[1], ridge[0]])
-        normal = np.cross(quad[1] - quad[0], quad[3] - quad[0])
-        normal = normal / np.linalg.norm(normal) * (1 if normal[2] > 0 else -1)
-        faces.append((quad, shaded(colour, normal, canvas.light)))
-    paint_faces(canvas, faces)
-
-
-def _ribs(canvas: Canvas, ring: Floats, height: float, building: Building, random: np.random.Generator) -> None:
-    """Paint a metal roof's ribs, its rust and its skylights."""
-    if len(ring) != 4:
-        return
-    corner, long, short = _sides(ring)
-    length = float(np.hypot(*long))
-    rise = min(2.2, float(np.hypot(*short)) * 0.1) if building.roof is RoofKind.GABLED else 0.0
-    step = 0.5 / length
-    halves = ((0.0, 0.5), (0.5, 1.0)) if rise else ((0.0, 1.0),)
-
-    def on_roof(along: float, across: float, lift: float = 0.02) -> Floats:
-        share = 1 - abs(2 * across - 1)
-        return np.append(corner + long * along + short * across, height + rise * share + lift)
-
-    ribs = [[on_roof(along, low), on_roof(along, high)] for along in np.arange(step, 1, step) for low, high in halves]
-    paint_lines(canvas, np.array(ribs), shaded(darker(building.roof_colour, 0.07), UP, canvas.light), 0.08)
-    faces: list[Face] = []
-    light_strip = _towards(building.roof_colour, (205, 212, 210), 0.38)
-    for along in np.arange(0.08, 0.95, 9.0 / length):
-        for low, high in halves:
-            if random.random() < 0.75:
-                a, b = low + (high - low) * 0.06, low + (high - low) * 0.94
-                wide = 0.7 / length
-                quad = np.stack(
-                    [on_roof(along, a), on_roof(along + wide, a), on_roof(along + wide, b), on_roof(along, b)]
-                )
-                faces.append((quad, shaded(light_strip, UP, canvas.light)))
-    for _sheet in range(int(random.integers(3, 9))):  # sheets replaced or faded: a rib wide, eaves to ridge
-        along, wide = round(random.random() * 0.97 / step) * step, step
-        low, high = halves[int(random.integers(len(halves)))]
-        quad = np.stack(
-            [on_roof(along, low), on_roof(along + wide, low), on_roof(along + wide, high), on_roof(along, high)]
-        )
-        faces.append((quad, shaded(darker(building.roof_colour, random.uniform(-0.06, 0.08)), UP, canvas.light)))
-    paint_faces(canvas, faces)
-
-
-def _parapet(canvas: Canvas, ring: Floats, height: float, colour: Colour) -> None:
-    inner = ring.mean(axis=0) + (ring - ring.mean(axis=0)) * 0.975
-    rim = np.column_stack([np.roll(inner, 0, axis=0), np.full(len(ring), height + 0.01)])
-    segments = np.stack([rim, np.roll(rim, -1, axis=0)], axis=1)
-    paint_lines(canvas, segments, shaded(darker(colour, 0.28), UP, canvas.light), 0.22)
-
-
-def _machines(canvas: Canvas, ring: Floats, height: float, random: np.random.Generator) -> None:
-    """Put air conditioning units, hatches and pipes on a flat roof."""
-    if len(ring) != 4:
-        return
-    corner, long, short = _sides(ring)
-    heading = math.degrees(math.atan2(long[0], long[1]))
-    area = float(np.hypot(*long) * np.hypot(*short))
-    boxes = []
-    for _unit in range(int(np.clip(area / 90, 1, 14))):
-        place = corner + long * random.uniform(0.1, 0.9) + short * random.uniform(0.15, 0.85)
-        boxes.append((place, random.uniform(0.5, 1.3), random.uniform(0.4, 0.9)))
-    for place, long_half, wide_half in sorted(
-        boxes, key=lambda box: -float(np.hypot(*(box[0] - canvas.view.place[:2])))
-    ):
-        outline = oriented((place[0], place[1]), heading, rectangle(-long_half, long_half, wide_half))
-        shadow = np.column_stack([outline + np.array([0.5, -0.5]), np.full(4, height + 0.01)])
-        paint_faces(canvas, [(shadow, shaded((110, 110, 110), UP, canvas.light, lit=False))])
-        paint_faces(canvas, prism_faces(outline, (height, height + 0.9), ((150, 152, 152), (182, 184, 184)), canvas))
-        fan = np.column_stack([circle((place[0], place[1]), wide_half * 0.6, 12), np.full(12, height + 0.92)])
-        paint_faces(canvas, [(fan, shaded((88, 90, 92), UP, canvas.light))])
-
-
-def paint_tank(canvas: Canvas, tank: Tank) -> None:
-    """Paint a storage tank: shell, roof with seams, stairs and a rail."""
-    corners = 40
+def tank_pieces(tank: Tank, light: Light) -> list[Mesh | Lines]:
+    """Return a storage tank: shell, conical roof, rail, stair and hatch."""
+    corners, top = 40, tank.height_m
     ring = circle(tank.centre, tank.radius_m, corners)
-    faces = prism_faces(ring, (0.0, tank.height_m), (tank.colour, None), canvas)
-    top = tank.height_m
-    if canvas.view.place[2] > top:
-        rise = tank.radius_m * 0.08
-        middle = np.array([*tank.centre, top + rise])
-        rim = np.column_stack([ring, np.full(corners, top)])
-        for first, second in zip(rim, np.roll(rim, -1, axis=0), strict=True):
-            normal = np.cross(first - middle, second - middle)
-            normal = normal / np.linalg.norm(normal) * (1 if normal[2] > 0 else -1)
-            faces.append((np.stack([middle, first, second]), shaded(tank.colour, normal, canvas.light)))
-    paint_faces(canvas, faces)
-    rim = np.column_stack([ring, np.full(corners, top + 0.02)])
-    paint_lines(
-        canvas,
-        np.stack([rim, np.roll(rim, -1, axis=0)], axis=1),
-        shaded(darker(tank.colour, 0.3), UP, canvas.light),
-        0.12,
-    )
+    faces = prism_faces(ring, (0.0, top), (tank.colour, None), light)
+    peak = np.array([*tank.centre, top + tank.radius_m * 0.08])
+    rim = at_height(ring, top)
+    for first, second in zip(rim, np.roll(rim, -1, axis=0), strict=True):
+        sector = np.stack([peak, first, second])
+        normal = upward(sector)
+        faces.append((sector, normal, shaded(tank.colour, normal, light)))
+    rail = np.stack([rim, np.roll(rim, -1, axis=0)], axis=1)
     turn = np.linspace(0.6, 2.4, 14)
+    reach = tank.radius_m + 0.4
     stair = np.column_stack(
-        [
-            tank.centre[0] + (tank.radius_m + 0.4) * np.cos(turn),
-            tank.centre[1] + (tank.radius_m + 0.4) * np.sin(turn),
-            np.linspace(0.2, top, 14),
-        ]
+        [tank.centre[0] + reach * np.cos(turn), tank.centre[1] + reach * np.sin(turn), np.linspace(0.2, top, 14)]
     )
-    paint_lines(
-        canvas, np.stack([stair[:-1], stair[1:]], axis=1), shaded((120, 122, 120), UP, canvas.light), 0.5, limit_px=20
-    )
+    outward = np.array([math.cos(1.5), math.sin(1.5), 0.0])
     hatch = circle((tank.centre[0] + tank.radius_m * 0.6, tank.centre[1]), 0.45, 12)
-    paint_faces(canvas, prism_faces(hatch, (top, top + 0.5), ((150, 150, 150), (176, 176, 176)), canvas))
+    return [
+        mesh_of(faces),
+        Lines(segments=rail, colour=shaded(darker(tank.colour, 0.3), UP, light), width_m=0.12, normal=UP),
+        Lines(
+            segments=np.stack([stair[:-1], stair[1:]], axis=1),
+            colour=shaded((120, 122, 120), UP, light),
+            width_m=0.5,
+            normal=outward,
+            limit_px=20,
+        ),
+        mesh_of(prism_faces(hatch, (top, top + 0.5), ((150, 150, 150), (176, 176, 176)), light)),
+    ]
 
 
-def paint_wall(canvas: Canvas, wall: Wall, ring: Floats) -> None:
-    """Paint one straight piece of a wall."""
-    paint_faces(canvas, prism_faces(ring, (0.0, wall.height_m), (wall.colour, wall.colour), canvas))
+def wall_rings(wall: Wall) -> list[Floats]:
+    """Return the thin (4, 2) rectangles that a wall is made of."""
+    rings = []
+    for start, end in zip(wall.path, wall.path[1:], strict=False):
+        a, b = np.asarray(start, dtype=np.float64), np.asarray(end, dtype=np.float64)
+        along = (b - a) / max(1e-9, float(np.hypot(*(b - a))))
+        across = np.array([-along[1], along[0]]) * wall.width_m / 2
+        rings.append(np.stack([a - across, b - across, b + across, a + across]))
+    return rings
+
+
+def wall_pieces(wall: Wall, ring: Floats, light: Light) -> list[Mesh | Lines]:
+    """Return one straight piece of a wall."""
+    return [mesh_of(prism_faces(ring, (0.0, wall.height_m), (wall.colour, wall.colour), light))]
 
 
 def container_ring(container: Container) -> Floats:
@@ -209,31 +99,36 @@ def container_ring(container: Container) -> Floats:
     return oriented(container.centre, container.heading_deg, box)
 
 
-def paint_container(canvas: Canvas, container: Container, *, lit: bool) -> None:
-    """Paint a container with its corrugations."""
-    ring = container_ring(container)
+def container_pieces(container: Container, light: Light, *, lit: bool) -> list[Mesh | Lines]:
+    """Return a container with its corrugations."""
     height = container.height_m
-    paint_faces(
-        canvas, prism_faces(ring, (0.0, height), (darker(container.colour, 0.1), container.colour), canvas, lit=lit)
-    )
+    colours = (darker(container.colour, 0.1), container.colour)
     places = np.arange(-container.length_m / 2 + 0.3, container.length_m / 2, 0.55)
     half = container.width_m / 2 * 0.96
     ends = np.array([[[place, -half], [place, half]] for place in places]).reshape(-1, 2)
-    flat = oriented(container.centre, container.heading_deg, ends)
-    ribs = np.column_stack([flat, np.full(len(flat), height + 0.01)]).reshape(-1, 2, 3)
-    paint_lines(canvas, ribs, shaded(darker(container.colour, 0.2), UP, canvas.light, lit=lit), 0.12)
+    ribs = at_height(oriented(container.centre, container.heading_deg, ends), height + 0.01).reshape(-1, 2, 3)
+    rib_colour = shaded(darker(container.colour, 0.2), UP, light, lit=lit)
+    return [
+        mesh_of(prism_faces(container_ring(container), (0.0, height), colours, light, lit=lit)),
+        Lines(segments=ribs, colour=rib_colour, width_m=0.12, normal=UP),
+    ]
 
 
-def drum_ring(stack: DrumStack) -> Floats:
-    """Return the (4, 2) outline of a drum stack."""
-    pitch = DRUM_RADIUS_M * 2.08
+def stack_height_m(stack: DrumStack) -> float:
+    """Return the height of a stack's top."""
+    return VESSELS[stack.kind][1] * stack.layers
+
+
+def stack_ring(stack: DrumStack) -> Floats:
+    """Return the (4, 2) outline of a stack."""
+    pitch = VESSELS[stack.kind][0]
     box = rectangle(-stack.columns * pitch / 2, stack.columns * pitch / 2, stack.rows * pitch / 2)
     return oriented(stack.centre, stack.heading_deg, box)
 
 
-def paint_drums(canvas: Canvas, stack: DrumStack, *, lit: bool) -> None:
-    """Paint each drum of a stack, the farthest first."""
-    pitch = DRUM_RADIUS_M * 2.08
+def stack_pile(stack: DrumStack, light: Light, *, lit: bool) -> tuple[Floats, list[Mesh]]:
+    """Return the (N, 2) places of a stack's vessels, and a mesh for each."""
+    pitch = VESSELS[stack.kind][0]
     grid = np.array(
         [
             [(column - (stack.columns - 1) / 2) * pitch, (row - (stack.rows - 1) / 2) * pitch]
@@ -243,46 +138,162 @@ def paint_drums(canvas: Canvas, stack: DrumStack, *, lit: bool) -> None:
     )
     places = oriented(stack.centre, stack.heading_deg, grid)
     random = np.random.default_rng((*stack.stack_id.encode(), 7))
+    meshes = []
+    for place in places:
+        centre = (float(place[0]), float(place[1]))
+        colour = darker(stack.colour, float(random.uniform(-0.18, 0.2)))
+        if stack.kind is StackKind.IBC:
+            meshes.append(mesh_of(_tote(centre, stack, colour, light, lit=lit)))
+        else:
+            meshes.append(mesh_of(_drum(centre, stack, colour, light, lit=lit)))
+    return places, meshes
+
+
+def _drum(centre: tuple[float, float], stack: DrumStack, colour: Colour, light: Light, *, lit: bool) -> list[Face]:
+    """Return a drum with its lid and bung, or a gas cylinder with its shoulder and valve."""
+    top = stack_height_m(stack)
+    radius = VESSELS[stack.kind][0] * 0.48
+    if stack.kind is StackKind.CYLINDER:
+        body, neck = circle(centre, radius, 8), circle(centre, radius * 0.35, 8)
+        shoulder = prism_faces(body, (top - 0.3, top - 0.12), (colour, None), light, lit=lit, top_ring=neck)
+        valve = prism_faces(neck, (top - 0.12, top), ((120, 116, 100), (170, 160, 120)), light, lit=lit)
+        return prism_faces(body, (0.0, top - 0.3), (colour, None), light, lit=lit) + shoulder + valve
+    faces = prism_faces(circle(centre, radius, 10), (0.0, top), (colour, colour), light, lit=lit)
+    faces.append(level_face(circle(centre, radius * 0.8, 8), top, darker(colour, -0.2), light, lit=lit))
+    bung = circle((centre[0] + 0.15, centre[1]), 0.05, 5)
+    faces.append(level_face(bung, top + 0.01, (210, 210, 205), light, lit=lit))
+    return faces
+
+
+def _tote(centre: tuple[float, float], stack: DrumStack, colour: Colour, light: Light, *, lit: bool) -> list[Face]:
+    """Return a caged tote on its pallet: translucent body, bars, cap."""
+    top = stack_height_m(stack)
+    heading = stack.heading_deg
+    body: Colour = mixed((222, 224, 218), colour, 0.06)
+    outline = oriented(centre, heading, rectangle(-0.58, 0.58, 0.49))
+    faces = prism_faces(outline, (0.0, 0.16), ((120, 98, 66), None), light, lit=lit)
+    faces += prism_faces(outline, (0.16, top), (body, body), light, lit=lit)
+    for ahead in (-0.3, 0.0, 0.3):
+        bar = oriented(centre, heading, rectangle(ahead - 0.025, ahead + 0.025, 0.49))
+        faces.append(level_face(bar, top + 0.01, (128, 132, 134), light, lit=lit))
+    for across in (-0.46, 0.46):
+        bar = oriented(centre, heading, rectangle(-0.58, 0.58, 0.03) + np.array([0.0, across]))
+        faces.append(level_face(bar, top + 0.01, (128, 132, 134), light, lit=lit))
+    faces.append(level_face(circle(centre, 0.13, 10), top + 0.03, (40, 42, 46), light, lit=lit))
+    return faces
+
+
+HEAP_COLOURS: Final[tuple[Colour, ...]] = (
+    (150, 128, 98), (118, 96, 70), (176, 170, 160), (204, 200, 192),
+    (90, 86, 82), (132, 70, 54), (70, 92, 120), (210, 206, 150),
+)  # fmt: skip
+
+
+def heap_ring(heap: Heap) -> Floats:
+    """Return the (12, 2) outline of a heap."""
+    unit = circle((0.0, 0.0), 1.0, 12) * np.array([heap.length_m / 2, heap.width_m / 2])
+    return oriented(heap.centre, heap.heading_deg, unit)
+
+
+def heap_pieces(heap: Heap, light: Light, *, lit: bool) -> list[Mesh | Lines]:
+    """Return a heap: a rough mound of soil with boards, sheets and bags thrown over it."""
+    random = np.random.default_rng((*heap.heap_id.encode(), 11))
+    ring = heap_ring(heap)
+    middle = ring.mean(axis=0)
+    ground: Colour = HEAP_COLOURS[int(random.integers(len(HEAP_COLOURS)))]
     faces: list[Face] = []
-    for index in np.argsort(-np.hypot(*(places - canvas.view.place[:2]).T)):
-        centre = (float(places[index][0]), float(places[index][1]))
-        colour = darker(stack.colour, float(random.uniform(-0.18, 0.25)))
-        top = DRUM_HEIGHT_M * stack.layers
-        faces.extend(prism_faces(circle(centre, DRUM_RADIUS_M, 10), (0.0, top), (colour, colour), canvas, lit=lit))
-        lid = np.column_stack([circle(centre, DRUM_RADIUS_M * 0.8, 8), np.full(8, top)])
-        faces.append((lid, shaded(darker(colour, -0.2), UP, canvas.light, lit=lit)))
-        bung = np.column_stack([circle((centre[0] + 0.15, centre[1]), 0.05, 5), np.full(5, top + 0.01)])
-        faces.append((bung, shaded((210, 210, 205), UP, canvas.light, lit=lit)))
-    paint_faces(canvas, faces)
+    for share, level in ((1.0, 0.0), (0.75, 0.4), (0.5, 0.72), (0.25, 0.95)):
+        rough = middle + (ring - middle) * share * random.uniform(0.8, 1.05, (len(ring), 1))
+        faces.append(level_face(rough, heap.height_m * level, darker(ground, 0.25 - 0.25 * level), light, lit=lit))
+    pieces = int(np.clip(heap.length_m * heap.width_m * 5, 25, 160))
+    reach = np.sqrt(random.uniform(0, 1, pieces))
+    turn = random.uniform(0, 2 * math.pi, pieces)
+    lift = (1 - reach) * heap.height_m
+    for index in np.argsort(lift).tolist():
+        local = np.array([[heap.length_m / 2 * math.cos(turn[index]), heap.width_m / 2 * math.sin(turn[index])]])
+        spot = oriented(heap.centre, heap.heading_deg, local * reach[index])[0]
+        length, half = random.uniform(0.15, 1.5), random.uniform(0.04, 0.3)
+        board = oriented(
+            (spot[0], spot[1]), float(random.uniform(0, 360)), rectangle(-length / 2, length / 2, float(half))
+        )
+        colour = darker(HEAP_COLOURS[int(random.integers(len(HEAP_COLOURS)))], float(random.uniform(-0.1, 0.3)))
+        tilt = random.uniform(0, 0.25, 4)
+        corners = np.column_stack([board, lift[index] + tilt])
+        faces.append((corners, None, shaded(colour, upward(corners), light, lit=lit)))
+    return [mesh_of(faces)]
 
 
-def paint_tree(canvas: Canvas, tree: Tree, seed: int) -> None:
-    """Paint a crown of leaf clumps, darker below and brighter towards the sun."""
-    import cv2
+def tent_ring(tent: Tent) -> Floats:
+    """Return the (4, 2) outline of a tent."""
+    return oriented(tent.centre, tent.heading_deg, rectangle(-tent.length_m / 2, tent.length_m / 2, tent.width_m / 2))
 
-    key = (seed, round(tree.centre[0] * 100) & 0xFFFFFF, round(tree.centre[1] * 100) & 0xFFFFFF)
-    random = np.random.default_rng(key)
-    clumps = int(np.clip(26 * tree.radius_m, 24, 110))
-    angle, reach = random.uniform(0, 2 * math.pi, clumps), np.sqrt(random.uniform(0, 1, clumps))
-    lift = (1 - reach**2) * 0.5 + random.uniform(0.0, 0.25, clumps)
-    order = np.argsort(lift)
-    places = np.column_stack(
-        [
-            tree.centre[0] + tree.radius_m * reach * np.cos(angle) * 0.85,
-            tree.centre[1] + tree.radius_m * reach * np.sin(angle) * 0.85,
-            tree.height_m * (0.45 + 0.7 * np.clip(lift, 0, 0.78)),
-        ]
-    )[order]
-    flat = pixels_of(canvas.view, places)
-    radius_px = tree.radius_m * 0.26 * canvas.view.focal_px / max(1.0, canvas.view.place[2] - tree.height_m / 2)
-    tone = random.uniform(0.85, 1.15)
-    sun = math.radians(canvas.light.azimuth_deg)
-    towards = np.cos(angle[order] - (math.pi / 2 - sun)) * reach[order]
-    for index, spot in enumerate(flat):
-        if np.isnan(spot).any():
-            continue
-        bright = tone * (0.62 + 0.45 * lift[order][index] + 0.16 * towards[index]) * random.uniform(0.9, 1.1)
-        leaf = (58 * bright, 112 * bright, 86 * bright)
-        size = max(1, round(radius_px * random.uniform(0.6, 1.1) * 16))
-        centre = fixed_point(spot[None])[0]
-        cv2.circle(canvas.pixels, (int(centre[0]), int(centre[1])), size, leaf, -1, cv2.LINE_AA, 4)
+
+def tent_pieces(tent: Tent, light: Light, *, lit: bool) -> list[Mesh | Lines]:
+    """Return a canopy: four slopes to a ridge, a valance, seams."""
+    ring = tent_ring(tent)
+    eaves = tent.height_m * 0.72
+    ridge_half = max(0.05, (tent.length_m - tent.width_m) / 2)
+    ridge = oriented(tent.centre, tent.heading_deg, rectangle(-ridge_half, ridge_half, 0.02))
+    faces = prism_faces(ring, (eaves - 0.3, eaves), (darker(tent.colour, 0.1), None), light, lit=lit)
+    faces += prism_faces(ring, (eaves, tent.height_m), (tent.colour, None), light, lit=lit, top_ring=ridge)
+    seams = np.stack([at_height(ring, eaves), at_height(ridge, tent.height_m)], axis=1)
+    seam_colour = shaded(darker(tent.colour, -0.15), UP, light, lit=lit)
+    return [mesh_of(faces), Lines(segments=seams, colour=seam_colour, width_m=0.06, normal=UP)]
+
+
+def person_ring(person: Person) -> Floats:
+    """Return the (8, 2) outline of a person's shoulders."""
+    return oriented(person.centre, person.heading_deg, circle((0.0, 0.0), 1.0, 8) * np.array([0.15, 0.25]))
+
+
+def person_pieces(person: Person, light: Light, *, lit: bool) -> list[Mesh | Lines]:
+    """Return a person: legs, upper body, head."""
+    tall = person.height_m
+    shoulders = person_ring(person)
+    middle = np.asarray(person.centre)
+    legs = middle + (shoulders - middle) * 0.65
+    head = circle((person.centre[0], person.centre[1]), 0.12, 8)
+    faces = prism_faces(legs, (0.0, tall * 0.5), ((52, 54, 62), (52, 54, 62)), light, lit=lit)
+    faces += prism_faces(shoulders, (tall * 0.45, tall * 0.82), (person.clothes, person.clothes), light, lit=lit)
+    faces += prism_faces(head, (tall * 0.84, tall), (person.head, person.head), light, lit=lit)
+    return [mesh_of(faces)]
+
+
+class Crown:
+    """A tree's leaf clumps, darker below and brighter towards the sun, settled once and painted many times."""
+
+    def __init__(self, tree: Tree, light: Light, seed: int) -> None:
+        key = (seed, round(tree.centre[0] * 100) & 0xFFFFFF, round(tree.centre[1] * 100) & 0xFFFFFF)
+        random = np.random.default_rng(key)
+        clumps = int(np.clip(26 * tree.radius_m, 24, 110))
+        angle, reach = random.uniform(0, 2 * math.pi, clumps), np.sqrt(random.uniform(0, 1, clumps))
+        lift = (1 - reach**2) * 0.5 + random.uniform(0.0, 0.25, clumps)
+        order = np.argsort(lift)
+        angle, reach, lift = angle[order], reach[order], lift[order]
+        wide = tree.radius_m * reach * 0.85
+        self.places = np.column_stack(
+            [
+                tree.centre[0] + wide * np.cos(angle),
+                tree.centre[1] + wide * np.sin(angle),
+                tree.height_m * (0.45 + 0.7 * np.clip(lift, 0, 0.78)),
+            ]
+        )
+        sun = math.radians(light.azimuth_deg)
+        towards = np.cos(angle - (math.pi / 2 - sun)) * reach
+        bright = random.uniform(0.85, 1.15) * (0.62 + 0.45 * lift + 0.16 * towards) * random.uniform(0.9, 1.1, clumps)
+        self.colours = [(58 * b, 112 * b, 86 * b) for b in bright.tolist()]
+        self.radii_m = tree.radius_m * 0.26 * random.uniform(0.6, 1.1, clumps)
+        self.middle_m = tree.height_m / 2
+
+    def paint(self, canvas: Canvas) -> None:
+        """Paint the clumps that lie before the camera."""
+        import cv2
+
+        flat = pixels_of(canvas.view, self.places)
+        fixed = fixed_point(np.nan_to_num(flat)).tolist()
+        scale = canvas.view.focal_px / np.linalg.norm(canvas.view.place - self.places[0])
+        sizes = np.maximum(1, np.round(self.radii_m * scale * 16)).astype(int).tolist()
+        hidden = np.isnan(flat[:, 0]).tolist()
+        for centre, size, colour, behind in zip(fixed, sizes, self.colours, hidden, strict=True):
+            if not behind:
+                cv2.circle(canvas.pixels, centre, size, colour, -1, cv2.LINE_AA, 4)

@@ -13,52 +13,22 @@ from typing import Final
 
 import numpy as np
 
-from flight.rehearsal.render_canvas import Canvas, Face, paint_faces, prism_faces, shaded
+from flight.rehearsal.render_canvas import UP, Face, Mesh, mesh_of, prism_faces, shaded
+from flight.rehearsal.render_shapes import mixed, oriented, rectangle, rounded
 from flight.rehearsal.render_view import Floats
-from flight.rehearsal.world import Colour, Vehicle, VehicleKind
+from flight.rehearsal.world import Colour, Light, Vehicle, VehicleKind
 
 GLASS: Final[Colour] = (46, 51, 57)
 WINDSCREEN: Final[Colour] = (78, 87, 96)
 RUBBER: Final[Colour] = (30, 30, 31)
-UP: Final = (0.0, 0.0, 1.0)
-
-
-def oriented(centre: tuple[float, float], heading_deg: float, local: Floats) -> Floats:
-    """Return (N, 2) east-north of (N, 2) forward-right points of a thing with this centre and heading."""
-    sine, cosine = math.sin(math.radians(heading_deg)), math.cos(math.radians(heading_deg))
-    ahead, right = local[:, 0], local[:, 1]
-    return np.column_stack([centre[0] + ahead * sine + right * cosine, centre[1] + ahead * cosine - right * sine])
-
-
-def rectangle(rear: float, front: float, half_width: float) -> Floats:
-    """Return the (4, 2) forward-right corners of a rectangle."""
-    return np.array([[rear, -half_width], [front, -half_width], [front, half_width], [rear, half_width]])
-
-
-def rounded(rear: float, front: float, half_width: float, radius: float) -> Floats:
-    """Return the (16, 2) forward-right corners of a rectangle with rounded corners."""
-    corners = []
-    for ahead, right, start in (
-        (front, half_width, 0),
-        (rear, half_width, 90),
-        (rear, -half_width, 180),
-        (front, -half_width, 270),
-    ):
-        inward = np.array(
-            [ahead - math.copysign(radius, ahead - (front + rear) / 2), right - math.copysign(radius, right)]
-        )
-        for step in range(4):
-            angle = math.radians(start + step * 30)
-            corners.append(inward + radius * np.array([math.cos(angle), math.sin(angle)]))
-    return np.array(corners)
 
 
 class _Body:
     """Collects the faces of one vehicle."""
 
-    def __init__(self, vehicle: Vehicle, canvas: Canvas, *, lit: bool) -> None:
+    def __init__(self, vehicle: Vehicle, light: Light, *, lit: bool) -> None:
         self.vehicle = vehicle
-        self.canvas = canvas
+        self.light = light
         self.lit = lit
         self.faces: list[Face] = []
 
@@ -69,8 +39,8 @@ class _Body:
     def flat(self, local: Floats, height_m: float, colour: Colour, gain: float = 1.0) -> None:
         """Add a level face."""
         ring = self.at(local)
-        bgr = shaded(colour, UP, self.canvas.light, lit=self.lit, gain=gain)
-        self.faces.append((np.column_stack([ring, np.full(len(ring), height_m)]), bgr))
+        bgr = shaded(colour, UP, self.light, lit=self.lit, gain=gain)
+        self.faces.append((np.column_stack([ring, np.full(len(ring), height_m)]), UP, bgr))
 
     def solid(
         self,
@@ -81,19 +51,17 @@ class _Body:
     ) -> None:
         """Add a prism or frustum: outline, heights of bottom and top, colours of sides and top."""
         top_ring = None if upper is None else self.at(upper)
-        self.faces.extend(prism_faces(self.at(local), levels_m, colours, self.canvas, lit=self.lit, top_ring=top_ring))
+        self.faces.extend(prism_faces(self.at(local), levels_m, colours, self.light, lit=self.lit, top_ring=top_ring))
 
     def quad(self, corners: list[tuple[float, float, float]], colour: Colour, gain: float = 1.0) -> None:
         """Add a face of forward-right-up corners, shaded as if level."""
         points = np.array(corners)
-        ring = self.at(points[:, :2])
-        self.faces.append(
-            (np.column_stack([ring, points[:, 2]]), shaded(colour, UP, self.canvas.light, lit=self.lit, gain=gain))
-        )
-
-
-def _mixed(one: Colour, other: Colour, share: float) -> Colour:
-    return tuple(round(a + (b - a) * share) for a, b in zip(one, other, strict=True))  # type: ignore[return-value]
+        quad = np.column_stack([self.at(points[:, :2]), points[:, 2]])
+        middle = np.array([*self.vehicle.centre, self.vehicle.height_m * 0.4])
+        normal = np.cross(quad[1] - quad[0], quad[-1] - quad[0])
+        if normal @ (quad.mean(axis=0) - middle) < 0:
+            normal = -normal
+        self.faces.append((quad, normal, shaded(colour, UP, self.light, lit=self.lit, gain=gain)))
 
 
 def _lamps(body: _Body, height_m: float, half: float, front: float, rear: float) -> None:
@@ -135,16 +103,16 @@ def _car(body: _Body) -> None:
     paint = vehicle.colour
     deck = height * 0.60
     _wheels(body, half, length * 0.31, -length * 0.29)
-    body.solid(rounded(rear, front, half, 0.36), (0.22, deck * 0.86), (_mixed(paint, (0, 0, 0), 0.12), paint))
+    body.solid(rounded(rear, front, half, 0.36), (0.22, deck * 0.86), (mixed(paint, (0, 0, 0), 0.12), paint))
     # The shoulders lean in, so the outline is a shade darker than the bonnet.
     body.solid(
         rounded(rear, front, half, 0.36),
         (deck * 0.86, deck),
-        (_mixed(paint, (0, 0, 0), 0.06), paint),
+        (mixed(paint, (0, 0, 0), 0.06), paint),
         rounded(rear + 0.12, front - 0.16, half - 0.09, 0.34),
     )
     _lamps(body, deck * 0.97, half, front, rear)
-    body.flat(rectangle(length * 0.20, front - 0.42, half * 0.62), deck + 0.02, _mixed(paint, (255, 255, 255), 0.09))
+    body.flat(rectangle(length * 0.20, front - 0.42, half * 0.62), deck + 0.02, mixed(paint, (255, 255, 255), 0.09))
     body.quad(
         [
             (length * 0.20, -half * 0.64, deck + 0.03),
@@ -152,7 +120,7 @@ def _car(body: _Body) -> None:
             (length * 0.20 + 0.05, half * 0.64, deck + 0.03),
             (length * 0.20, half * 0.64, deck + 0.03),
         ],
-        _mixed(paint, (0, 0, 0), 0.55),
+        mixed(paint, (0, 0, 0), 0.55),
     )
     hatchback = length < 4.25
     tail_low, tail_high = (-0.47, -0.40) if hatchback else (-0.36, -0.23)
@@ -191,11 +159,11 @@ def _car(body: _Body) -> None:
             paint,
             0.8,
         )
-    body.flat(roof, height - 0.03, _mixed(paint, (0, 0, 0), 0.05))
+    body.flat(roof, height - 0.03, mixed(paint, (0, 0, 0), 0.05))
     body.flat(
         rounded(length * tail_high + 0.1, length * 0.02 - 0.12, half * 0.62, 0.14),
         height,
-        _mixed(paint, (255, 255, 255), 0.07),
+        mixed(paint, (255, 255, 255), 0.07),
     )
 
 
@@ -205,11 +173,11 @@ def _van(body: _Body) -> None:
     front, rear, paint = length / 2, -length / 2, vehicle.colour
     deck = height * 0.52
     _wheels(body, half, length * 0.30, -length * 0.30)
-    body.solid(rounded(rear, front, half, 0.25), (0.25, deck), (_mixed(paint, (0, 0, 0), 0.1), paint))
+    body.solid(rounded(rear, front, half, 0.25), (0.25, deck), (mixed(paint, (0, 0, 0), 0.1), paint))
     _lamps(body, deck + 0.02, half, front, rear)
     base = rounded(rear + 0.03, front - length * 0.13, half * 0.97, 0.16)
     roof = rounded(rear + 0.12, front - length * 0.28, half * 0.86, 0.16)
-    body.solid(base, (deck, height - 0.05), (_mixed(paint, (0, 0, 0), 0.08), None), roof)
+    body.solid(base, (deck, height - 0.05), (mixed(paint, (0, 0, 0), 0.08), None), roof)
     body.quad(
         [
             (front - length * 0.135, -half * 0.84, deck + 0.06),
@@ -230,22 +198,22 @@ def _van(body: _Body) -> None:
             ],
             GLASS,
         )
-    body.flat(roof, height - 0.04, _mixed(paint, (0, 0, 0), 0.04))
+    body.flat(roof, height - 0.04, mixed(paint, (0, 0, 0), 0.04))
     body.flat(
-        rounded(rear + 0.3, front - length * 0.31, half * 0.74, 0.12), height, _mixed(paint, (255, 255, 255), 0.06)
+        rounded(rear + 0.3, front - length * 0.31, half * 0.74, 0.12), height, mixed(paint, (255, 255, 255), 0.06)
     )
     for share in (0.25, 0.45, 0.65):  # pressed ribs
         ahead = rear + length * share
-        body.flat(rectangle(ahead, ahead + 0.05, half * 0.72), height + 0.01, _mixed(paint, (0, 0, 0), 0.14))
+        body.flat(rectangle(ahead, ahead + 0.05, half * 0.72), height + 0.01, mixed(paint, (0, 0, 0), 0.14))
 
 
 def _cab(body: _Body, rear: float, paint: Colour, height: float) -> None:
     """Add a flat-fronted lorry cab from ``rear`` to the vehicle's front."""
     front, half = body.vehicle.length_m / 2, body.vehicle.width_m / 2 * 0.97
-    body.solid(rounded(rear, front, half, 0.2), (0.5, height * 0.55), (_mixed(paint, (0, 0, 0), 0.1), paint))
+    body.solid(rounded(rear, front, half, 0.2), (0.5, height * 0.55), (mixed(paint, (0, 0, 0), 0.1), paint))
     top = rounded(rear + 0.1, front - 0.32, half * 0.92, 0.18)
     body.solid(rounded(rear, front - 0.02, half, 0.2), (height * 0.55, height), (GLASS, paint), top)
-    body.flat(rectangle(front - 0.95, front - 0.55, half * 0.7), height + 0.02, _mixed(paint, (0, 0, 0), 0.12))
+    body.flat(rectangle(front - 0.95, front - 0.55, half * 0.7), height + 0.02, mixed(paint, (0, 0, 0), 0.12))
     for side in (-1, 1):
         body.quad(
             [
@@ -269,8 +237,8 @@ def _truck(body: _Body) -> None:
     _cab(body, cab, vehicle.colour, height * 0.80)
     body.solid(rectangle(rear, cab - 0.25, half), (1.0, height), (box, box))
     for place in np.arange(rear + 0.6, cab - 0.5, 1.1):
-        body.flat(rectangle(place, place + 0.06, half * 0.96), height + 0.01, _mixed(box, (0, 0, 0), 0.18))
-    body.flat(rectangle(rear, cab - 0.25, half * 0.06), height + 0.01, _mixed(box, (0, 0, 0), 0.08))
+        body.flat(rectangle(place, place + 0.06, half * 0.96), height + 0.01, mixed(box, (0, 0, 0), 0.18))
+    body.flat(rectangle(rear, cab - 0.25, half * 0.06), height + 0.01, mixed(box, (0, 0, 0), 0.08))
 
 
 def _tanker(body: _Body) -> None:
@@ -284,16 +252,20 @@ def _tanker(body: _Body) -> None:
     _cab(body, cab, vehicle.colour, height * 0.85)
     middle, radius = (1.05 + height) / 2, (height - 1.05) / 2
     tail, nose = rear + 0.15, cab - 0.35
-    angles = np.radians(np.linspace(-20, 200, 12))
     sine, cosine = math.sin(math.radians(vehicle.heading_deg)), math.cos(math.radians(vehicle.heading_deg))
+    angles = np.radians(np.linspace(-20, 200, 12))
+    for place, facing in ((tail, -1.0), (nose, 1.0)):
+        round_end = np.array([[place, math.cos(a) * half] for a in angles])
+        disc = np.column_stack([body.at(round_end), middle + np.sin(angles) * radius])
+        ahead = np.array([sine, cosine, 0.0]) * facing
+        body.faces.append((disc, ahead, shaded(mixed(shell, (0, 0, 0), 0.15), ahead, body.light, lit=body.lit)))
     for first, second in pairwise(angles):
         pair = [(math.cos(a) * half, middle + math.sin(a) * radius) for a in (first, second)]
         across, up = math.cos((first + second) / 2), math.sin((first + second) / 2)
         normal = np.array([across * cosine, -across * sine, up])
         corners = np.array([[tail, *pair[0]], [nose, *pair[0]], [nose, *pair[1]], [tail, *pair[1]]])
         points = np.column_stack([body.at(corners[:, :2]), corners[:, 2]])
-        if normal @ (body.canvas.view.place - points[0]) > 0:
-            body.faces.append((points, shaded(shell, normal, body.canvas.light, lit=body.lit)))
+        body.faces.append((points, normal, shaded(shell, normal, body.light, lit=body.lit)))
     body.flat(rectangle(tail + 0.4, nose - 0.4, 0.22), height + 0.02, (120, 124, 128))
     for share in (0.22, 0.5, 0.78):
         place = tail + (nose - tail) * share
@@ -311,7 +283,7 @@ def _bus(body: _Body) -> None:
     body.solid(
         rounded(rear, front, half, 0.3),
         (height - 0.4, height),
-        (paint, _mixed(paint, (255, 255, 255), 0.1)),
+        (paint, mixed(paint, (255, 255, 255), 0.1)),
         rounded(rear + 0.1, front - 0.2, half * 0.95, 0.3),
     )
     for share in (0.2, 0.6):
@@ -330,11 +302,11 @@ _BODIES: Final[dict[VehicleKind, Callable[[_Body], None]]] = {
 }
 
 
-def paint_vehicle(canvas: Canvas, vehicle: Vehicle, *, lit: bool) -> None:
-    """Paint a vehicle; ``lit`` false when it stands in the shade."""
-    body = _Body(vehicle, canvas, lit=lit)
+def vehicle_mesh(vehicle: Vehicle, light: Light, *, lit: bool) -> Mesh:
+    """Return a vehicle's faces in painting order; ``lit`` false when it stands in the shade."""
+    body = _Body(vehicle, light, lit=lit)
     _BODIES[vehicle.kind](body)
-    paint_faces(canvas, body.faces)
+    return mesh_of(body.faces)
 
 
 def outline(vehicle: Vehicle) -> Floats:

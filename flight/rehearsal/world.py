@@ -64,6 +64,14 @@ class MarkingKind(StrEnum):
     HATCHED = "hatched"  # closed ring filled with diagonal bars
 
 
+class StackKind(StrEnum):
+    """What a stack of vessels consists of."""
+
+    DRUM = "drum"  # 200-litre drums on end
+    IBC = "ibc"  # 1000-litre caged totes
+    CYLINDER = "cylinder"  # gas cylinders on end
+
+
 class PlumeKind(StrEnum):
     """What rises from a plume."""
 
@@ -113,13 +121,22 @@ class Planted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patch:
-    """A patch of ground; later patches lie over earlier ones."""
+    """A patch of ground; later patches lie over earlier ones.
+
+    Attributes:
+        material: What it is made of.
+        ring: Its outline.
+        colour: Its colour, or None for the material's own.
+    """
 
     material: Material
     ring: Ring
+    colour: Colour | None = None
 
     def __post_init__(self) -> None:
         _is_ring("patch", self.ring)
+        if self.colour is not None:
+            _is_colour("patch", self.colour)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,13 +284,14 @@ class Vehicle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrumStack:
-    """200-litre drums on end in rows.
+    """Drums, totes or gas cylinders in rows.
 
     Attributes:
         stack_id: Its stable id.
         centre, heading_deg: Where it stands and how its rows run.
-        columns, rows: Drums along and across the heading.
-        layers: Drums on one another.
+        columns, rows: Vessels along and across the heading.
+        layers: Vessels on one another.
+        kind: What the vessels are.
         colour: Paint, sRGB.
         planted: What it is expected to become, or None.
     """
@@ -284,6 +302,7 @@ class DrumStack:
     columns: int
     rows: int
     layers: int = 1
+    kind: StackKind = StackKind.DRUM
     colour: Colour = (32, 74, 150)
     planted: Planted | None = None
 
@@ -291,6 +310,68 @@ class DrumStack:
         _finite(self.stack_id, *self.centre, self.heading_deg)
         _positive(self.stack_id, self.columns, self.rows, self.layers)
         _is_colour(self.stack_id, self.colour)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heap:
+    """A heap of rubbish or building debris, elliptical."""
+
+    heap_id: str
+    centre: PlanePoint
+    heading_deg: float
+    length_m: float
+    width_m: float
+    height_m: float = 1.0
+    planted: Planted | None = None
+
+    def __post_init__(self) -> None:
+        _finite(self.heap_id, *self.centre, self.heading_deg)
+        _positive(self.heap_id, self.length_m, self.width_m, self.height_m)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tent:
+    """A canopy with a pitched cover on posts."""
+
+    tent_id: str
+    centre: PlanePoint
+    heading_deg: float
+    length_m: float = 3.0
+    width_m: float = 3.0
+    height_m: float = 3.0
+    colour: Colour = (40, 84, 160)
+    planted: Planted | None = None
+
+    def __post_init__(self) -> None:
+        _finite(self.tent_id, *self.centre, self.heading_deg)
+        _positive(self.tent_id, self.length_m, self.width_m, self.height_m)
+        _is_colour(self.tent_id, self.colour)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A person standing.
+
+    Attributes:
+        person_id: Its id.
+        centre, heading_deg: Where the person stands and faces.
+        height_m: Body height.
+        head: Colour of hair, hat or helmet.
+        clothes: Colour of the upper body.
+    """
+
+    person_id: str
+    centre: PlanePoint
+    heading_deg: float = 0.0
+    height_m: float = 1.7
+    head: Colour = (36, 30, 28)
+    clothes: Colour = (70, 84, 120)
+
+    def __post_init__(self) -> None:
+        _finite(self.person_id, *self.centre, self.heading_deg)
+        _positive(self.person_id, self.height_m)
+        _is_colour(self.person_id, self.head)
+        _is_colour(self.person_id, self.clothes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -347,7 +428,8 @@ class World:
         ground: What lies where no patch does.
         light: Sun and air.
         patches, markings: Ground and paint, bottom first.
-        buildings, tanks, walls, trees, containers, vehicles, drums, plumes: Things; ids are unique among all.
+        buildings, tanks, walls, trees, containers, vehicles, drums, heaps, tents, people, plumes: Things; ids are
+            unique among all.
     """
 
     name: str
@@ -364,12 +446,16 @@ class World:
     containers: tuple[Container, ...] = ()
     vehicles: tuple[Vehicle, ...] = ()
     drums: tuple[DrumStack, ...] = ()
+    heaps: tuple[Heap, ...] = ()
+    tents: tuple[Tent, ...] = ()
+    people: tuple[Person, ...] = ()
     plumes: tuple[Plume, ...] = ()
 
     def __post_init__(self) -> None:
         ids = [
             *(building.building_id for building in self.buildings),
             *(tank.tank_id for tank in self.tanks),
+            *(person.person_id for person in self.people),
             *(thing_id for thing_id, *_ in _plantable(self)),
         ]
         twice = {thing for thing in ids if ids.count(thing) > 1}
@@ -416,6 +502,10 @@ def _plantable(world: World) -> Iterator[tuple[str, str, PlanePoint, Planted | N
         yield container.container_id, "container", container.centre, container.planted
     for stack in world.drums:
         yield stack.stack_id, "drums", stack.centre, stack.planted
+    for heap in world.heaps:
+        yield heap.heap_id, "debris", heap.centre, heap.planted
+    for tent in world.tents:
+        yield tent.tent_id, "tent", tent.centre, tent.planted
     for plume in world.plumes:
         yield plume.plume_id, plume.kind.value, plume.centre, plume.planted
 
