@@ -41,7 +41,7 @@ class TimeStampAuthority(Protocol):
 
 
 class _NoRedirect(HTTPRedirectHandler):
-    def redirect_request(self, *_arguments: object, **_more: object) -> None:  # type: ignore[override]
+    def redirect_request(self, *_arguments: object, **_more: object) -> None:
         return None
 
 
@@ -138,7 +138,7 @@ def check_token(envelope: bytes, token: bytes, authorities: TrustedAuthorities, 
             builder = builder.add_root_certificate(root)
         builder.build().verify_message(response, envelope)
         info = response.tst_info
-        return Stamped(package=name, at=in_utc(info.gen_time), authority=str(info.name.value if info.name else ""))
+        return Stamped(package=name, at=in_utc(info.gen_time), authority=str(getattr(info.name, "value", "")))
     except (VerificationError, ValueError, AttributeError, RuntimeError) as problem:
         return Refusal(
             subject=name,
