@@ -22,14 +22,21 @@ from flight.telemetry.photo_header import PhotoHeader, finite
 
 FULL_FRAME_DIAGONAL_MM: Final = math.hypot(36.0, 24.0)
 
-# Sensors whose full image is 3:2; every other aircraft camera in the catalogue of EXIF models has a 4:3 sensor.
+# Shapes of sensors, by the model name in EXIF, from the largest photo that the model takes.
 THREE_BY_TWO: Final = frozenset(
-    {"FC6310", "FC6310R", "FC6310S", "FC6360", "FC6510", "FC6520", "FC6540", "L1D-20C", "ZENMUSEP1"}
+    {"FC6310", "FC6310R", "FC6310S", "FC6360", "FC6510", "FC6520", "FC6540", "FC3411", "L1D-20C", "ZENMUSEP1"}
 )
+FOUR_BY_THREE: Final = frozenset(
+    {
+        "FC220", "FC300S", "FC300X", "FC330", "FC350", "FC2103", "FC2204", "FC3170", "FC3582", "FC7203", "FC7303",
+        "FC8282", "FC8482", "L2D-20C",
+    }
+)  # fmt: skip
 
 SIGMA_DEWARP: Final = 0.002  # self-calibration of one camera against temperature and focus
 SIGMA_DESIGN: Final = 0.015  # spread of one model's lenses around its design value
 SIGMA_FILM: Final = 0.02  # whole millimetres of 35 mm equivalent, and the spread above
+SIGMA_VIDEO: Final = 0.06  # as above, and modes that crop without saying so
 SIGMA_FILM_CROP: Final = 0.04  # as above, and the sensor's own shape is inferred: 4:3 against 3:2 differ by 4 %
 
 
@@ -133,13 +140,44 @@ def full_diagonal_px(width_px: int, height_px: int, *, model: str) -> tuple[floa
         model: The camera model; its sensor's shape is looked up in :data:`THREE_BY_TWO`.
     """
     long, short = max(width_px, height_px), min(width_px, height_px)
-    if model.upper().replace(" ", "") in THREE_BY_TWO:
+    known = model.upper().replace(" ", "")
+    if known in THREE_BY_TWO:
         # A shape squarer than 3:2 (the 4:3 setting) keeps the height; a flatter one (16:9) keeps the width.
         side = max(long, short * 1.5)
         return math.hypot(side, side / 1.5), False
     if long / short <= 1.40:  # 4:3 photos, 5:4 thermal images: the sensor's own shape
         return math.hypot(long, short), False
-    return long * 1.25, True
+    return long * 1.25, known not in FOUR_BY_THREE
+
+
+def camera_of_video(
+    focal_35mm_mm: float, *, width_px: int, height_px: int, model: str
+) -> tuple[Camera | None, tuple[str, ...]]:
+    """Return the camera of a video from the 35 mm equivalent that its subtitles write, and what was assumed.
+
+    Most aircraft film 16:9 over the full width of a 4:3 sensor, and some crop further in some modes without saying so;
+    hence the wide sigma. A calibrated camera of the patrol is better.
+
+    Args:
+        focal_35mm_mm: 35 mm equivalent, millimetres; the same throughout the video.
+        width_px: Width of the stored frames.
+        height_px: Height of the stored frames.
+        model: The camera's name.
+    """
+    if not 4 <= focal_35mm_mm <= 3000 or min(width_px, height_px) < 1:
+        return None, (_("the subtitles do not say a focal length that can be"),)
+    diagonal, _inferred = full_diagonal_px(width_px, height_px, model=model)
+    camera = Camera(
+        model=model,
+        width_px=width_px,
+        height_px=height_px,
+        focal_px=focal_35mm_mm * diagonal / FULL_FRAME_DIAGONAL_MM,
+        centre_x_px=width_px / 2,
+        centre_y_px=height_px / 2,
+        focal_sigma=SIGMA_VIDEO,
+        source="35 mm equivalent in the subtitles, by diagonal of the full sensor",
+    )
+    return camera, (_("the video is taken to show the full width of its sensor, to which its focal length belongs"),)
 
 
 def _centred(header: PhotoHeader, model: str, focal_px: float, sigma: float, source: str) -> Camera:

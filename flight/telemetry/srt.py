@@ -296,11 +296,12 @@ def _poses(
             reason = _("its time does not rise; the record before it is kept")
             refused.append(Refusal(subject=_subject(name, record.number), code="time-goes-back", reason=reason))
             continue
-        poses.append(_pose(record.fields, instant, notes))
+        poses.append(pose_of(record.fields, instant, notes))
     return tuple(poses), tuple(refused)
 
 
-def _pose(fields: SubtitleFields, instant: datetime, notes: tuple[str, ...]) -> Pose:
+def pose_of(fields: SubtitleFields, instant: datetime, notes: tuple[str, ...] = ()) -> Pose:
+    """Return what one record says as a pose at ``instant``; what it does not say is absent."""
     takeoff, msl = fields.height_takeoff_m, fields.height_msl_m
     return Pose(
         captured_at=instant,

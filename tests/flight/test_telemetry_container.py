@@ -6,7 +6,6 @@ from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
 
-import av
 import numpy as np
 import pytest
 
@@ -33,57 +32,9 @@ def load(name: str) -> ModuleType:
     return module
 
 
-samples, klv = load("subtitle_samples"), load("klv_samples")
+samples, klv, video = load("subtitle_samples"), load("klv_samples"), load("video_samples").video
 BEIJING = timezone(timedelta(hours=8))
 START = datetime(2026, 10, 1, 2, 3, 4, tzinfo=UTC)
-
-ASS_HEADER = (
-    b"[Script Info]\nScriptType: v4.00+\n\n[V4+ Styles]\nFormat: Name, Fontname, Fontsize, PrimaryColour, "
-    b"SecondaryColour, OutlineColour, BackColour, Bold, Italic, Underline, StrikeOut, ScaleX, ScaleY, Spacing, Angle, "
-    b"BorderStyle, Outline, Shadow, Alignment, MarginL, MarginR, MarginV, Encoding\nStyle: Default,Arial,16,&Hffffff,"
-    b"&Hffffff,&H0,&H0,0,0,0,0,100,100,0,0,1,1,0,2,10,10,10,1\n\n[Events]\nFormat: Layer, Start, End, Style, Name, "
-    b"MarginL, MarginR, MarginV, Effect, Text\n"
-)
-
-
-def video(
-    path: Path,
-    *,
-    times: list[int] | None = None,
-    base: Fraction = Fraction(1, 30),
-    subtitles: list[tuple[float, float, str]] | None = None,
-    packets: list[tuple[float, bytes]] | None = None,
-    created: str = "2026-10-01T02:03:04.000000Z",
-    options: dict[str, str] | None = None,
-) -> Path:
-    with av.open(str(path), "w", options=options or {}) as out:
-        out.metadata["creation_time"] = created
-        stream = out.add_stream("mpeg4", rate=30)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        stream.time_base = base
-        stream.codec_context.time_base = base
-        text = out.add_stream("mov_text") if subtitles else None
-        if text is not None:  # the encoder wants a style sheet before it opens, although the text is muxed as it is
-            text.codec_context.subtitle_header = ASS_HEADER
-        data = out.add_data_stream("klv") if packets else None
-        for at in times if times is not None else list(range(30)):
-            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), at % 255, np.uint8), format="rgb24")
-            frame.pts, frame.time_base = at, base
-            out.mux(stream.encode(frame))
-        out.mux(stream.encode(None))
-        for begin, length, line in subtitles or []:
-            raw = line.encode()
-            packet = av.Packet(len(raw).to_bytes(2, "big") + raw)
-            packet.stream, packet.time_base = text, Fraction(1, 1000)
-            packet.pts = packet.dts = round(begin * 1000)
-            packet.duration = round(length * 1000)
-            out.mux(packet)
-        for begin, raw in packets or []:
-            packet = av.Packet(raw)
-            packet.stream, packet.time_base = data, Fraction(1, 1000)
-            packet.pts = packet.dts = round(begin * 1000)
-            out.mux(packet)
-    return path
 
 
 def times_of(path: Path) -> FrameTimes:
