@@ -146,11 +146,10 @@ def write_video(
     if camera.width_px % 2 or camera.height_px % 2:
         raise ValueError("a video's width and height are even")
     folder.mkdir(parents=True, exist_ok=True)
-    times = [in_utc(start) + timedelta(seconds=index / fps) for index in range(max(1, round(seconds * fps)))]
-    true_poses = [_pose(true_track, instant) for instant in times]
-    reported = [_pose(reported_track, instant) for instant in times]
+    times = frame_times(start, seconds, fps)
+    shots = shots_along(true_track, times)
+    reported = [_complete(reported_track, instant) for instant in times]
     video, subtitles = folder / f"{name}.MP4", folder / f"{name}.SRT"
-    shots = [_shot(pose, index) for index, pose in enumerate(true_poses)]
     with written_aside(video) as aside:
         _encode(world, camera, shots, aside, fps=fps, start=times[0], progress=progress, workers=workers)
     with written_aside(subtitles) as aside:
@@ -158,20 +157,37 @@ def write_video(
     return video, subtitles
 
 
-def _pose(track: Track, instant: datetime) -> Pose:
+def frame_times(start: datetime, seconds: float, fps: int) -> tuple[datetime, ...]:
+    """Return the instants of a video's frames; at least one."""
+    return tuple(in_utc(start) + timedelta(seconds=index / fps) for index in range(max(1, round(seconds * fps))))
+
+
+def shots_along(track: Track, times: Sequence[datetime]) -> list[Shot]:
+    """Return a shot from a track for each instant; smoke moves with the time since the first.
+
+    Raises:
+        ValueError: The track does not cover an instant with position, height above take-off and angles.
+    """
+    shots = []
+    for number, instant in enumerate(times):
+        pose = _complete(track, instant)
+        orientation = orientation_of(pose)
+        if pose.position is None or pose.height_takeoff is None or orientation is None:
+            raise ValueError(f"{track.source}: a pose to film from has position, height above take-off and angles")
+        moment = (instant - times[0]).total_seconds()
+        height = pose.height_takeoff.metres
+        shots.append(
+            Shot(number=number, position=pose.position, height_m=height, orientation=orientation, time_s=moment)
+        )
+    return shots
+
+
+def _complete(track: Track, instant: datetime) -> Pose:
+    """Return a pose of a track that the caller promises to cover the instant."""
     pose = pose_at(track, instant, max_gap_s=2.0)
     if isinstance(pose, Refusal):
         raise ValueError(str(pose))  # noqa: TRY004 - the caller's stretch is wrong, not a type
-    if pose.position is None or pose.height_takeoff is None or orientation_of(pose) is None:
-        raise ValueError(f"{track.source}: a pose to film from has position, height above take-off and angles")
     return pose
-
-
-def _shot(pose: Pose, index: int) -> Shot:
-    orientation = orientation_of(pose)
-    if pose.position is None or pose.height_takeoff is None or orientation is None:
-        raise ValueError("a pose to film from has position, height above take-off and angles")
-    return Shot(number=index, position=pose.position, height_m=pose.height_takeoff.metres, orientation=orientation)
 
 
 def _encode(

@@ -32,20 +32,25 @@ class Shot:
         position: Where the camera is.
         height_m: Above the ground.
         orientation: Where it looks.
+        time_s: The moment, seconds; smoke and fire move with it.
     """
 
     number: int
     position: GeoPoint
     height_m: float
     orientation: Orientation
+    time_s: float = 0.0
+
+
+def place_of(world: World, shot: Shot) -> tuple[float, float, float]:
+    """Return east, north, up of a shot's camera in the world's plane, metres."""
+    east, north = to_plane(LocalPlane(origin=world.origin), [shot.position.lon_deg, shot.position.lat_deg]).tolist()
+    return east, north, shot.height_m
 
 
 def shoot(scene: Scene, camera: Camera, shot: Shot) -> NDArray[np.uint8]:
     """Return the (H, W, 3) BGR image of one shot."""
-    east, north = to_plane(
-        LocalPlane(origin=scene.world.origin), [shot.position.lon_deg, shot.position.lat_deg]
-    ).tolist()
-    return render(scene, camera, shot.orientation, (east, north, shot.height_m), seed=shot.number)
+    return render(scene, camera, shot.orientation, place_of(scene.world, shot), seed=shot.number, time_s=shot.time_s)
 
 
 def shoot_jpegs(world: World, camera: Camera, shots: Sequence[Shot], *, workers: int, quality: int) -> Iterator[bytes]:
