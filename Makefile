@@ -30,3 +30,7 @@ clean:
 .PHONY: bench-planning
 bench-planning: $(STAMP)
 	$(BIN)/python -m benchmarks.planning
+
+.PHONY: bench-geofence
+bench-geofence: $(STAMP)
+	$(BIN)/python -m benchmarks.geofence
