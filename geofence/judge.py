@@ -1,9 +1,9 @@
-"""Judge what a sighting means: rules over class, zone, motion and period, and the law in force that day.
+"""Judge what a sighting means: rules over class, zone, motion, company and period, and the law in force that day.
 
 For one sighting:
 
 1. Every rule that speaks of the sighting's class is tried, in the file's order.
-2. Its conditions are tried in the order zone, motion, times seen, period. All must hold.
+2. Its conditions are tried in the order place, motion, times seen, dwell, company, hours, periods. All must hold.
 3. Among the zones that satisfy it, the most probable one is named.
 4. For one hazard class, the first rule that holds decides.
 5. The hazard cites the law as it stood in Beijing on the day the thing was last seen.
@@ -13,19 +13,24 @@ A sighting that is no hazard keeps a reason: that of the rule that came closest.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from core.clock import BEIJING
 from core.refusal import Refusal
 from core.text import _
-from geofence.attribution import Attribution, Share, Undecided
-from geofence.hazard import Hazard
+from geofence.attribution import Attribution, Undecided
+from geofence.hazard import Hazard, Value
 from geofence.law import cite
 from geofence.law_book import LawBook
-from geofence.rule import Motion, Rule, RuleBook
+from geofence.rule import RuleBook
+from geofence.rule_scene import Around, Scene, build_scene
+from geofence.rule_trial import Facts, Match, Miss, Stand, try_rule
 from geofence.sighting import Sighting
 from geofence.site import Register, Zone
+
+_CLAIMS: Final = {Value.ALERT: 0, Value.LEAD: 1, Value.PROVABLE: 2}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +39,8 @@ class NoHazard:
 
     Attributes:
         sighting_id: Which sighting.
-        code: Stable slug: "no-rule", "no-zone", "zone-uncertain", "motion", "seen-too-rarely", "period".
+        code: Stable slug of the condition that failed: "no-rule", "no-zone", "zone-uncertain", "not-outside",
+            "not-near", "motion", "score", "seen-too-rarely", "dwell", "company", "hours", "period".
         reason: For a person, with the numbers of the rule that came closest.
     """
 
@@ -75,24 +81,7 @@ class _Bench:
     zones: dict[str, Zone]
     law: LawBook
     periods: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Miss:
-    """A rule that does not hold: how far it came, and what failed."""
-
-    step: int
-    code: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Match:
-    """A rule that holds: in which zone, with what probability."""
-
-    rule: Rule
-    zone: Zone | None
-    probability: float
+    scene: Scene
 
 
 def judge(
@@ -103,6 +92,7 @@ def judge(
     register: Register,
     law: LawBook,
     periods: tuple[str, ...] = (),
+    scene: Sequence[Sighting] | None = None,
 ) -> tuple[Hazard, ...]:
     """Return the hazards that a sighting is; none when no rule applies.
 
@@ -113,12 +103,13 @@ def judge(
         register: For the zones' types.
         law: For names, citations and penalties.
         periods: Codes of the key periods running when it was seen.
+        scene: Everything seen in the run; None when that is not known (rules about company then never hold).
 
     Raises:
         ValueError: Sighting and attribution speak of two things, a zone is not in the register, or a rule names a
             hazard that the catalogue lacks.
     """
-    outcome = _judge_one(sighting, attribution, _bench(rules, register, law, periods))
+    outcome = _judge_one(sighting, attribution, _bench(rules, register, law, periods, build_scene(register, scene)))
     return outcome if isinstance(outcome, tuple) else ()
 
 
@@ -133,18 +124,23 @@ def judge_all(
     """Return what many sightings mean, with a reason for each that is no hazard.
 
     Args:
-        pairs: Sightings with their attributions.
+        pairs: Sightings with their attributions; together they are the scene.
         rules: As in :func:`judge`.
         register: As in :func:`judge`.
         law: As in :func:`judge`.
         periods: As in :func:`judge`.
+
+    Raises:
+        ValueError: A rule names a hazard that the catalogue lacks, or claims more than its class.
     """
     check_codes(rules, law)
-    bench = _bench(rules, register, law, periods)
+    listed = list(pairs)
+    scene = build_scene(register, [sighting for sighting, _attribution in listed])
+    bench = _bench(rules, register, law, periods, scene)
     hazards: list[Hazard] = []
     missed: list[NoHazard] = []
     refused: list[Refusal] = []
-    for sighting, attribution in pairs:
+    for sighting, attribution in listed:
         try:
             outcome = _judge_one(sighting, attribution, bench)
         except ValueError as error:
@@ -158,110 +154,96 @@ def judge_all(
 
 
 def check_codes(rules: RuleBook, law: LawBook) -> None:
-    """Raise ``ValueError`` when a rule names a hazard that the catalogue lacks."""
-    known = {hazard.code for hazard in law.classes}
+    """Check rules against the catalogue they will be used with.
+
+    Args:
+        rules: The rules.
+        law: The catalogue.
+
+    Raises:
+        ValueError: A rule names a hazard that the catalogue lacks, or claims more than the air can show of it.
+    """
+    known = {hazard.code: hazard for hazard in law.classes}
     for rule in rules.rules:
         if rule.hazard_code not in known:
             raise ValueError(f"{rule.rule_id}: the catalogue has no hazard {rule.hazard_code}")
+        most = known[rule.hazard_code].value
+        if rule.value is not None and _CLAIMS[rule.value] > _CLAIMS[most]:
+            raise ValueError(f"{rule.rule_id}: it claims {rule.value}, and of {rule.hazard_code} the air shows {most}")
 
 
-def _bench(rules: RuleBook, register: Register, law: LawBook, periods: tuple[str, ...]) -> _Bench:
-    return _Bench(rules=rules, zones={zone.zone_id: zone for zone in register.zones}, law=law, periods=periods)
+def uncovered(rules: RuleBook, law: LawBook) -> tuple[str, ...]:
+    """Return the codes of the catalogue that no rule decides and that the rule file does not name as undecided."""
+    spoken = {rule.hazard_code for rule in rules.rules} | set(rules.not_decided)
+    return tuple(hazard.code for hazard in law.classes if hazard.code not in spoken)
+
+
+def _bench(rules: RuleBook, register: Register, law: LawBook, periods: tuple[str, ...], scene: Scene) -> _Bench:
+    zones = {zone.zone_id: zone for zone in register.zones}
+    return _Bench(rules=rules, zones=zones, law=law, periods=periods, scene=scene)
 
 
 def _judge_one(
     sighting: Sighting, attribution: Attribution | Undecided, bench: _Bench
 ) -> tuple[Hazard, ...] | NoHazard:
-    if sighting.sighting_id != attribution.sighting_id:
-        raise ValueError("the attribution speaks of another sighting")
-    for share in attribution.zones:
-        if share.key not in bench.zones or bench.zones[share.key].version != share.version:
-            raise ValueError(f"the zone {share.key} is not in this register as it was when it was attributed")
-    speaking = [rule for rule in bench.rules.rules if sighting.label in rule.labels]
-    closest = _Miss(step=-1, code="no-rule", reason=_("no rule speaks of {label}").format(label=sighting.label))
+    facts = _facts(sighting, attribution, bench)
+    closest = Miss(step=-1, code="no-rule", reason=_("no rule speaks of {label}").format(label=sighting.label))
     hazards: dict[str, Hazard] = {}
-    for rule in speaking:
-        outcome = _try_rule(rule, sighting, attribution, bench)
-        if isinstance(outcome, _Miss):
+    for rule in bench.rules.rules:
+        if sighting.label not in rule.labels or rule.hazard_code in hazards:
+            continue
+        outcome = try_rule(rule, facts)
+        if isinstance(outcome, Miss):
             closest = max(closest, outcome, key=lambda miss: miss.step)  # the first of equals stays
-        elif rule.hazard_code not in hazards:
-            hazards[rule.hazard_code] = _hazard(outcome, sighting, bench)
+        else:
+            hazards[rule.hazard_code] = _hazard(outcome, facts, sighting, bench)
     if hazards:
         return tuple(hazards.values())
     return NoHazard(sighting_id=sighting.sighting_id, code=closest.code, reason=closest.reason)
 
 
-def _try_rule(rule: Rule, sighting: Sighting, attribution: Attribution | Undecided, bench: _Bench) -> _Match | _Miss:
-    """Return the match of a rule, or the first of its conditions that fails."""
-    place = _place(rule, attribution, bench.zones)
-    if isinstance(place, _Miss):
-        return place
-    if rule.motion is Motion.STANDING and sighting.moving is not False:
-        reason = (
-            _("{rule}: it was seen once, so whether it stands is not known")
-            if sighting.moving is None
-            else _("{rule}: it moves")
-        )
-        return _Miss(step=2, code="motion", reason=reason.format(rule=rule.rule_id))
-    if rule.motion is Motion.MOVING and not sighting.moving:
-        return _Miss(step=2, code="motion", reason=_("{rule}: it does not move").format(rule=rule.rule_id))
-    if sighting.passes < rule.least_passes and len(sighting.fixes) < rule.least_fixes:
-        reason = _("{rule}: seen in {passes} of {least_passes} passes and {fixes} of {least_fixes} frames").format(
-            rule=rule.rule_id,
-            passes=sighting.passes,
-            least_passes=rule.least_passes,
-            fixes=len(sighting.fixes),
-            least_fixes=rule.least_fixes,
-        )
-        return _Miss(step=3, code="seen-too-rarely", reason=reason)
-    if rule.only_in and not rule.only_in.intersection(bench.periods):
-        reason = _("{rule}: holds only in the periods {periods}").format(
-            rule=rule.rule_id, periods=", ".join(sorted(rule.only_in))
-        )
-        return _Miss(step=4, code="period", reason=reason)
-    zone, probability = place
-    return _Match(rule=rule, zone=zone, probability=probability)
+def _facts(sighting: Sighting, attribution: Attribution | Undecided, bench: _Bench) -> Facts:
+    if sighting.sighting_id != attribution.sighting_id:
+        raise ValueError("the attribution speaks of another sighting")
+    stands = []
+    for share in attribution.zones:
+        zone = bench.zones.get(share.key)
+        if zone is None or zone.version != share.version:
+            raise ValueError(f"the zone {share.key} is not in this register as it was when it was attributed")
+        stands.append(Stand(zone_id=share.key, zone_type=zone.zone_type, probability=share.probability))
+    return Facts(
+        label=sighting.label,
+        score=max(fix.detection.score for fix in sighting.fixes),
+        moving=sighting.moving,
+        passes=sighting.passes,
+        fixes=len(sighting.fixes),
+        dwell_minutes=(sighting.last_seen - sighting.first_seen).total_seconds() / 60,
+        seen_at=sighting.last_seen,
+        zones=tuple(stands),
+        periods=frozenset(bench.periods),
+        surroundings=Around(scene=bench.scene, sighting=sighting),
+    )
 
 
-def _place(
-    rule: Rule, attribution: Attribution | Undecided, zones: dict[str, Zone]
-) -> tuple[Zone | None, float] | _Miss:
-    """Return the most probable zone of the rule's types, or why there is none."""
-    if not rule.zone_types:
-        return None, 1.0
-    fitting: list[Share] = [share for share in attribution.zones if zones[share.key].zone_type in rule.zone_types]
-    kinds = ", ".join(sorted(rule.zone_types))
-    if not fitting:
-        reason = _("{rule}: it is in no zone of the type {kinds}").format(rule=rule.rule_id, kinds=kinds)
-        return _Miss(step=0, code="no-zone", reason=reason)
-    best = max(fitting, key=lambda share: (share.probability, share.key))
-    if best.probability < rule.zone_probability:
-        reason = _("{rule}: in {zone} with probability {probability:.2f}, below {least:.2f}").format(
-            rule=rule.rule_id, zone=best.key, probability=best.probability, least=rule.zone_probability
-        )
-        return _Miss(step=1, code="zone-uncertain", reason=reason)
-    return zones[best.key], best.probability
-
-
-def _hazard(match: _Match, sighting: Sighting, bench: _Bench) -> Hazard:
-    rule, zone = match.rule, match.zone
+def _hazard(match: Match, facts: Facts, sighting: Sighting, bench: _Bench) -> Hazard:
+    rule = match.rule
+    zone = None if match.stand is None else bench.zones[match.stand.zone_id]
     try:
         known = bench.law.hazard_class(rule.hazard_code)
     except KeyError:
         raise ValueError(f"{rule.rule_id}: the catalogue has no hazard {rule.hazard_code}") from None
-    running = sorted(rule.raised_in.intersection(bench.periods))
+    running = sorted(rule.raised_in & facts.periods)
     severity = rule.raised_severity if running and rule.raised_severity is not None else rule.severity
     where = _("anywhere") if zone is None else f"{zone.name} ({zone.zone_type}, {zone.zone_id})"
     explanation = _(
-        "{label} in {where} with probability {probability:.2f} (least {least:.2f}), seen in {passes} passes and "
-        "{fixes} frames, by rule {rule}"
+        "{label} in {where} with probability {probability:.2f}, seen in {passes} passes and {fixes} frames, "
+        "by rule {rule}"
     ).format(
         label=sighting.label,
         where=where,
         probability=match.probability,
-        least=rule.zone_probability,
-        passes=sighting.passes,
-        fixes=len(sighting.fixes),
+        passes=facts.passes,
+        fixes=facts.fixes,
         rule=rule.rule_id,
     )
     if running:
@@ -280,7 +262,7 @@ def _hazard(match: _Match, sighting: Sighting, bench: _Bench) -> Hazard:
         probability=match.probability,
         value=rule.value or known.value,
         periods=bench.periods,
-        citations=cite(bench.law, known.code, sighting.last_seen.astimezone(BEIJING).date()),
+        citations=cite(bench.law, known.code, facts.seen_at.astimezone(BEIJING).date()),
         authority=known.authority,
         explanation=explanation,
         severity=severity,

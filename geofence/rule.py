@@ -1,10 +1,13 @@
-"""Rule and RuleBook: what a sighting means, as values that validate themselves."""
+"""Rule and RuleBook: what a sighting means, as values that validate themselves (see ``docs/rules.md``)."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import time
 from enum import StrEnum
+from types import MappingProxyType
 
 from geofence.hazard import Value
 from geofence.site import ZoneType
@@ -18,6 +21,86 @@ class Motion(StrEnum):
     MOVING = "moving"
 
 
+def _check_share(name: str, share: float) -> None:
+    if not (math.isfinite(share) and 0 < share <= 1):
+        raise ValueError(f"{name} is in (0, 1]")
+
+
+def _check_metres(name: str, metres: float) -> None:
+    if not (math.isfinite(metres) and 0 < metres <= 5_000):
+        raise ValueError(f"{name} is in (0, 5000] metres")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """The sighting stands in no zone of these types: 1 less the sum of its shares there reaches the probability."""
+
+    zone_types: frozenset[ZoneType]
+    probability: float = 0.8
+
+    def __post_init__(self) -> None:
+        _check_share("outside: probability", self.probability)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Near:
+    """The sighting stands inside a zone of these types or within a distance of it, with a probability."""
+
+    zone_types: frozenset[ZoneType]
+    within_m: float
+    probability: float = 0.5
+
+    def __post_init__(self) -> None:
+        _check_metres("near: within_m", self.within_m)
+        _check_share("near: probability", self.probability)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Company:
+    """How many other things of certain classes stand around the sighting, seen at about the same time.
+
+    Attributes:
+        labels: Their classes.
+        within_m: Greatest distance between the fused positions, metres.
+        at_least: Fewest of them.
+        at_most: Most of them, or None for no bound.
+        within_minutes: Greatest gap in time between the two being seen.
+    """
+
+    labels: frozenset[str]
+    within_m: float
+    at_least: int = 0
+    at_most: int | None = None
+    within_minutes: float = 10.0
+
+    def __post_init__(self) -> None:
+        _check_metres("company: within_m", self.within_m)
+        if self.at_least < 0 or (self.at_most is not None and self.at_most < self.at_least):
+            raise ValueError("company: at_least is not negative and not above at_most")
+        if self.at_least == 0 and self.at_most is None:
+            raise ValueError("company: at_least or at_most says how many")
+        if not (math.isfinite(self.within_minutes) and self.within_minutes >= 0):
+            raise ValueError("company: within_minutes is not negative")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hours:
+    """Hours of the day in Beijing, from one up to but without the other; they may pass midnight."""
+
+    begin: time
+    end: time
+
+    def __post_init__(self) -> None:
+        if self.begin == self.end:
+            raise ValueError("hours: from and to are two times")
+
+    def holds_at(self, clock: time) -> bool:
+        """Return whether a time of day lies in them."""
+        if self.begin < self.end:
+            return self.begin <= clock < self.end
+        return clock >= self.begin or clock < self.end
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """One rule: conditions that must all hold, and the hazard that then is.
@@ -29,14 +112,20 @@ class Rule:
         labels: Classes of sightings it speaks of.
         zone_types: Types of zones, one of which must hold the sighting; empty for anywhere.
         zone_probability: Least probability of that zone, in (0, 1].
+        outside: Zones it must not stand in.
+        near: Zones it must stand near.
         motion: What is asked of its motion.
-        least_passes: Passes that suffice to have been seen.
-        least_fixes: Fixes that suffice too; the condition is passes or fixes.
+        least_score: Least detector's score of its best fix.
+        least_passes: Passes that suffice to have been seen, or None.
+        least_fixes: Fixes that suffice to have been seen, or None; where both are given, either does.
+        dwell_minutes: Least time between its first and last fix.
+        company: Other things around it; all must hold.
+        hours: Hours of the day in which it must have been seen last.
         only_in: Codes of periods, one of which must be running; empty for always.
         severity: 1 (look at it) to 4 (act at once).
         raised_in: Codes of periods that raise the severity.
         raised_severity: To what.
-        value: The most the rule claims; None for the hazard class's own.
+        value: What the rule claims; None for the hazard class's own. It may claim less than its class, not more.
     """
 
     rule_id: str
@@ -45,9 +134,15 @@ class Rule:
     labels: frozenset[str]
     zone_types: frozenset[ZoneType] = frozenset()
     zone_probability: float = 0.5
+    outside: Outside | None = None
+    near: Near | None = None
     motion: Motion = Motion.ANY
-    least_passes: int = 1
-    least_fixes: int = 1
+    least_score: float = 0.0
+    least_passes: int | None = None
+    least_fixes: int | None = None
+    dwell_minutes: float = 0.0
+    company: tuple[Company, ...] = ()
+    hours: Hours | None = None
     only_in: frozenset[str] = frozenset()
     severity: int = 1
     raised_in: frozenset[str] = frozenset()
@@ -56,16 +151,19 @@ class Rule:
 
     def __post_init__(self) -> None:
         if not (self.rule_id and self.hazard_code and self.labels):
-            raise ValueError(f"{self.rule_id}: a rule has an id, a hazard and at least one label")
-        if not (math.isfinite(self.zone_probability) and 0 < self.zone_probability <= 1):
-            raise ValueError(f"{self.rule_id}: zone_probability is in (0, 1]")
-        if self.least_passes < 1 or self.least_fixes < 1:
-            raise ValueError(f"{self.rule_id}: a thing is seen at least once")
+            raise ValueError("a rule has an id, a hazard and at least one label")
+        _check_share("zone_probability", self.zone_probability)
+        if not 0 <= self.least_score <= 1:
+            raise ValueError("score is in [0, 1]")
+        if any(least is not None and least < 1 for least in (self.least_passes, self.least_fixes)):
+            raise ValueError("a thing is seen at least once")
+        if not (math.isfinite(self.dwell_minutes) and self.dwell_minutes >= 0):
+            raise ValueError("dwell_minutes is not negative")
         severities = (self.severity, self.severity if self.raised_severity is None else self.raised_severity)
         if not all(1 <= severity <= 4 for severity in severities):
-            raise ValueError(f"{self.rule_id}: a severity is 1 to 4")
+            raise ValueError("a severity is 1 to 4")
         if bool(self.raised_in) != (self.raised_severity is not None):
-            raise ValueError(f"{self.rule_id}: raised names its periods and its severity")
+            raise ValueError("raised names its periods and its severity")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +173,13 @@ class RuleBook:
     Attributes:
         name: The file's own name for itself.
         rules: In the file's order; ids are unique. For one hazard class the first rule that holds decides.
+        not_decided: Hazard codes that these rules cannot decide, with the reason for each.
         sha256: Digest of the file, hex.
     """
 
     name: str
     rules: tuple[Rule, ...]
+    not_decided: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     sha256: str
 
     def __post_init__(self) -> None:
@@ -88,3 +188,6 @@ class RuleBook:
         ids = [rule.rule_id for rule in self.rules]
         if len(set(ids)) != len(ids):
             raise ValueError("two rules have one id")
+        both = {rule.hazard_code for rule in self.rules} & set(self.not_decided)
+        if both:
+            raise ValueError(f"{', '.join(sorted(both))}: a hazard is decided by a rule or not decided, not both")

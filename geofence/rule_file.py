@@ -1,38 +1,35 @@
 """Read a rule file (YAML); refuse at load whatever it does not mean exactly.
 
 The language is described in ``docs/rules.md``. Unknown fields, wrong types and values out of range are refused with the
-rule's id, so that a misspelt condition never makes a rule wider than its author meant.
+rule's id, so that a misspelt condition never makes a rule wider than its author meant. The file's own tests are run.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from datetime import datetime, time
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
+from core.clock import in_utc
 from core.errors import InputRefused
 from core.text import _
 from geofence.hazard import Value
-from geofence.rule import Motion, Rule, RuleBook
+from geofence.rule import Company, Hours, Motion, Near, Outside, Rule, RuleBook
+from geofence.rule_test import GivenSurroundings, RuleTest, failures
+from geofence.rule_trial import Facts, Stand
 from geofence.site import ZoneType
 
 _SHIPPED: Final = Path(__file__).resolve().parent.parent / "missions" / "rules" / "default.yaml"
-_FIELDS: Final = frozenset(
-    {
-        "id",
-        "about",
-        "hazard",
-        "labels",
-        "zones",
-        "zone_probability",
-        "motion",
-        "seen",
-        "periods",
-        "severity",
-        "raised",
-        "value",
-    }
+_PLACE_FIELDS: Final = frozenset({"zones", "zone_probability", "outside", "near"})
+_CONDUCT_FIELDS: Final = frozenset({"motion", "score", "seen", "dwell_minutes", "company", "hours", "periods"})
+_RULE_FIELDS: Final = (
+    frozenset({"id", "about", "hazard", "labels", "severity", "raised", "value"}) | _PLACE_FIELDS | _CONDUCT_FIELDS
+)
+_GIVEN_FIELDS: Final = frozenset(
+    {"label", "zones", "near", "moving", "score", "passes", "fixes", "dwell_minutes", "others", "at", "periods"}
 )
 
 
@@ -43,7 +40,7 @@ def read_rules(path: Path | None = None) -> RuleBook:
         path: The file; None for the shipped one.
 
     Raises:
-        InputRefused: The file cannot be read, or a rule is not well formed.
+        InputRefused: The file cannot be read, a rule is not well formed, or one of its own tests fails.
     """
     import yaml
 
@@ -53,76 +50,184 @@ def read_rules(path: Path | None = None) -> RuleBook:
     except OSError as error:
         raise InputRefused(source, _("cannot be read"), _("Check the path.")) from error
     try:
-        document = yaml.safe_load(content)
-        return parse_rules(document, sha256=hashlib.sha256(content).hexdigest())
+        document = yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe both
+        book, tests = parse_rules(document, sha256=hashlib.sha256(content).hexdigest())
     except (ValueError, TypeError, yaml.YAMLError) as error:
         problem = _("is no rule file: {reason}").format(reason=" ".join(str(error).split()))
         raise InputRefused(source, problem, _("Correct the rule; docs/rules.md describes the language.")) from error
+    failed = failures(book, tests)
+    if failed:
+        problem = _("fails {count} of its own {tests} tests: {first}").format(
+            count=len(failed), tests=len(tests), first="; ".join(failed[:3])
+        )
+        raise InputRefused(source, problem, _("Correct the rule or the test."))
+    return book
 
 
-def parse_rules(document: object, *, sha256: str) -> RuleBook:
-    """Return the rules of a parsed document.
+def parse_rules(document: object, *, sha256: str) -> tuple[RuleBook, tuple[RuleTest, ...]]:
+    """Return the rules of a parsed document and the tests that it carries.
 
     Args:
         document: Mappings, lists and scalars.
         sha256: Digest of the file, hex.
 
     Raises:
-        ValueError: It is no rule book; the text names the rule.
-        TypeError: A value has the wrong type; the text names the rule.
+        ValueError: It is no rule book; the text names the rule or test.
+        TypeError: A value has the wrong type; the text names the rule or test.
     """
-    book = _mapping("the file", document, {"schema", "name", "rules"})
+    book = _mapping("the file", document, {"schema", "name", "rules", "not_decided", "tests"})
     if book.get("schema") != 1:
         raise ValueError("schema is not 1")
-    rules = book.get("rules")
-    if not isinstance(rules, list):
-        raise TypeError("rules is a list")
-    return RuleBook(name=str(book.get("name", "")), rules=tuple(map(_rule, rules)), sha256=sha256)
+    not_decided = _mapping("not_decided", book.get("not_decided", {}), None)
+    if not all(isinstance(reason, str) and reason for reason in not_decided.values()):
+        raise TypeError("not_decided gives a reason for each hazard")
+    rules = RuleBook(
+        name=str(book.get("name", "")),
+        rules=tuple(_named(entry, "id", _rule) for entry in _list("rules", book.get("rules"))),
+        not_decided=MappingProxyType(dict(not_decided)),
+        sha256=sha256,
+    )
+    return rules, tuple(_named(entry, "name", _test) for entry in _list("tests", book.get("tests", [])))
+
+
+def _named(entry: object, key: str, parse: Any) -> Any:  # noqa: ANN401 - a parser of either noun
+    """Return what ``parse`` makes of an entry; whatever is wrong is told with the entry's name."""
+    name = entry.get(key) if isinstance(entry, Mapping) else None
+    if not isinstance(name, str) or not name:
+        raise TypeError(f"an entry without its {key}: {entry!r:.80}")
+    try:
+        return parse(entry)
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"{name}: {error}") from error
 
 
 def _rule(entry: object) -> Rule:
-    fields = _mapping("a rule", entry, _FIELDS)
-    rule_id = fields.get("id")
-    if not isinstance(rule_id, str) or not rule_id:
-        raise TypeError("a rule has an id")
-    seen = _mapping(f"{rule_id}: seen", fields.get("seen", {}), {"passes", "fixes"})
-    raised = _mapping(f"{rule_id}: raised", fields.get("raised", {}), {"in_periods", "severity"})
-    try:
-        return Rule(
-            rule_id=rule_id,
-            hazard_code=_typed(fields, "hazard", str, ""),
-            about=_typed(fields, "about", str, ""),
-            labels=_words(fields, "labels"),
-            zone_types=frozenset(ZoneType(word) for word in _words(fields, "zones")),
-            zone_probability=float(_typed(fields, "zone_probability", (int, float), 0.5)),
-            motion=Motion(_typed(fields, "motion", str, "any")),
-            least_passes=_typed(seen, "passes", int, 1),
-            least_fixes=_typed(seen, "fixes", int, _typed(seen, "passes", int, 1)),
-            only_in=_words(fields, "periods"),
-            severity=_typed(fields, "severity", int, 1),
-            raised_in=_words(raised, "in_periods"),
-            raised_severity=_typed(raised, "severity", (int, type(None)), None),
-            value=Value(fields["value"]) if "value" in fields else None,
-        )
-    except (ValueError, TypeError) as error:
-        text = str(error)
-        raise type(error)(text if text.startswith(rule_id) else f"{rule_id}: {text}") from error
+    fields = _mapping("a rule", entry, _RULE_FIELDS)
+    seen = _mapping("seen", fields.get("seen", {}), {"passes", "fixes"})
+    raised = _mapping("raised", fields.get("raised", {}), {"in_periods", "severity"})
+    return Rule(
+        rule_id=fields["id"],
+        hazard_code=_typed(fields, "hazard", str, ""),
+        about=_typed(fields, "about", str, ""),
+        labels=_words(fields, "labels"),
+        zone_types=_zone_types(fields),
+        zone_probability=_number(fields, "zone_probability", 0.5),
+        outside=_outside(fields),
+        near=_near(fields),
+        motion=Motion(_typed(fields, "motion", str, "any")),
+        least_score=_number(fields, "score", 0.0),
+        least_passes=_typed(seen, "passes", (int, type(None)), None),
+        least_fixes=_typed(seen, "fixes", (int, type(None)), None),
+        dwell_minutes=_number(fields, "dwell_minutes", 0.0),
+        company=tuple(map(_company, _list("company", fields.get("company", [])))),
+        hours=_hours(fields),
+        only_in=_words(fields, "periods"),
+        severity=_typed(fields, "severity", int, 1),
+        raised_in=_words(raised, "in_periods"),
+        raised_severity=_typed(raised, "severity", (int, type(None)), None),
+        value=Value(fields["value"]) if "value" in fields else None,
+    )
 
 
-def _mapping(name: str, value: object, allowed: frozenset[str] | set[str]) -> Mapping[str, Any]:
+def _outside(fields: Mapping[str, Any]) -> Outside | None:
+    if "outside" not in fields:
+        return None
+    entry = _mapping("outside", fields["outside"], {"zones", "probability"})
+    return Outside(zone_types=_zone_types(entry, needed=True), probability=_number(entry, "probability", 0.8))
+
+
+def _near(fields: Mapping[str, Any]) -> Near | None:
+    if "near" not in fields:
+        return None
+    entry = _mapping("near", fields["near"], {"zones", "within_m", "probability"})
+    return Near(
+        zone_types=_zone_types(entry, needed=True),
+        within_m=_number(entry, "within_m", 0.0),
+        probability=_number(entry, "probability", 0.5),
+    )
+
+
+def _company(entry: object) -> Company:
+    fields = _mapping("company", entry, {"labels", "within_m", "at_least", "at_most", "within_minutes"})
+    labels = _words(fields, "labels")
+    if not labels:
+        raise ValueError("company: labels says of what")
+    return Company(
+        labels=labels,
+        within_m=_number(fields, "within_m", 0.0),
+        at_least=_typed(fields, "at_least", int, 0),
+        at_most=_typed(fields, "at_most", (int, type(None)), None),
+        within_minutes=_number(fields, "within_minutes", 10.0),
+    )
+
+
+def _hours(fields: Mapping[str, Any]) -> Hours | None:
+    if "hours" not in fields:
+        return None
+    entry = _mapping("hours", fields["hours"], {"from", "to"})
+    begin, end = (time.fromisoformat(_typed(entry, name, str, "")) for name in ("from", "to"))
+    return Hours(begin=begin, end=end)
+
+
+def _test(entry: object) -> RuleTest:
+    fields = _mapping("a test", entry, {"name", "given", "expect"})
+    given = _mapping("given", fields.get("given"), _GIVEN_FIELDS)
+    zones = {ZoneType(kind): share for kind, share in _numbers(given, "zones").items()}
+    near = {ZoneType(kind): metres for kind, metres in _numbers(given, "near").items()}
+    others = _list("others", given.get("others", []))
+    passes = _typed(given, "passes", int, 1)
+    facts = Facts(
+        label=_typed(given, "label", str, ""),
+        score=_number(given, "score", 1.0),
+        moving=_typed({"moving": None} | dict(given), "moving", (bool, type(None)), None, truth=True),
+        passes=passes,
+        fixes=_typed(given, "fixes", int, passes),
+        dwell_minutes=_number(given, "dwell_minutes", 0.0),
+        seen_at=in_utc(datetime.fromisoformat(_typed(given, "at", str, "2026-06-15T12:00:00+08:00"))),
+        zones=tuple(Stand(zone_id=kind, zone_type=kind, probability=share) for kind, share in zones.items()),
+        periods=_words(given, "periods"),
+        surroundings=GivenSurroundings(
+            distances_m=near, others=tuple(other for entry in others for other in _others(entry))
+        ),
+    )
+    expect = _list("expect", fields.get("expect"))
+    return RuleTest(name=fields["name"], facts=facts, expect=frozenset(map(str, expect)))
+
+
+def _others(entry: object) -> list[tuple[str, float]]:
+    fields = _mapping("others", entry, {"label", "m", "times"})
+    return [(_typed(fields, "label", str, ""), _number(fields, "m", 0.0))] * _typed(fields, "times", int, 1)
+
+
+def _mapping(name: str, value: object, allowed: frozenset[str] | set[str] | None) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise TypeError(f"{name} is a mapping")
-    unknown = {str(key) for key in value} - set(allowed)
+    unknown = set() if allowed is None else {str(key) for key in value} - set(allowed)
     if unknown:
-        raise ValueError(f"{value.get('id') or name}: unknown fields {', '.join(sorted(unknown))}")
+        raise ValueError(f"{name}: unknown fields {', '.join(sorted(unknown))}")
     return value
 
 
-def _typed(fields: Mapping[str, Any], name: str, kinds: Any, default: Any) -> Any:  # noqa: ANN401 - checked here
+def _list(name: str, value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"{name} is a list")
+    return value
+
+
+def _typed(fields: Mapping[str, Any], name: str, kinds: Any, default: Any, *, truth: bool = False) -> Any:  # noqa: ANN401
     value = fields.get(name, default)
-    if not isinstance(value, kinds) or isinstance(value, bool):
+    if not isinstance(value, kinds) or (isinstance(value, bool) and not truth):
         raise TypeError(f"{name} has the wrong type ({value!r})")
     return value
+
+
+def _number(fields: Mapping[str, Any], name: str, default: float) -> float:
+    return float(_typed(fields, name, (int, float), default))
+
+
+def _numbers(fields: Mapping[str, Any], name: str) -> dict[str, float]:
+    entries = _mapping(name, fields.get(name, {}), None)
+    return {str(key): _number(entries, key, 0.0) for key in entries}
 
 
 def _words(fields: Mapping[str, Any], name: str) -> frozenset[str]:
@@ -132,3 +237,10 @@ def _words(fields: Mapping[str, Any], name: str) -> frozenset[str]:
     if name in fields and not value:
         raise ValueError(f"{name} is empty; leave it out to mean any")
     return frozenset(value)
+
+
+def _zone_types(fields: Mapping[str, Any], *, needed: bool = False) -> frozenset[ZoneType]:
+    words = _words(fields, "zones")
+    if needed and not words:
+        raise ValueError("zones says of which types")
+    return frozenset(map(ZoneType, words))

@@ -8,18 +8,20 @@ from pathlib import Path
 import pytest
 import shapely
 import yaml
+from scipy.stats import norm
 
 from core.errors import InputRefused
-from core.points import GeoPoint
+from core.points import GeoPoint, LocalPlane, from_plane
 from detection.detection import Box, Detection
 from geofence.attribution import Attribution, Share, Undecided
 from geofence.fix import Covariance, Fix
 from geofence.hazard import Value
-from geofence.judge import check_codes, judge, judge_all
+from geofence.judge import check_codes, judge, judge_all, uncovered
 from geofence.law import read_law
 from geofence.law_book import LawBook
 from geofence.rule import RuleBook
 from geofence.rule_file import parse_rules, read_rules
+from geofence.rule_test import untested
 from geofence.sighting import Sighting
 from geofence.site import Register, Zone, ZoneType
 
@@ -116,6 +118,7 @@ def test_an_exclusion_zone_is_a_site_rule_and_a_lead(rules: RuleBook, law: LawBo
         (sighting(), {"park": 1.0}, "no-zone", "in no zone of the type"),
         (sighting(), {}, "no-zone", "in no zone"),
         (sighting(), {"lane": 0.4}, "zone-uncertain", "0.40, below 0.50"),
+        (sighting("pallet_stack"), {"lane": 1.0}, "seen-too-rarely", "seen in 1/2 passes"),
         (sighting(moving=True), {"lane": 1.0}, "motion", "it moves"),
         (sighting(fixes=1, moving=None), {"lane": 1.0}, "motion", "seen once"),
         (sighting(label="dog"), {"lane": 1.0}, "no-rule", "no rule speaks of dog"),
@@ -184,7 +187,7 @@ def book(**changes: object) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("document", "says"),
     [
-        (book(zonse=["fire_lane"]), "r: unknown fields zonse"),
+        (book(zonse=["fire_lane"]), "r: a rule: unknown fields zonse"),
         (book(zones=["fire_line"]), "r: 'fire_line' is not a valid ZoneType"),
         (book(zones=[]), "r: zones is empty"),
         (book(labels="vehicle"), "r: labels is a list"),
@@ -198,13 +201,34 @@ def book(**changes: object) -> dict[str, object]:
         (book(severity=5), "r: a severity is 1 to 4"),
         (book(raised={"severity": 3}), "r: raised names its periods"),
         (book(value="certain"), "'certain' is not a valid Value"),
+        (book(outside={"zones": []}), "r: zones is empty"),
+        (book(outside={"probability": 0.5}), "r: zones says of which types"),
+        (book(near={"zones": ["dike"], "within_m": 0}), "r: near: within_m is in"),
+        (book(near={"zones": ["dike"], "within_m": 5, "probability": 2}), "r: near: probability is in"),
+        (book(company=[{"labels": ["person"], "within_m": 5}]), "at_least or at_most says how many"),
+        (book(company=[{"labels": ["person"], "within_m": 5, "at_least": 3, "at_most": 1}]), "not above at_most"),
+        (book(company=[{"within_m": 5, "at_least": 1}]), "labels says of what"),
+        (book(hours={"from": "25:00", "to": "06:00"}), "hour must be in 0..23"),
+        (book(hours={"from": "06:00", "to": "06:00"}), "two times"),
+        (book(dwell_minutes=-1), "dwell_minutes is not negative"),
+        (book(score=1.5), r"score is in \[0, 1\]"),
         ({"schema": 1, "rules": []}, "an empty one would pass everything"),
         ({"schema": 1, "rules": [RULE, RULE]}, "two rules have one id"),
+        ({"schema": 1, "rules": [RULE], "not_decided": {"H13": "x"}}, "not both"),
+        ({"schema": 1, "rules": [RULE], "not_decided": {"H14": ""}}, "a reason for each"),
+        ({"schema": 1, "rules": [{}]}, "without its id"),
         ({"schema": 2, "rules": [RULE]}, "schema is not 1"),
         ([], "the file is a mapping"),
         (None, "the file is a mapping"),
+        ({"schema": 1, "rules": [RULE], "tests": [{"name": "t", "given": {"lable": "x"}, "expect": []}]},
+         "t: given: unknown fields lable"),
+        ({"schema": 1, "rules": [RULE], "tests": [{"name": "t", "given": {"label": "x"}}]}, "t: expect is a list"),
+        ({"schema": 1, "rules": [RULE], "tests": [{"name": "parked", "given": {"label": "vehicle"},
+          "expect": ["H13"]}]}, "fails 1 of its own 1 tests: test “parked” expects H13 and gets no hazard"),
+        ({"schema": 1, "rules": [RULE], "tests": [{"name": "t", "expect": [], "given":
+          {"label": "vehicle", "zones": {"fire_lane": 1}}}]}, "expects no hazard and gets H13"),
     ],
-)
+)  # fmt: skip
 def test_a_rule_that_is_not_well_formed_is_refused_at_load(tmp_path: Path, document: object, says: str) -> None:
     path = tmp_path / "rules.yaml"
     path.write_text(yaml.safe_dump(document))
@@ -220,7 +244,111 @@ def test_a_missing_or_broken_rule_file_is_refused(tmp_path: Path) -> None:
         read_rules(tmp_path / "bad.yaml")
 
 
-def test_a_rule_for_an_unknown_hazard_is_found_before_anything_is_judged(law: LawBook, rules: RuleBook) -> None:
+def test_rules_are_checked_against_the_catalogue_before_anything_is_judged(law: LawBook, rules: RuleBook) -> None:
     check_codes(rules, law)
     with pytest.raises(ValueError, match="has no hazard H99"):
-        check_codes(parse_rules(book(hazard="H99"), sha256="0" * 64), law)
+        check_codes(parse_rules(book(hazard="H99"), sha256="0" * 64)[0], law)
+    with pytest.raises(ValueError, match="it claims provable, and of H01 the air shows lead"):
+        check_codes(parse_rules(book(hazard="H01", value="provable"), sha256="0" * 64)[0], law)
+
+
+def test_the_shipped_rules_speak_of_every_class_or_say_why_not(law: LawBook, rules: RuleBook) -> None:
+    assert uncovered(rules, law) == ()
+    assert set(rules.not_decided) < {hazard.code for hazard in law.classes}
+    assert len({rule.hazard_code for rule in rules.rules}) == 23
+
+
+def test_every_shipped_rule_decides_a_test_and_most_are_kept_from_deciding_another() -> None:
+    path = Path(__file__).resolve().parents[2] / "missions" / "rules" / "default.yaml"
+    shipped, tests = parse_rules(yaml.safe_load(path.read_text()), sha256="0" * 64)
+    assert untested(shipped, tests) == []
+    silent = {test.facts.label for test in tests if not test.expect}
+    assert sum(bool(rule.labels & silent) for rule in shipped.rules) >= 13
+
+
+def test_a_mutated_rule_is_caught_by_the_files_own_tests(tmp_path: Path) -> None:
+    text = (Path(__file__).resolve().parents[2] / "missions" / "rules" / "default.yaml").read_text()
+    head, tests = text.split("\ntests:")
+    for old, new in (
+        ("at_most: 1}", "at_most: 2}"),
+        ("within_m: 8,", "within_m: 20,"),
+        ("    motion: standing\n", ""),
+        ("    zone_probability: 0.5\n", "    zone_probability: 0.1\n"),
+        ("    periods: [FS, TY]\n", ""),
+        ("at_least: 79", "at_least: 2"),
+        ("    score: 0.5\n", ""),
+    ):
+        assert old in head
+        (tmp_path / "rules.yaml").write_text(head.replace(old, new) + "\ntests:" + tests)
+        with pytest.raises(InputRefused, match="of its own"):
+            read_rules(tmp_path / "rules.yaml")
+
+
+def one_rule(**conditions: object) -> RuleBook:
+    entry = {"id": "r", "hazard": "H13", "labels": ["vehicle"]} | conditions
+    return parse_rules({"schema": 1, "name": "x", "rules": [entry]}, sha256="0" * 64)[0]
+
+
+@pytest.mark.parametrize(
+    ("metres", "expected"), [(2.0, norm.cdf(4)), (5.0, norm.cdf(1)), (6.0, 0.5), (9.0, norm.cdf(-3))]
+)
+def test_nearness_is_a_probability(law: LawBook, metres: float, expected: float) -> None:
+    # A tank farm east of the line; the thing stands some metres west of it with a sigma of 1 m; asked: within 6 m.
+    plane = LocalPlane(origin=POINT)
+    shape = shapely.transform(shapely.box(metres, -400, 400, 400), lambda xy: from_plane(plane, xy))
+    farm = Zone(zone_id="T", zone_type=ZoneType.TANK_FARM, name="T", shape=shape, boundary_sigma_m=0.0, version="1")
+    register = Register(sites=(), zones=(farm,), sha256="0" * 64)
+    seen = sighting()
+    hazards = judge(
+        seen,
+        placed(seen),
+        rules=one_rule(near={"zones": ["tank_farm"], "within_m": 6, "probability": 1e-4}),
+        register=register,
+        law=law,
+    )
+    assert hazards[0].probability == pytest.approx(expected, abs=1e-4)
+    assert hazards[0].zone_id == "T"
+
+
+def beside(label: str, metres: float, minutes: float = 0.0) -> Sighting:
+    east, north = from_plane(LocalPlane(origin=POINT), [[metres, 0.0]])[0]
+    seen = sighting(label, seen_at=NOON + timedelta(minutes=minutes))
+    return dataclasses.replace(seen, point=GeoPoint(lon_deg=float(east), lat_deg=float(north)))
+
+
+@pytest.mark.parametrize(
+    ("others", "found"),
+    [
+        ([beside("person", 4)], True),
+        ([beside("person", 6)], False),
+        ([beside("dog", 4)], False),
+        ([beside("person", 4, minutes=30)], False),
+        ([beside("person", 4), beside("worker", 3)], False),
+        ([], False),
+    ],
+)
+def test_company_counts_others_close_by_at_the_same_time(law: LawBook, others: list[Sighting], found: bool) -> None:  # noqa: FBT001
+    seen = sighting()
+    rules = one_rule(company=[{"labels": ["person", "worker"], "within_m": 5, "at_least": 1, "at_most": 1}])
+    pairs = [(one, placed(one)) for one in (seen, *others)]
+    judgement = judge_all(pairs, rules=rules, register=REGISTER, law=law)
+    assert bool(judgement.hazards) is found
+    assert judge(seen, placed(seen), rules=rules, register=REGISTER, law=law) == ()  # nobody looked around
+
+
+@pytest.mark.parametrize(("hour", "found"), [(13, False), (14, True), (21, True), (22, False)])
+def test_hours_are_those_of_beijing_and_may_pass_midnight(law: LawBook, hour: int, found: bool) -> None:  # noqa: FBT001
+    seen = sighting(seen_at=datetime(2026, 10, 1, hour, tzinfo=UTC))
+    rules = one_rule(hours={"from": "22:00", "to": "06:00"})
+    assert bool(judge(seen, placed(seen), rules=rules, register=REGISTER, law=law)) is found
+
+
+def test_dwell_and_outside(law: LawBook) -> None:
+    seen = sighting(fixes=121)  # a fix a second
+    for minutes, found in ((2, True), (3, False)):
+        rules = one_rule(dwell_minutes=minutes)
+        assert bool(judge(seen, placed(seen), rules=rules, register=REGISTER, law=law)) is found
+    rules = one_rule(outside={"zones": ["fire_lane", "exclusion"], "probability": 0.7})
+    (hazard,) = judge(seen, placed(seen, lane=0.1, shut=0.15), rules=rules, register=REGISTER, law=law)
+    assert hazard.probability == pytest.approx(0.75)
+    assert judge(seen, placed(seen, lane=0.2, shut=0.15), rules=rules, register=REGISTER, law=law) == ()
