@@ -61,6 +61,20 @@ def engineering_findings(measured: Measured) -> list[Finding]:
     ]
 
 
+def mission_findings(measured: Measured) -> list[Finding]:
+    """Return the findings that hold for any mission, made here or elsewhere: measured on its waypoints alone."""
+    paths = [path_of(measured.ground.plane, sortie) for sortie in measured.sorties]
+    highest = max(point.height.metres for sortie in measured.sorties for point in sortie.waypoints)
+    return [
+        _no_fly(measured, paths),
+        _height_finding(highest, measured.patrol.limits.max_height_agl_m),
+        _distance(measured.patrol, paths),
+        _battery(measured.patrol, measured.sorties),
+        _items(measured.patrol, measured.sorties),
+        _wind(measured.patrol),
+    ]
+
+
 def path_of(plane: LocalPlane, sortie: Sortie) -> Points:
     """Return the (n, 2) way over ground of a sortie, plane metres."""
     return to_plane(plane, [[point.position.lon_deg, point.position.lat_deg] for point in sortie.waypoints])
@@ -138,8 +152,10 @@ def _terrain(measured: Measured) -> list[Finding]:
 
 
 def _height(patrol: Patrol) -> Finding:
-    highest = max(area.height_agl_m for area in patrol.areas)
-    limit = patrol.limits.max_height_agl_m
+    return _height_finding(max(area.height_agl_m for area in patrol.areas), patrol.limits.max_height_agl_m)
+
+
+def _height_finding(highest: float, limit: float) -> Finding:
     return Finding(
         code="height-limit",
         severity=Severity.PASS if highest <= limit else Severity.FAIL,

@@ -1,0 +1,134 @@
+"""GeoJSON of a plan, layer by layer: areas, no-fly zones, lines, waypoints, footprints.
+
+Heights stay properties (``height_takeoff_m``): GeoJSON's third coordinate is above the ellipsoid, which a plan above
+take-off does not know.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+
+from core.points import LocalPlane, from_plane, to_plane
+from flight.camera import Orientation
+from flight.flight_plan import FlightPlan, Leg, Sortie
+from flight.footprint import footprint
+from flight.patrol import Patrol
+
+Layers = dict[str, dict[str, Any]]
+
+
+def write_geojson(flight_plan: FlightPlan, path: Path, *, patrol: Patrol | None = None) -> None:
+    """Write every layer of the plan into one FeatureCollection; the property ``layer`` tells them apart."""
+    features: list[dict[str, Any]] = []
+    for layer, collection in plan_layers(flight_plan, patrol).items():
+        features += [{**one, "properties": {"layer": layer, **one["properties"]}} for one in collection["features"]]
+    document = {"type": "FeatureCollection", "features": features}
+    path.write_text(json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def plan_layers(flight_plan: FlightPlan, patrol: Patrol | None = None) -> Layers:
+    """Return FeatureCollections by layer: "areas", "no_fly_zones", "permitted", "sorties", "waypoints", "footprints".
+
+    Args:
+        flight_plan: The plan.
+        patrol: Adds areas, zones, permitted airspace, and the footprints of its camera; None leaves them out.
+    """
+    layers: Layers = {}
+    if patrol is not None:
+        layers["areas"] = _collection(
+            [_feature(area.shape, {"name": area.name, "pattern": area.pattern.value, "height_agl_m": area.height_agl_m})
+             for area in patrol.areas]
+        )  # fmt: skip
+        layers["no_fly_zones"] = _collection(
+            [_feature(zone.shape, {"name": zone.name, "reason": zone.reason, "floor_m": zone.floor_m,
+                                   "ceiling_m": zone.ceiling_m if math.isfinite(zone.ceiling_m) else None})
+             for zone in patrol.no_fly_zones]
+        )  # fmt: skip
+        if patrol.permitted is not None:
+            layers["permitted"] = _collection([_feature(patrol.permitted, {})])
+    layers["sorties"] = _collection([_sortie(sortie) for sortie in flight_plan.sorties])
+    layers["waypoints"] = _collection([feature for sortie in flight_plan.sorties for feature in _waypoints(sortie)])
+    if patrol is not None:
+        layers["footprints"] = _collection(
+            [_feature(shape, {"sortie": number, "area": area})
+             for number, area, shape in photo_footprints(flight_plan, patrol)]
+        )  # fmt: skip
+    return layers
+
+
+def photo_footprints(flight_plan: FlightPlan, patrol: Patrol) -> list[tuple[int, str, shapely.Polygon]]:
+    """Return (sortie, area, lon/lat polygon) of what each planned photograph sees of ground level with home.
+
+    Photographs whose picture shows the horizon have no footprint and are left out.
+    """
+    plane = LocalPlane(origin=flight_plan.home)
+    found = []
+    for sortie in flight_plan.sorties:
+        points = to_plane(plane, [[point.position.lon_deg, point.position.lat_deg] for point in sortie.waypoints])
+        for index, waypoint in enumerate(sortie.waypoints):
+            if waypoint.leg is not Leg.LINE or waypoint.photo_spacing_m is None or waypoint.height.metres <= 0:
+                continue
+            start, end = points[index - 1], points[index]
+            course = math.degrees(math.atan2(*(end - start)))
+            yaw = waypoint.yaw_deg if waypoint.yaw_deg is not None else course
+            outline = footprint(
+                patrol.camera,
+                Orientation(yaw_deg=yaw, pitch_deg=waypoint.gimbal_pitch_deg, roll_deg=0.0),
+                waypoint.height.metres,
+            )
+            if outline is None:
+                continue
+            length = float(np.hypot(*(end - start)))
+            count = max(1, round(length / waypoint.photo_spacing_m))
+            for step in range(count + 1):
+                at = start + (end - start) * (step / count)
+                found.append((sortie.number, waypoint.area, shapely.Polygon(from_plane(plane, outline + at))))
+    return found
+
+
+def _sortie(sortie: Sortie) -> dict[str, Any]:
+    line = shapely.LineString([[point.position.lon_deg, point.position.lat_deg] for point in sortie.waypoints])
+    return _feature(
+        line,
+        {
+            "sortie": sortie.number,
+            "length_m": round(sortie.length_m, 1),
+            "duration_s": round(sortie.duration_s, 1),
+            "photos": sortie.photos,
+            "battery_used": round(sortie.battery_used, 3),
+        },
+    )
+
+
+def _waypoints(sortie: Sortie) -> list[dict[str, Any]]:
+    return [
+        _feature(
+            shapely.Point(point.position.lon_deg, point.position.lat_deg),
+            {
+                "sortie": sortie.number,
+                "index": index,
+                "leg": point.leg.value,
+                "area": point.area,
+                "height_takeoff_m": round(point.height.metres, 2),
+                "speed_m_s": round(point.speed_m_s, 2),
+                "gimbal_pitch_deg": round(point.gimbal_pitch_deg, 2),
+                "yaw_deg": None if point.yaw_deg is None else round(point.yaw_deg, 2),
+                "photo_spacing_m": None if point.photo_spacing_m is None else round(point.photo_spacing_m, 3),
+            },
+        )
+        for index, point in enumerate(sortie.waypoints)
+    ]
+
+
+def _collection(features: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"type": "FeatureCollection", "features": features}
+
+
+def _feature(shape: shapely.Geometry, properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "Feature", "geometry": json.loads(shapely.to_geojson(shape)), "properties": properties}
