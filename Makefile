@@ -34,3 +34,10 @@ bench-planning: $(STAMP)
 .PHONY: bench-geofence
 bench-geofence: $(STAMP)
 	$(BIN)/python -m benchmarks.geofence
+
+.PHONY: soak-flight bench-upload
+soak-flight: $(STAMP)
+	SKYWARDEN_SOAK_FLIGHTS=200 $(BIN)/python -m pytest tests/flight/test_fly_faults.py -k random --timeout 3600
+
+bench-upload: $(STAMP)
+	$(BIN)/python -m benchmarks.upload

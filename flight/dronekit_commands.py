@@ -6,6 +6,7 @@ refusal. Protocol: https://mavlink.io/en/services/command.html.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
@@ -21,8 +22,13 @@ Message: TypeAlias = Any  # a pymavlink message
 Module: TypeAlias = Any  # a module without types
 
 _WORDS: Final = {1: "temporarily rejected", 2: "denied", 3: "unsupported", 4: "failed", 6: "cancelled"}
+_UNSUPPORTED: Final = 3
 _IN_PROGRESS: Final = 5
 _REASON_WAIT_S: Final = 0.3
+
+
+class CommandUnknown(VehicleRefused):
+    """The vehicle does not know the command at all (MAV_RESULT_UNSUPPORTED), whatever its state."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,6 +83,14 @@ class Commander:
         make = self.mavlink.MAVLink_command_int_message
         self._ask(lambda _attempt: make(0, 0, 0, number, 0, 0, 0.0, 0.0, 0.0, 0.0, *place), number, what, tries)
 
+    def answer_texts(self, number: int) -> tuple[str, ...]:
+        """Send a command whose answer is status texts, and return those of the moment; a vehicle may not know it."""
+        began = time.monotonic()
+        with contextlib.suppress(LinkFailed):
+            self.order(number, what=_("report"), tries=1)
+            time.sleep(_REASON_WAIT_S)
+        return tuple(text for at, text in tuple(self._texts) if at >= began)
+
     def _ask(self, make: Callable[[int], Message], number: int, what: str, tries: int) -> None:
         with self._turn:
             while not self._acks.empty():
@@ -90,7 +104,8 @@ class Commander:
                     continue
                 if ack.result == 0:
                     return
-                raise VehicleRefused(self._refusal(what, ack.result, began))
+                failure = CommandUnknown if ack.result == _UNSUPPORTED else VehicleRefused
+                raise failure(self._refusal(what, ack.result, began))
         raise LinkFailed(
             _("The vehicle was asked to {what} and gave no answer, {tries} times.").format(what=what, tries=tries)
         )

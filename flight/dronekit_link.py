@@ -13,17 +13,19 @@ from __future__ import annotations
 
 import collections
 import collections.abc
+import logging
 import math
 import struct
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
 from core.clock import Clock, SystemClock
 from core.errors import LinkFailed, VehicleRefused
 from core.points import GeoPoint, distance_m
 from core.text import _
-from flight.dronekit_commands import Commander
+from flight.dronekit_commands import Commander, CommandUnknown
 from flight.dronekit_exchange import Exchange, ListType
 from flight.dronekit_port import Port, load_pymavlink
 from flight.dronekit_reports import Reports, status_text
@@ -62,7 +64,7 @@ _MODES: Final = {
     Dialect.PX4: {"mission": (4, 4), "ready": (4, 3), "return": (4, 5), "land": (4, 6), "hold": (4, 3)},
 }
 _C_SET_MODE, _C_SET_HOME, _C_PAUSE, _C_JUMP, _C_START, _C_ARM = 176, 179, 193, 224, 300, 400
-_C_INTERVAL, _C_REQUEST = 511, 512
+_C_INTERVAL, _C_REQUEST, _C_PREARM_CHECKS = 511, 512, 401
 _MISSION_MODES: Final = frozenset({"AUTO", "MISSION"})
 
 
@@ -80,6 +82,8 @@ def load_dronekit() -> Module:
     finally:
         if lend:
             del collections.MutableMapping  # type: ignore[attr-defined]
+    # What the vehicle says goes to the flight log and the crew, not to whatever logging prints on the terminal.
+    logging.getLogger("autopilot").propagate = False
     return dronekit
 
 
@@ -172,8 +176,9 @@ class DroneKitLink:
             self._await_message(missing[0], min(until, time.monotonic() + 0.5), ())
         if missing:
             self._await_message(missing[0], until, NEEDED)
-        # GNSS time is worth a moment's wait, not a refusal: indoors there is none.
-        self._await_message("SYSTEM_TIME", min(until, time.monotonic() + 2.0), ())
+        # Worth a moment's wait, not a refusal: indoors there is no GNSS time, and not every firmware says it has landed.
+        for name in ("SYSTEM_TIME", "EXTENDED_SYS_STATE"):
+            self._await_message(name, min(until, time.monotonic() + 2.0), ())
 
     def _ask_for_streams(self) -> None:
         mav = self._port.mavlink
@@ -389,9 +394,10 @@ class DroneKitLink:
         if self.dialect is Dialect.ARDUPILOT and self.state().mode in _MISSION_MODES:
             try:
                 self._commander.order(_C_PAUSE, 0.0, what=_("pause"))
-            except VehicleRefused:
-                pass  # ArduCopter before 4.3 does not know the command; BRAKE holds too
+            except CommandUnknown:
+                pass  # ArduCopter before 4.3; BRAKE holds too
             else:
+                # A refusal for any other reason stands: a failsafe may have begun, and BRAKE would override it.
                 return
         self._set_mode("hold", _("hold"))
 
@@ -439,7 +445,9 @@ class DroneKitLink:
             self._reports.latest.pop(name, None)
             self._request(message_id)
             self._await_message(name, time.monotonic() + 0.8, ())
-        return self._reports.health(self._vehicle, self._port.packet_loss())
+        said = self._commander.answer_texts(_C_PREARM_CHECKS)
+        texts = tuple(dict.fromkeys(text for text in said if text.startswith("PreArm")))
+        return replace(self._reports.health(self._vehicle, self._port.packet_loss()), prearm_texts=texts)
 
     def messages(self) -> Iterator[str]:
         """Yield the status texts since the last call."""

@@ -165,6 +165,15 @@ def fly(
         return recording.finish(_watch(watch, link, sortie, on_state, on_view, reopen, wait))
 
 
+def record_refusal(plan: FlightPlan, sortie: Sortie, *, log_path: Path, clock: Clock, text: str) -> FlightLog:
+    """Write the log of a flight that ended before it had a link, and return it."""
+    with LogFile(log_path, clock) as file:
+        recording = Recording(plan.patrol, sortie, file, clock)
+        recording.begin(rehearsal=False, approval=None)
+        recording.note("refused", text)
+        return recording.finish(Outcome.REFUSED)
+
+
 def attend(
     link: Link,
     plan: FlightPlan,

@@ -74,6 +74,7 @@ class VehicleHealth:
         satellites: In view.
         ekf_ok: Whether the estimator holds an absolute position.
         prearm_ok: Whether the autopilot's own checks pass.
+        prearm_texts: What it says stands against arming.
         battery_share, battery_v: Charge in [0, 1]; voltage.
         wind_m_s, wind_from_deg: The autopilot's estimate.
         clock_offset_s: Vehicle's UTC minus the station's, seconds.
@@ -96,6 +97,7 @@ class VehicleHealth:
     clock_offset_s: float | None
     storage_free_mib: float | None
     home: GeoPoint | None
+    prearm_texts: tuple[str, ...] = ()
 
 
 class Link(Protocol):

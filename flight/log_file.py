@@ -7,9 +7,11 @@ ever rewritten: a flight that goes on after a crash appends to the same file.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
+from collections import deque
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,7 +41,10 @@ class LogFile:
     def __init__(self, path: Path, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._synced_s = -1e9
+        self._waiting: deque[dict[str, Any]] = deque()
+        self._ended = False
+        self._closing = threading.Event()
+        self._dirty = threading.Event()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             cut_off = path.exists() and path.stat().st_size > 0 and not _ends_whole(path)
@@ -48,49 +53,79 @@ class LogFile:
             raise StoreFailed(
                 _("{path}: the flight log cannot be opened ({reason}).").format(path=path, reason=error.strerror)
             ) from error
+        self._syncer = threading.Thread(target=self._keep_synced, name="flight log", daemon=True)
+        self._syncer.start()
         if cut_off:
             self._file.write(b"\n")  # the half line of a killed run stays as it is and is skipped on reading
 
     def write(self, kind: str, at: datetime | None = None, **fields: Any) -> None:  # noqa: ANN401 - JSON values
-        """Append a record.
+        """Append a record, and before it those that :meth:`enqueue` left waiting.
 
         Args:
             kind: What it is ("event", "pose", "trigger", …).
             at: Its time, aware; the clock's when None.
             fields: What it holds; JSON values.
-        """
-        record = {
-            "kind": kind,
-            "utc": iso_micros(at or self._clock.now()),
-            "mono_s": self._clock.monotonic_s(),
-            **fields,
-        }
-        line = json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode() + b"\n"
-        with self._lock:
-            if self._file.closed:
-                return  # the flight is over; a late message of the link's thread belongs to no log
-            try:
-                # Unbuffered: once written it survives the death of this process; sync() makes it survive the machine's.
-                self._file.write(line)
-            except (OSError, ValueError) as error:
-                raise StoreFailed(_("The flight log cannot be written: {reason}.").format(reason=error)) from error
 
-    def sync(self) -> None:
-        """Bring what was written to the disk, at most every half second; called from the watching thread."""
-        now_s = self._clock.monotonic_s()
-        if now_s - self._synced_s >= SYNC_EVERY_S:
-            self._synced_s = now_s
+        Raises:
+            StoreFailed: The disk does not take it.
+        """
+        self.enqueue(kind, at, **fields)
+        self.flush()
+
+    def enqueue(self, kind: str, at: datetime | None = None, **fields: Any) -> None:  # noqa: ANN401 - JSON values
+        """Leave a record for the next write or flush; for the link's thread, which must never wait for a disk."""
+        stamp = at or self._clock.now()
+        self._waiting.append({"kind": kind, "utc": stamp, "mono_s": self._clock.monotonic_s(), **fields})
+
+    def flush(self) -> None:
+        """Write what waits. Once written it survives the death of this process; the disk has it half a second later.
+
+        Raises:
+            StoreFailed: The disk does not take it.
+        """
+        with self._lock:
+            if self._file.closed or self._ended:
+                return  # the flight is over; a late message of the link's thread belongs to no log
+            lines = []
+            while self._waiting:
+                record = self._waiting.popleft()
+                record["utc"] = iso_micros(record["utc"])
+                lines.append(json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False) + "\n")
+            if not lines:
+                return
             try:
-                os.fsync(self._file.fileno())
+                self._file.write("".join(lines).encode())
             except OSError as error:
                 raise StoreFailed(_("The flight log cannot be written: {reason}.").format(reason=error)) from error
+            self._dirty.set()
+
+    def _keep_synced(self) -> None:
+        """Bring what was written to the disk every half second: a crash of the machine loses no more.
+
+        In a thread of its own, because a busy disk can take seconds and the watch over an aircraft cannot wait.
+        """
+        while not self._closing.wait(SYNC_EVERY_S):
+            if self._dirty.is_set():
+                self._dirty.clear()
+                with contextlib.suppress(OSError):  # a failing disk is told by the next write
+                    os.fsync(self._file.fileno())
+
+    def end(self, at: datetime | None = None, **fields: Any) -> None:  # noqa: ANN401 - JSON values
+        """Write the last record; whatever comes after it belongs to no flight and is dropped."""
+        self.write("end", at, **fields)
+        self._ended = True
 
     def close(self) -> None:
-        """Flush everything to the disk and close."""
-        with self._lock:
-            if not self._file.closed:
+        """Write what waits, bring everything to the disk, and close; calling it again does nothing."""
+        self._closing.set()
+        self._syncer.join(timeout=10)
+        if not self._file.closed:
+            try:
+                self.flush()
                 os.fsync(self._file.fileno())
-                self._file.close()
+            finally:
+                with self._lock:
+                    self._file.close()
 
     def __enter__(self) -> Self:
         return self

@@ -160,7 +160,8 @@ class Monitors:
         if airborne:
             advice += [self._position_lost(state, here), self._position_jump(state, here)]
             advice += [self._battery(state, progress), self._window(state, progress)]
-            if here is not None:
+            # A position that has just leapt says nothing of where the aircraft is; it is judged again when steady.
+            if here is not None and self.settled(state):
                 advice += [self._edge(state, here)]
                 if in_mission:
                     advice += [self._corridor(state, progress)]

@@ -219,7 +219,9 @@ def _own_checks(s: Situation) -> tuple[Severity, str]:
         return Severity.WARN, _("the vehicle does not report its own checks")
     if s.health.prearm_ok:
         return Severity.PASS, _("the autopilot's own checks pass ({firmware})").format(firmware=s.health.firmware)
-    return Severity.FAIL, _("the autopilot's own checks fail; see its messages")
+    return Severity.FAIL, _("the autopilot's own checks fail: {texts}").format(
+        texts="; ".join(s.health.prearm_texts) or _("it does not say why")
+    )
 
 
 def _battery(s: Situation) -> tuple[Severity, str]:

@@ -54,9 +54,9 @@ class Recording:
         except StoreFailed as error:
             self._failed(error)
 
-    def _write_through(self) -> None:
+    def _flush(self) -> None:
         try:
-            self.file.sync()
+            self.file.flush()
         except StoreFailed as error:
             self._failed(error)
 
@@ -85,12 +85,12 @@ class Recording:
 
     def trigger(self, trigger: Trigger) -> None:
         """Record a photograph; called from the link's thread."""
-        self._write("trigger", trigger.at, **trigger_fields(trigger))
+        self.file.enqueue("trigger", trigger.at, **trigger_fields(trigger))
         self.triggers.append(trigger)
 
     def message(self, sent: bool, name: str, packed: bytes) -> None:  # noqa: FBT001 - a link's listener
         """Record a message as it went over the wire; called from the link's thread and from senders."""
-        self._write("tx" if sent else "rx", name=name, raw=base64.b64encode(packed).decode())
+        self.file.enqueue("tx" if sent else "rx", name=name, raw=base64.b64encode(packed).decode())
 
     def gather(self, link: Link) -> VehicleState:
         """Take from the link what came since the last turn, and return the present state."""
@@ -99,8 +99,9 @@ class Recording:
         self.said(link.messages())
         for pose in link.poses():
             if not self.poses or pose.captured_at > self.poses[-1].captured_at:
-                self._write("pose", pose.captured_at, **pose_fields(pose))
+                self.file.enqueue("pose", pose.captured_at, **pose_fields(pose))
                 self.poses.append(pose)
+        self._flush()
         now_s = self.clock.monotonic_s()
         if now_s - self._states_at_s >= 0.5:
             self._states_at_s = now_s
@@ -116,7 +117,6 @@ class Recording:
                 heartbeat_age_s=round(min(state.heartbeat_age_s, 1e6), 2),
                 last_item=self.last_item,
             )
-            self._write_through()
         return state
 
     def said(self, texts: Iterable[str]) -> None:
@@ -126,7 +126,10 @@ class Recording:
 
     def finish(self, outcome: Outcome) -> FlightLog:
         """Write the end and return the log."""
-        self._write("end", self.vehicle_time, outcome=outcome.value, last_item=self.last_item)
+        try:
+            self.file.end(self.vehicle_time, outcome=outcome.value, last_item=self.last_item)
+        except StoreFailed as error:
+            self._failed(error)
         return FlightLog(
             patrol=self.patrol,
             sortie=self.sortie.number,

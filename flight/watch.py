@@ -169,7 +169,7 @@ class Watch:
             self.pilot = self.returning = False
             self.held_for = ""
         elif state.mode in RETURN_MODES:
-            self.returning = True
+            self.returning, self.held_for = True, ""
         elif state.mode not in self._ours:
             self.pilot = True
             self.recording.note(

@@ -20,13 +20,13 @@ from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 import numpy as np
 
 from core.clock import in_utc
 from core.heights import HaeHeight, TakeoffHeight
-from core.points import GeoPoint, LocalPlane, to_enu
+from core.points import GeoPoint, LocalPlane, from_enu, to_enu
 from flight.flight_log import Trigger
 from flight.patrol import Wind
 from flight.rehearsal.vehicle_autopilot import Autopilot, Severity
@@ -43,6 +43,18 @@ Codec: TypeAlias = Any  # pymavlink's MAVLink object
 STEP_S: Final = 0.05
 _RECORD_EVERY_S: Final = 0.1
 _OUT_LIMIT: Final = 1 << 20
+
+
+class _Truth(NamedTuple):
+    """An instant of the true flight, in the vehicle's own plane."""
+
+    at: datetime
+    east_m: float
+    north_m: float
+    up_m: float
+    yaw_deg: float
+    pitch_deg: float
+    roll_deg: float
 
 
 class RehearsalVehicle:
@@ -62,6 +74,7 @@ class RehearsalVehicle:
         figures: The airframe.
         faults: What goes wrong, and when.
         system_id: MAVLink system id.
+        heartbeat_every_s: Seconds of the wall clock between heartbeats.
         signing_key: 32 bytes; when given, unsigned messages are not heard and all are signed.
     """
 
@@ -81,6 +94,7 @@ class RehearsalVehicle:
         figures: BodyFigures | None = None,
         faults: Sequence[Planned] = (),
         system_id: int = 1,
+        heartbeat_every_s: float = 1.0,
         signing_key: bytes | None = None,
     ) -> None:
         if not (math.isfinite(speedup) and 0 < speedup <= 200):
@@ -113,10 +127,11 @@ class RehearsalVehicle:
             start_at=in_utc(start_at) if start_at is not None else datetime.now(UTC),
         )
         self._places: dict[tuple[int, int, float, int], tuple[float, float, float]] = {}
-        self._true_poses: list[Pose] = []
-        self._true_triggers: list[Trigger] = []
+        self._truth: list[_Truth] = []
+        self._photographs: list[_Truth] = []
         self._recorded_s = -math.inf
         self._began = self._done_s = 0.0
+        self._heartbeat_every_s = heartbeat_every_s
         self._signing_key = signing_key
         self._lock = threading.RLock()
         self._stop = threading.Event()
@@ -190,12 +205,60 @@ class RehearsalVehicle:
     def true_track(self) -> Track:
         """Return where the camera really was and looked, every 0.1 s of flight, to be known by the renderer only."""
         with self._lock:
-            return Track(poses=tuple(self._true_poses), source="rehearsal truth")
+            return Track(poses=tuple(self._poses_of(self._truth)), source="rehearsal truth")
 
     def true_triggers(self) -> tuple[Trigger, ...]:
         """Return the photographs with their true poses."""
         with self._lock:
-            return tuple(self._true_triggers)
+            return tuple(
+                Trigger(
+                    at=pose.captured_at,
+                    number=number,
+                    position=pose.position,
+                    height_takeoff_m=truth.up_m,
+                    yaw_deg=truth.yaw_deg,
+                    pitch_deg=truth.pitch_deg,
+                    roll_deg=truth.roll_deg,
+                )
+                for number, (truth, pose) in enumerate(
+                    zip(self._photographs, self._poses_of(self._photographs), strict=True), start=1
+                )
+                if pose.position is not None
+            )
+
+    def _poses_of(self, truths: Sequence[_Truth]) -> list[Pose]:
+        """Return poses of recorded instants, all turned into longitudes and latitudes at once."""
+        if not truths:
+            return []
+        lonlats, _heights = from_enu(self._see.plane, [[t.east_m, t.north_m, 0.0] for t in truths])
+        return [
+            Pose(
+                captured_at=t.at,
+                position=GeoPoint(lon_deg=float(lon), lat_deg=float(lat)),
+                height_takeoff=TakeoffHeight(metres=t.up_m),
+                height_hae=HaeHeight(metres=self._see.home_hae_m + t.up_m),
+                yaw_deg=t.yaw_deg,
+                pitch_deg=t.pitch_deg,
+                roll_deg=t.roll_deg,
+            )
+            for t, (lon, lat) in zip(truths, lonlats, strict=True)
+        ]
+
+    def _truth_now(self) -> _Truth:
+        east, north, up = self._body.position
+        yaw, pitch, roll = self._body.camera_angles()
+        return _Truth(self._see.instant(), east, north, up, yaw, pitch, roll)
+
+    def set_parameter(self, name: str, value: float) -> None:
+        """Set a parameter as a crew would have before the flight.
+
+        Raises:
+            ValueError: The vehicle has no parameter of that name.
+        """
+        if name not in self._autopilot.parameters:
+            raise ValueError(f"the rehearsal vehicle has no parameter {name}")
+        with self._lock:
+            self._autopilot.parameters[name] = float(value)
 
     @property
     def flying(self) -> bool:
@@ -268,16 +331,13 @@ class RehearsalVehicle:
     def _advance(self) -> None:
         if self._mishaps is not None:
             self._mishaps.tick(STEP_S)
-            if self._mishaps.gust_m_s is not None and self._body.flying:
-                self._body.position[0] += self._mishaps.gust_m_s[0] * STEP_S
-                self._body.position[1] += self._mishaps.gust_m_s[1] * STEP_S
         for walk in (self._see.sensors.east, self._see.sensors.north, self._see.sensors.up):
             walk.step(STEP_S)
         self._autopilot.step(STEP_S)
         now_s = self._autopilot.time_s
         if self._body.flying and now_s - self._recorded_s >= _RECORD_EVERY_S - 1e-9:
             self._recorded_s = now_s
-            self._true_poses.append(self._true_pose())
+            self._truth.append(self._truth_now())
         if self._clients:
             self._telemetry(now_s)
 
@@ -294,7 +354,7 @@ class RehearsalVehicle:
     def _wall_clock_duties(self) -> None:
         now = time.monotonic()
         status = (self._autopilot.armed, int(self._autopilot.mode))
-        if now - self._last_heartbeat >= 1.0 or status != self._told:
+        if now - self._last_heartbeat >= self._heartbeat_every_s or status != self._told:
             self._last_heartbeat, self._told = now, status  # a change is told at once
             self._broadcast(self._heartbeat())
         heard = self._last_ground_heartbeat
@@ -392,6 +452,8 @@ class RehearsalVehicle:
             return
         if self._protocol is not None:
             self._protocol.receive(msg)
+            if self._mishaps is not None:
+                self._mishaps.tick(0.0)  # a phase may begin and end between two steps
 
     def _broadcast(self, msg: Message) -> None:
         for client in list(self._clients.values()):
@@ -447,35 +509,9 @@ class RehearsalVehicle:
         self._broadcast(self._mavlink.MAVLink_mission_item_reached_message(seq))
         self._broadcast(build("MISSION_CURRENT", self._see, self._mavlink))
 
-    def _true_pose(self) -> Pose:
-        place, height_hae_m = self._see.true_place()
-        yaw, pitch, roll = self._body.camera_angles()
-        return Pose(
-            captured_at=self._see.instant(),
-            position=place,
-            height_takeoff=TakeoffHeight(metres=self._body.position[2]),
-            height_hae=HaeHeight(metres=height_hae_m),
-            yaw_deg=yaw,
-            pitch_deg=pitch,
-            roll_deg=roll,
-        )
-
     def _photograph(self) -> None:
-        pose = self._true_pose()
-        number = len(self._true_triggers) + 1
-        place, _hae = self._see.true_place()
-        yaw, pitch, roll = self._body.camera_angles()
-        self._true_triggers.append(
-            Trigger(
-                at=pose.captured_at,
-                number=number,
-                position=place,
-                height_takeoff_m=self._body.position[2],
-                yaw_deg=yaw,
-                pitch_deg=pitch,
-                roll_deg=roll,
-            )
-        )
+        self._photographs.append(self._truth_now())
+        number = len(self._photographs)
         seen = self._see.reported()
         # The angles of CAMERA_FEEDBACK are the vehicle's attitude, as ArduPilot fills them in: not the camera's.
         self._broadcast(
@@ -503,6 +539,8 @@ class RehearsalVehicle:
         if self._autopilot.armed or math.hypot(east - self._body.position[0], north - self._body.position[1]) > 50:
             return False
         self._see.plane = LocalPlane(origin=GeoPoint(lon_deg=y_e7 / 1e7, lat_deg=x_e7 / 1e7))
+        for truths in (self._truth, self._photographs):  # what was flown before stays where it was
+            truths[:] = [t._replace(east_m=t.east_m - float(east), north_m=t.north_m - float(north)) for t in truths]
         self._body.position[0] -= float(east)
         self._body.position[1] -= float(north)
         self._places.clear()

@@ -145,6 +145,7 @@ class Body:
         rng: The flight's only source of chance.
         wind: East and north components of the steady wind, where it blows *to*, metres per second.
         noise: Scale of disturbances; 0 for a perfect flight.
+        carried: East and north velocity at which a gust carries it off, whatever it does.
     """
 
     figures: BodyFigures
@@ -162,6 +163,7 @@ class Body:
     gimbal_yaw_deg: float = 0.0
     battery: Battery = field(default_factory=Battery)
     flying: bool = False
+    carried: tuple[float, float] = (0.0, 0.0)
     _gusts: tuple[OrnsteinUhlenbeck, OrnsteinUhlenbeck, OrnsteinUhlenbeck] = field(init=False)
     _shake: tuple[OrnsteinUhlenbeck, OrnsteinUhlenbeck, OrnsteinUhlenbeck] = field(init=False)
 
@@ -209,7 +211,8 @@ class Body:
         self.velocity[2] += max(-vertical_push, min(vertical_push, wanted[2] - self.velocity[2]))
         for axis, gust in enumerate(self._gusts):
             gust.step(dt_s)
-            self.position[axis] += (self.velocity[axis] + 0.5 * gust.value) * dt_s
+            carried = self.carried[axis] if axis < 2 else 0.0
+            self.position[axis] += (self.velocity[axis] + carried + 0.5 * gust.value) * dt_s
         self._lean(accelerations)
 
     def _wanted_velocity(self, setpoint: Setpoint) -> tuple[float, float, float]:
@@ -269,6 +272,11 @@ class Body:
         off = self.gimbal_setpoint_deg - self.gimbal_pitch_deg
         limit = self.figures.gimbal_rate_deg_s * dt_s
         self.gimbal_pitch_deg += max(-limit, min(limit, off))
+
+    def over_ground(self) -> tuple[float, float, float]:
+        """Return the velocity over ground: east, north, up, metres per second."""
+        carried = self.carried if self.flying else (0.0, 0.0)
+        return self.velocity[0] + carried[0], self.velocity[1] + carried[1], self.velocity[2]
 
     def camera_angles(self) -> tuple[float, float, float]:
         """Return the camera's true yaw, pitch and roll, degrees (stabilised: a little shake, yaw follows the body)."""

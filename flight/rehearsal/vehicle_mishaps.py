@@ -30,7 +30,6 @@ class Mishaps:
         reboot: Starts the autopilot anew.
         planned: What is still to come.
         notes: What has happened, for a trainer: "on-mission: gps-loss".
-        gust_m_s: East and north by which a gust carries the vehicle off.
     """
 
     autopilot: Autopilot
@@ -41,7 +40,6 @@ class Mishaps:
     reboot: Callable[[], None]
     planned: list[Planned]
     notes: list[str] = field(default_factory=list)
-    gust_m_s: tuple[float, float] | None = None
     phase: Phase = Phase.CONNECT
     _phase_since_s: float = 0.0
     _ending: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
@@ -125,10 +123,10 @@ class Mishaps:
         east, north, _up = self.autopilot.body.position
         reach = math.hypot(east, north)
         outward = (1.0, 0.0) if reach < 1 else (east / reach, north / reach)
-        self.gust_m_s = (outward[0] * fault.amount, outward[1] * fault.amount)
+        self.autopilot.body.carried = (outward[0] * fault.amount, outward[1] * fault.amount)
 
     def _calm(self) -> None:
-        self.gust_m_s = None
+        self.autopilot.body.carried = (0.0, 0.0)
 
     def _reject(self, fault: Fault) -> None:
         self.protocol.reject_item = (int(fault.amount), _INVALID_PARAM7)

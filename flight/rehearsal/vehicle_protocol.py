@@ -419,6 +419,12 @@ def _c_fence(self: Protocol, msg: Message) -> int:
     return int(self.mavlink.MAV_RESULT_ACCEPTED)
 
 
+def _c_checks(self: Protocol, _msg: Message) -> int:
+    for problem in self.autopilot.arming_problems():
+        self.autopilot.say(Severity.CRITICAL, f"PreArm: {problem}")
+    return int(self.mavlink.MAV_RESULT_ACCEPTED)
+
+
 def _c_reboot(self: Protocol, _msg: Message) -> int:
     if self.autopilot.armed:
         return int(self.mavlink.MAV_RESULT_FAILED)
@@ -445,6 +451,7 @@ _COMMANDS: Final[dict[int, Callable[[Protocol, Message], int]]] = {
     179: _c_set_home,
     207: _c_fence,
     246: _c_reboot,
+    401: _c_checks,
 }
 
 _ANSWERS: Final[dict[str, Callable[[Protocol, Message], None]]] = {

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
-from core.points import GeoPoint, LocalPlane, from_enu
+from core.points import LocalPlane, from_enu
 from flight.rehearsal.vehicle_autopilot import Autopilot
 from flight.rehearsal.vehicle_body import Body, Sensors
 
@@ -58,6 +58,7 @@ class Instruments:
     start_at: datetime
     nan: bool = False
     last_sent_s: dict[str, float] = field(default_factory=dict)
+    _reported: tuple[float, Reported] | None = None
 
     def instant(self) -> datetime:
         """Return the vehicle's own time."""
@@ -71,14 +72,13 @@ class Instruments:
         """Return milliseconds since the vehicle started."""
         return int(self.autopilot.time_s * 1000) % 2**32
 
-    def true_place(self) -> tuple[GeoPoint, float]:
-        """Return the true position and height above the ellipsoid."""
-        east, north, up = self.body.position
-        lonlat, _height = from_enu(self.plane, [east, north, 0.0])
-        return GeoPoint(lon_deg=float(lonlat[0]), lat_deg=float(lonlat[1])), self.home_hae_m + up
-
     def reported(self) -> Reported:
-        """Return what the sensors make of the truth."""
+        """Return what the sensors make of the truth (worked out once for each instant)."""
+        if self._reported is None or self._reported[0] != self.autopilot.time_s:
+            self._reported = (self.autopilot.time_s, self._sense())
+        return self._reported[1]
+
+    def _sense(self) -> Reported:
         body, sensors = self.body, self.sensors
         lonlat, _height = from_enu(
             self.plane,
@@ -133,7 +133,7 @@ def build(name: str, see: Instruments, mavlink: Module) -> Message:
 
 
 def _global_position(see: Instruments, mavlink: Module) -> Message:
-    now, velocity = see.reported(), see.body.velocity
+    now, velocity = see.reported(), see.body.over_ground()
     lost = not see.autopilot.gps_ok
     return mavlink.MAVLink_global_position_int_message(
         see.boot_ms(),
@@ -186,7 +186,7 @@ def _gimbal(see: Instruments, mavlink: Module) -> Message:
 
 
 def _vfr_hud(see: Instruments, mavlink: Module) -> Message:
-    velocity, now = see.body.velocity, see.reported()
+    velocity, now = see.body.over_ground(), see.reported()
     air = math.hypot(velocity[0] - see.body.wind[0], velocity[1] - see.body.wind[1])
     return mavlink.MAVLink_vfr_hud_message(
         air if see.body.flying else 0.0,
@@ -221,7 +221,7 @@ def _sys_status(see: Instruments, mavlink: Module) -> Message:
 
 
 def _gps_raw(see: Instruments, mavlink: Module) -> Message:
-    now, velocity, good = see.reported(), see.body.velocity, see.autopilot.gps_ok
+    now, velocity, good = see.reported(), see.body.over_ground(), see.autopilot.gps_ok
     speed = math.hypot(velocity[0], velocity[1])
     return mavlink.MAVLink_gps_raw_int_message(
         see.unix_usec(),
