@@ -176,7 +176,7 @@ class DroneKitLink:
             self._await_message(missing[0], min(until, time.monotonic() + 0.5), ())
         if missing:
             self._await_message(missing[0], until, NEEDED)
-        # Worth a moment's wait, not a refusal: indoors there is no GNSS time, and not every firmware says it has landed.
+        # Worth a moment's wait, not a refusal: no GNSS time indoors, and not every firmware says that it has landed.
         for name in ("SYSTEM_TIME", "EXTENDED_SYS_STATE"):
             self._await_message(name, min(until, time.monotonic() + 2.0), ())
 
