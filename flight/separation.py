@@ -61,9 +61,9 @@ class Conflict:
     vertical_m: float
 
     def __str__(self) -> str:
-        return _("{first} and {second} come within {h:.0f} m and {v:.0f} m of height {at:.0f} s after the start").format(
-            first=self.first, second=self.second, h=self.horizontal_m, v=self.vertical_m, at=self.at_s
-        )
+        return _(
+            "{first} and {second} come within {h:.0f} m and {v:.0f} m of height {at:.0f} s after the start"
+        ).format(first=self.first, second=self.second, h=self.horizontal_m, v=self.vertical_m, at=self.at_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
