@@ -17,10 +17,13 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from core.heights import HaeHeight, HeightDatum, MslHeight
+from core.heights import Geoid, HaeHeight, HeightDatum, MslHeight
 from core.text import _
 from flight.track import Pose
+from geofence.geoid import GeoidHeights, on_datum
 
+# An absolute height whose error nobody states: barometers of consumer drones are off by that much.
+_LOOSE_SIGMA_M: Final = 10.0
 EARTH_RADIUS_M: Final = 6_371_000.0  # mean radius; its 0.3 % error moves the curvature term by 0.2 mm at 1 km
 
 
@@ -167,13 +170,15 @@ class FlatAt:
     """Flat ground at a declared absolute height.
 
     Attributes:
-        height: The ground's height: above the ellipsoid, or above mean sea level on a named geoid. A pose must state
-            the same kind; turning one into the other needs a geoid and is done before (``geofence.geoid``).
+        height: The ground's height: above the ellipsoid, or above mean sea level on a named geoid. A pose that states
+            another kind needs a geoid, and is refused without.
         sigma_m: One-sigma error of that height, metres.
+        geoid: The geoid (:func:`geofence.geoid.installed_geoid`), or None.
     """
 
     height: HaeHeight | MslHeight
     sigma_m: float = 1.0
+    geoid: GeoidHeights | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.height, HaeHeight | MslHeight):
@@ -181,32 +186,34 @@ class FlatAt:
         _check_sigma(self.sigma_m)
 
     def stand(self, pose: Pose) -> Standing | NoStanding:
-        """Return the camera's height above the declared ground, from the pose's height of the same kind."""
-        reference = None
-        stated: HaeHeight | MslHeight | None
-        if isinstance(self.height, HaeHeight):
-            stated, reference, name = pose.height_hae, 0.0, _("above the WGS-84 ellipsoid")
-            datum = HeightDatum.ELLIPSOID
-        else:
-            same = pose.height_msl is not None and pose.height_msl.geoid is self.height.geoid
-            stated = pose.height_msl if same else None
-            datum = HeightDatum(self.height.geoid)
-            name = _("above the {geoid} geoid").format(geoid=self.height.geoid)
-        if stated is None:
-            return NoStanding(
-                reason=_("the ground is declared {reference}, but the pose states no such height").format(
-                    reference=name
-                )
-            )
-        note = _("the ground is declared flat at {height:g} m {reference}, ± {sigma:g} m").format(
+        """Return the camera's height above the declared datum, from the pose's height of that kind or by the geoid."""
+        if pose.position is None:
+            return NoStanding(reason=_("the pose has no position"))
+        wanted = None if isinstance(self.height, HaeHeight) else self.height.geoid
+        name = _("the WGS-84 ellipsoid") if wanted is None else _("the {geoid} geoid").format(geoid=wanted)
+        note = _("the ground is declared flat at {height:g} m above {reference}, ± {sigma:g} m").format(
             height=self.height.metres, reference=name, sigma=self.sigma_m
         )
-        return Standing(
-            height_m=stated.metres,
-            datum=datum,
-            sigma_m=stated.sigma_m,
-            reference_hae_m=reference,
-            assumptions=(note,),
+        for stated in _same_kind_first(pose, wanted):
+            changed = on_datum(stated, wanted, pose.position, self.geoid)
+            if changed is not None:
+                metres, extra, notes = changed
+                undulation = None if wanted is None or self.geoid is None else self.geoid(pose.position, wanted)
+                sigma = stated.sigma_m
+                if extra > 0:
+                    known = sigma if sigma is not None else (pose.sigma.vertical_m if pose.sigma else _LOOSE_SIGMA_M)
+                    sigma = math.hypot(known, extra)
+                return Standing(
+                    height_m=metres,
+                    datum=HeightDatum.ELLIPSOID if wanted is None else HeightDatum(wanted),
+                    sigma_m=sigma,
+                    reference_hae_m=0.0 if wanted is None else None if undulation is None else undulation.metres,
+                    assumptions=(note, *notes),
+                )
+        return NoStanding(
+            reason=_("the ground is declared above {reference}, but the pose states no such height").format(
+                reference=name
+            )
         )
 
     def strike(
@@ -219,6 +226,12 @@ class FlatAt:
         """Return (n,) slant distances to the plane; see :class:`Ground`."""
         del origin
         return strike_level(starts_m, directions, self.height.metres, reach_m)
+
+
+def _same_kind_first(pose: Pose, wanted: Geoid | None) -> list[HaeHeight | MslHeight]:
+    """Return the absolute heights that a pose states, the one that needs no geoid first."""
+    stated: list[HaeHeight | MslHeight] = [h for h in (pose.height_hae, pose.height_msl) if h is not None]
+    return sorted(stated, key=lambda height: (None if isinstance(height, HaeHeight) else height.geoid) is not wanted)
 
 
 def _check_sigma(sigma_m: float) -> None:

@@ -17,7 +17,6 @@ otherwise: the geoid ignored costs a median of 14.6 m instead of 1.2 m.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -26,10 +25,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InputRefused
-from core.heights import Geoid, HaeHeight, HeightDatum, MslHeight
+from core.heights import Geoid, HaeHeight, HeightDatum
 from core.points import GeoPoint, LocalPlane, from_plane, to_enu
 from core.text import _
 from flight.track import Pose
+from geofence.geoid import GeoidHeights, on_datum
 from geofence.ground import EARTH_RADIUS_M, NoStanding, Standing
 from geofence.raycast import HeightGrid, bilinear, first_hits, height_grid
 
@@ -37,8 +37,6 @@ _LOOSE_ABSOLUTE_SIGMA_M: Final = 10.0
 _TIGHT_SIGMA_M: Final = 0.5
 _MOST_CELLS: Final = 64_000_000
 _SLACK_M: Final = 500.0  # a window is read this much larger than asked, so that the next photo finds it ready
-
-Undulation = Callable[[GeoPoint, Geoid], float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,14 +58,14 @@ class DemGround:
         vertical: The geoid its heights refer to, or None when they are above the WGS-84 ellipsoid.
         sigma_m: One-sigma error of its heights, metres (Copernicus GLO-30: 4 m at 90 %, so 2.4 m).
         takeoff: The take-off point, for poses that state their height above it; None when it is not known.
-        undulation: Gives the geoid's height above the ellipsoid, metres, at a point; None when none is at hand.
+        geoid: Gives the geoid's height above the ellipsoid (:func:`geofence.geoid.installed_geoid`); None for none.
     """
 
     path: Path
     vertical: Geoid | None
     sigma_m: float = 2.4
     takeoff: GeoPoint | None = None
-    undulation: Undulation | None = None
+    geoid: GeoidHeights | None = None
     _window: _Window | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -90,27 +88,27 @@ class DemGround:
         datum = HeightDatum.ELLIPSOID
         if self.vertical is not None:
             datum = HeightDatum(self.vertical)
-            reference = None if self.undulation is None else self.undulation(pose.position, self.vertical)
+            undulation = None if self.geoid is None else self.geoid(pose.position, self.vertical)
+            reference = None if undulation is None else undulation.metres
         note = _("the ground is {name}, heights above {datum}, ± {sigma:g} m").format(
             name=self.path.name, datum=self.vertical or "WGS-84", sigma=self.sigma_m
         )
-        absolute = self._absolute(pose)
-        if absolute is not None and absolute[1] is not None and absolute[1] <= _TIGHT_SIGMA_M:
+
+        def standing(height_m: float, sigma_m: float | None, *notes: str) -> Standing:
             return Standing(
-                height_m=absolute[0], datum=datum, sigma_m=absolute[1], reference_hae_m=reference, assumptions=(note,)
+                height_m=height_m, datum=datum, sigma_m=sigma_m, reference_hae_m=reference, assumptions=(note, *notes)
             )
+
+        absolute = self._absolute(pose, pose.position)
+        if absolute is not None and absolute[1] is not None and absolute[1] <= _TIGHT_SIGMA_M:
+            return standing(absolute[0], math.hypot(absolute[1], absolute[2]), *absolute[3])
         relative = self._relative(pose)
         if relative is not None:
-            height, sigma, way = relative
-            return Standing(
-                height_m=height, datum=datum, sigma_m=sigma, reference_hae_m=reference, assumptions=(note, way)
-            )
+            return standing(*relative)
         if absolute is not None:
             doubt = _LOOSE_ABSOLUTE_SIGMA_M if absolute[1] is None else absolute[1]
             way = _("the camera's absolute height is taken as stated, ± {sigma:g} m").format(sigma=doubt)
-            return Standing(
-                height_m=absolute[0], datum=datum, sigma_m=doubt, reference_hae_m=reference, assumptions=(note, way)
-            )
+            return standing(absolute[0], math.hypot(doubt, absolute[2]), *absolute[3], way)
         return NoStanding(
             reason=_(
                 "the pose states no height that can be related to the elevation raster ({datum}); "
@@ -118,28 +116,19 @@ class DemGround:
             ).format(datum=self.vertical or "WGS-84")
         )
 
-    def _absolute(self, pose: Pose) -> tuple[float, float | None] | None:
-        """Return the camera's height above the raster's datum from its absolute heights, with the sigma stated."""
+    def _absolute(self, pose: Pose, point: GeoPoint) -> tuple[float, float | None, float, tuple[str, ...]] | None:
+        """Return the camera's height above the raster's datum from its absolute heights.
+
+        With the sigma stated, what the change of datum adds to it, and how it was done.
+        """
         for stated in (pose.height_hae, pose.height_msl):
-            if stated is None or pose.position is None:
-                continue
-            shift = self._shift(stated, pose.position)
-            if shift is not None:
+            changed = None if stated is None else on_datum(stated, self.vertical, point, self.geoid)
+            if stated is not None and changed is not None:
                 sigma = stated.sigma_m
                 if sigma is None and isinstance(stated, HaeHeight) and pose.sigma is not None:
                     sigma = pose.sigma.vertical_m
-                return stated.metres + shift, sigma
+                return changed[0], sigma, changed[1], changed[2]
         return None
-
-    def _shift(self, stated: HaeHeight | MslHeight, point: GeoPoint) -> float | None:
-        """Return what to add to a height to have it on the raster's datum; None when that needs a geoid we lack."""
-        theirs = None if isinstance(stated, HaeHeight) else stated.geoid
-        if theirs == self.vertical:
-            return 0.0
-        if self.undulation is None:
-            return None
-        above_ellipsoid = 0.0 if theirs is None else self.undulation(point, theirs)
-        return above_ellipsoid - (0.0 if self.vertical is None else self.undulation(point, self.vertical))
 
     def _relative(self, pose: Pose) -> tuple[float, float | None, str] | None:
         """Return the camera's height from one above take-off or above ground, its sigma, and how it was found."""

@@ -14,6 +14,7 @@ from core.points import GeoPoint, from_plane, to_enu
 from flight.camera import project
 from flight.track import orientation_of
 from geofence.fix import Fix, Unlocated
+from geofence.geoid import Undulation
 from geofence.ground import FlatAtTakeoff, NoStanding, Standing
 from geofence.ground_dem import DemGround
 from geofence.locate import locate
@@ -186,7 +187,11 @@ def test_a_geoid_is_never_ignored(tmp_path: Path) -> None:
     assert isinstance(found, Unlocated)
     assert found.code == "no-pose"
     # With the geoid 5 m below the ellipsoid, 115 m above the ellipsoid are 120 m above the geoid.
-    informed = DemGround(path=path, vertical=Geoid.EGM2008, undulation=lambda _point, _geoid: -5.0)
+    informed = DemGround(
+        path=path,
+        vertical=Geoid.EGM2008,
+        geoid=lambda _point, _geoid: Undulation(metres=-5.0, sigma_m=0.1, source="made"),
+    )
     standing = informed.stand(at)
     assert isinstance(standing, Standing)
     assert standing.height_m == pytest.approx(120.0)
