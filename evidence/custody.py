@@ -34,6 +34,7 @@ class Action(StrEnum):
     DERIVED = "derived"
     REVIEWED = "reviewed"
     CHECKED_ON_SITE = "checked-on-site"
+    DECIDED = "decided"
     VIEWED = "viewed"
     HANDED_OVER = "handed-over"
     COPIED = "copied"
@@ -114,7 +115,7 @@ def append(
     """Return ``chain`` with one entry more.
 
     Args:
-        chain: The chain so far.
+        chain: The chain so far, or only its last entry.
         at: When it was done, aware.
         actor: Who did it.
         action: What was done.
@@ -132,7 +133,7 @@ def append(
             ).format(now=instant_text(at), last=instant_text(chain[-1].at))
         )
     entry = CustodyEntry(
-        seq=len(chain),
+        seq=chain[-1].seq + 1 if chain else 0,
         at=at,
         actor=actor,
         action=action,

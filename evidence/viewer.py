@@ -44,6 +44,7 @@ ACTION_ZH: Final = {
     "derived": "制作派生件",
     "reviewed": "审核",
     "checked-on-site": "现场核查",
+    "decided": "决定",
     "viewed": "查看",
     "handed-over": "移交",
     "copied": "复制",

@@ -1,0 +1,265 @@
+"""One contract, every store: the twin in memory and the one on SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.store.open_store import open_store
+from core.clock import FrozenClock
+from core.errors import StoreFailed
+from core.refusal import Refusal
+from evidence.case_store import Case, CaseStore, MemoryCaseStore, custody_of
+from evidence.custody import Action, first_break
+from evidence.incident import State
+from evidence.life import Decision, Deed, Life, Person, Reason, Verdict, state_of
+
+CHEN, LIN, WU = (Person(name=name, certificate_no=f"粤A{number}") for number, name in enumerate(("陈", "林", "吴")))
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest, case: Any, tmp_path: Path) -> Iterator[CaseStore]:
+    clock = FrozenClock(instant=case.incident.opened_at + timedelta(hours=1))
+    if request.param == "memory":
+        yield MemoryCaseStore(clock=clock)
+    else:
+        kept = open_store(tmp_path / "store.sqlite3", clock)
+        yield kept
+        kept.close()
+
+
+@pytest.fixture
+def sqlite_store(case: Any, tmp_path: Path) -> Iterator[Any]:
+    kept = open_store(tmp_path / "s.sqlite3", FrozenClock(instant=case.incident.opened_at + timedelta(hours=1)))
+    yield kept
+    kept.close()
+
+
+def _decision(case: Any, deed: Deed, *people: Person, **fields: Any) -> Decision:
+    return Decision(at=case.incident.opened_at, deed=deed, people=people or (CHEN,), **fields)
+
+
+def _confirm(case: Any, store: CaseStore) -> Life:
+    key = case.incident.incident_id
+    store.decide(key, _decision(case, Deed.TAKEN_UP))
+    store.decide(key, _decision(case, Deed.VERDICT, CHEN, verdict=Verdict.CONFIRM))
+    life = store.decide(key, _decision(case, Deed.VERDICT, LIN, verdict=Verdict.CONFIRM))
+    assert isinstance(life, Life)
+    return life
+
+
+def test_a_case_is_kept_whole_and_opened_once(store: CaseStore, case: Any) -> None:
+    assert store.open_case(case.incident, actor="program:skywarden") is None
+    again = store.open_case(case.incident, actor="program:skywarden")
+    assert isinstance(again, Refusal)
+    assert again.code == "already-open"
+    kept = store.read_case(case.incident.incident_id, viewer=CHEN)
+    assert isinstance(kept, Case)
+    assert kept.incident == case.incident
+    assert kept.life.decisions == ()
+    assert [entry.action for entry in store.audit()] == [Action.OPENED, Action.VIEWED]
+
+
+def test_decisions_are_appended_and_move_the_state(store: CaseStore, case: Any) -> None:
+    store.open_case(case.incident, actor="program:skywarden")
+    life = _confirm(case, store)
+    assert state_of(life) is State.CONFIRMED_LEAD
+    [line] = store.list_cases(state=State.CONFIRMED_LEAD)
+    assert line.number == case.incident.number
+    assert line.site_code == "91440101MA5XXXXXX1"
+    assert store.list_cases(state=State.LEAD) == ()
+    kept = store.read_case(case.incident.incident_id, viewer=WU)
+    assert isinstance(kept, Case)
+    assert kept.life == life
+    assert kept.incident.state is State.CONFIRMED_LEAD
+    assert store.audit_break() is None
+
+
+def test_a_refused_decision_changes_nothing(store: CaseStore, case: Any) -> None:
+    store.open_case(case.incident, actor="program:skywarden")
+    before = store.audit()
+    refusal = store.decide(case.incident.incident_id, _decision(case, Deed.CLOSED))
+    assert isinstance(refusal, Refusal)
+    assert refusal.code == "out-of-order"
+    assert store.audit() == before
+    gone = store.decide("no such id", _decision(case, Deed.TAKEN_UP))
+    assert isinstance(gone, Refusal)
+    assert gone.code == "unknown-case"
+    assert isinstance(store.read_case("no such id", viewer=CHEN), Refusal)
+
+
+def test_the_second_reviewer_does_not_see_the_first_verdict(store: CaseStore, case: Any) -> None:
+    store.open_case(case.incident, actor="program:skywarden")
+    key = case.incident.incident_id
+    store.decide(key, _decision(case, Deed.TAKEN_UP))
+    store.decide(key, _decision(case, Deed.VERDICT, CHEN, verdict=Verdict.REJECT, reason=Reason.DUPLICATE))
+    kept = store.read_case(key, viewer=LIN)
+    assert isinstance(kept, Case)
+    assert all(decision.verdict is None for decision in kept.life.decisions)
+
+
+def test_what_is_done_elsewhere_is_noted_and_travels_as_the_cases_own_chain(store: CaseStore, case: Any) -> None:
+    store.open_case(case.incident, actor="program:skywarden")
+    key = case.incident.incident_id
+    assert store.note(key, Action.HANDED_OVER, actor="陈", subject_sha256="ab" * 32, facts={"to": "企业"}) is None
+    assert isinstance(store.note("x", Action.SEALED, actor="陈", subject_sha256="ab" * 32, facts={}), Refusal)
+    with pytest.raises(ValueError, match="not noted"):
+        store.note(key, Action.OPENED, actor="陈", subject_sha256="ab" * 32, facts={})
+    chain = custody_of(store.audit(), case.incident.number)
+    assert [entry.action for entry in chain] == [Action.OPENED, Action.HANDED_OVER]
+    assert first_break(chain) is None
+    assert dict(chain[1].facts)["audit_sha256"] == store.audit()[1].sha256
+
+
+def test_two_reviewers_at_once_lose_and_double_nothing(store: CaseStore, case_maker: Any) -> None:
+    cases = [case_maker(f"c{index}", photos=1, label=f"vehicle {index}") for index in range(12)]
+    for case in cases:
+        store.open_case(case.incident, actor="program:skywarden")
+        store.decide(case.incident.incident_id, _decision(case, Deed.TAKEN_UP))
+
+    def review(person: Person) -> list[Life | Refusal]:
+        answers = [
+            store.decide(one.incident.incident_id, _decision(one, Deed.VERDICT, person, verdict=Verdict.CONFIRM))
+            for one in cases
+        ]
+        if hasattr(store, "close"):
+            store.close()
+        return answers
+
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        answers = [answer for given in pool.map(review, (CHEN, LIN, WU)) for answer in given]
+    taken = [answer for answer in answers if isinstance(answer, Life)]
+    refused = [answer for answer in answers if isinstance(answer, Refusal)]
+    assert len(taken) == 2 * len(cases)  # a third verdict comes too late for every case
+    assert {refusal.code for refusal in refused} == {"out-of-order"}
+    assert len(store.list_cases(state=State.CONFIRMED_LEAD)) == len(cases)
+    assert store.audit_break() is None
+    assert len(store.audit()) == 4 * len(cases)
+
+
+def test_a_store_opened_again_holds_what_it_held(sqlite_store: Any, case: Any, tmp_path: Path) -> None:
+    sqlite_store.open_case(case.incident, actor="program:skywarden")
+    life = _confirm(case, sqlite_store)
+    audit = sqlite_store.audit()
+    sqlite_store.close()
+    again = open_store(tmp_path / "s.sqlite3", sqlite_store.clock)
+    assert again.audit() == audit
+    kept = again.read_case(case.incident.incident_id, viewer=CHEN)
+    assert isinstance(kept, Case)
+    assert kept.life == life
+
+
+FORBIDDEN = (
+    "UPDATE store_audit SET document = ''",
+    "DELETE FROM store_audit WHERE seq = 1",
+    "UPDATE store_decision SET deed = 'closed'",
+    "DELETE FROM store_decision",
+    "DELETE FROM store_case",
+    "UPDATE store_case SET document = ''",
+    "DELETE FROM store_audit_head",
+)
+
+
+@pytest.mark.parametrize("statement", FORBIDDEN)
+def test_the_database_itself_refuses_edits(sqlite_store: Any, case: Any, tmp_path: Path, statement: str) -> None:
+    sqlite_store.open_case(case.incident, actor="program:skywarden")
+    _confirm(case, sqlite_store)
+    with (
+        closing(sqlite3.connect(tmp_path / "s.sqlite3")) as raw,
+        pytest.raises(sqlite3.IntegrityError, match="append-only"),
+    ):
+        raw.execute(statement)
+
+
+def test_the_database_itself_wants_two_people(sqlite_store: Any, case: Any, tmp_path: Path) -> None:
+    sqlite_store.open_case(case.incident, actor="program:skywarden")
+    _confirm(case, sqlite_store)
+    copy = "INSERT INTO store_decision (case_id, seq, deed, round, place_in_round, reviewer, document) "
+    with closing(sqlite3.connect(tmp_path / "s.sqlite3")) as raw:
+        with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+            raw.execute(copy + f"SELECT case_id, 9, deed, 1, 3 - place_in_round, '{CHEN.certificate_no}', '' "  # noqa: S608
+                        "FROM store_decision WHERE reviewer IS NOT NULL")  # fmt: skip
+        with pytest.raises(sqlite3.IntegrityError, match="two_officers_on_site"):
+            raw.execute(
+                "INSERT INTO store_decision (case_id, seq, deed, officer_1, officer_2, document) "
+                "SELECT incident_id, 9, 'checked-on-site', 'A1', 'A1', '' FROM store_case"
+            )
+
+
+TRIGGERS = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+TAMPERINGS = {
+    "altered": ("UPDATE store_audit SET document = replace(document, '陈', '王') WHERE seq = 1", 1),
+    "removed": ("DELETE FROM store_audit WHERE seq = 2", 2),
+    "cut off": ("DELETE FROM store_audit WHERE seq = 3", 2),
+    "exchanged": (
+        "UPDATE store_audit SET document = (SELECT document FROM store_audit b WHERE b.seq = 3 - store_audit.seq)",
+        0,
+    ),
+    "inserted": (
+        "INSERT INTO store_audit SELECT 4, subject, action, document, 'x' FROM store_audit WHERE seq = 1",
+        4,
+    ),
+    "decision": ("UPDATE store_decision SET document = replace(document, 'confirm', 'reject') WHERE seq = 1", 3),
+    "decision gone": ("DELETE FROM store_decision WHERE seq = 2", 3),
+    "state": ("UPDATE store_case SET state = 'closed'", 3),
+    "incident": ("UPDATE store_case SET document = replace(document, '0.97', '0.11')", 3),
+    "case gone": ("DELETE FROM store_case", 3),
+}
+
+
+@pytest.mark.parametrize("name", TAMPERINGS)
+def test_tampering_past_the_triggers_is_found_and_placed(
+    sqlite_store: Any, case: Any, tmp_path: Path, name: str
+) -> None:
+    sqlite_store.open_case(case.incident, actor="program:skywarden")
+    _confirm(case, sqlite_store)
+    assert sqlite_store.audit_break() is None
+    statement, position = TAMPERINGS[name]
+    with closing(sqlite3.connect(tmp_path / "s.sqlite3")) as raw:
+        for (trigger,) in raw.execute(TRIGGERS).fetchall():
+            raw.execute(f"DROP TRIGGER {trigger}")
+        raw.execute(statement)
+        raw.commit()
+    broken = sqlite_store.audit_break()
+    assert broken is not None
+    assert broken.position == position
+
+
+def test_a_backup_is_whole_checked_and_never_replaced(sqlite_store: Any, case: Any, tmp_path: Path) -> None:
+    sqlite_store.open_case(case.incident, actor="program:skywarden")
+    _confirm(case, sqlite_store)
+    copy = sqlite_store.back_up(tmp_path / "backups" / "store.sqlite3")
+    restored = open_store(copy, sqlite_store.clock)
+    assert restored.audit() == sqlite_store.audit()
+    assert restored.audit_break() is None
+    restored.close()
+    with pytest.raises(StoreFailed, match="never replaced"):
+        sqlite_store.back_up(copy)
+    assert [path.name for path in copy.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_file_that_is_no_store_is_a_plain_failure(tmp_path: Path, case: Any) -> None:
+    path = tmp_path / "none.sqlite3"
+    path.write_bytes(b"this is no database" * 100)
+    with pytest.raises(StoreFailed, match="cannot be opened"):
+        open_store(path, case.clock)
+
+
+def test_the_models_and_the_migrations_agree(sqlite_store: Any) -> None:
+    from django.core.management import call_command
+
+    assert sqlite_store.audit() == ()
+    call_command("makemigrations", "store", check=True, dry_run=True, verbosity=0)
+
+
+def test_a_sealed_state_of_the_incident_is_not_taken_from_outside(store: CaseStore, case: Any) -> None:
+    store.open_case(replace(case.incident, state=State.CLOSED), actor="program:skywarden")
+    assert [line.state for line in store.list_cases()] == [State.LEAD]
