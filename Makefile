@@ -41,3 +41,7 @@ soak-flight: $(STAMP)
 
 bench-upload: $(STAMP)
 	$(BIN)/python -m benchmarks.upload
+
+.PHONY: bench-sealing
+bench-sealing: $(STAMP)
+	$(BIN)/python -m benchmarks.sealing

@@ -11,12 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, cast
 
 from core.errors import InputRefused
 from core.text import _
-from evidence.digests import digest_opened
-from evidence.ingest import Digests
 
 
 class PackageSource(Protocol):
@@ -64,7 +62,7 @@ class FolderSource:
 
     def open(self, member: str) -> BinaryIO:
         """Open a member for reading; a link that took its place meanwhile is not followed."""
-        return os.fdopen(os.open(self.where / member, os.O_RDONLY | os.O_NOFOLLOW), "rb")
+        return cast("BinaryIO", os.fdopen(os.open(self.where / member, os.O_RDONLY | os.O_NOFOLLOW), "rb", buffering=0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +118,3 @@ def _walk(folder: Path) -> Iterator[Path]:
         yield path
         if path.is_dir() and not path.is_symlink():
             yield from _walk(path)
-
-
-def digest_member(source: PackageSource, member: str) -> Digests:
-    """Return a member's digests."""
-    return digest_opened(lambda: source.open(member))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -21,6 +22,7 @@ from evidence.context import ContextRecord
 from evidence.custody import CustodyEntry, decode_chain
 from evidence.derivation import SCHEMA as DERIVATIONS_SCHEMA
 from evidence.derivation import DerivedRecords
+from evidence.digests import digest_many
 from evidence.dsse import Envelope, decode_envelope
 from evidence.frame_record import SCHEMA as FRAMES_SCHEMA
 from evidence.frame_record import FrameRecords
@@ -31,7 +33,7 @@ from evidence.keys import public_from_pem
 from evidence.life import SCHEMA as REVIEW_SCHEMA
 from evidence.life import Life
 from evidence.package import OriginalRecords
-from evidence.package_source import PackageSource, digest_member
+from evidence.package_source import PackageSource
 from evidence.statement import Statement, decode_statement
 
 MAX_RECORD_BYTES: Final = 256 << 20  # a record larger than this is no record of ours
@@ -73,11 +75,12 @@ class _Reader:
     refused: dict[str, str] = field(default_factory=dict)
 
     def digest_all(self) -> None:
-        for member in self.source.members():
-            try:
-                self.members[member] = digest_member(self.source, member)
-            except (OSError, InputRefused) as problem:
-                self.refused[member] = _("{member} cannot be read ({problem})").format(member=member, problem=problem)
+        openers = {member: partial(self.source.open, member) for member in self.source.members()}
+        for member, found in digest_many(openers).items():
+            if isinstance(found, OSError):
+                self.refused[member] = _("{member} cannot be read ({problem})").format(member=member, problem=found)
+            else:
+                self.members[member] = found
 
     def content(self, member: str) -> bytes | None:
         """Return a member's bytes, or None with a reason kept."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -28,13 +29,13 @@ from evidence.context import Attachment, AttachmentRecord, Context, ContextRecor
 from evidence.custody import Action, CustodyEntry, append, encode_chain, first_break, head_of
 from evidence.derivation import SCHEMA as DERIVATIONS_SCHEMA
 from evidence.derivation import Derived, DerivedRecord, DerivedRecords
-from evidence.digests import ALGORITHMS, digest_bytes
+from evidence.digests import ALGORITHMS, WORKERS, copy_digests, digest_bytes
 from evidence.dsse import encode_envelope, sign
 from evidence.frame_record import SCHEMA as FRAMES_SCHEMA
 from evidence.frame_record import FrameRecord, FrameRecords
 from evidence.incident import Incident
 from evidence.incident_json import encode_incident
-from evidence.ingest import Digests, read_digests
+from evidence.ingest import Digests
 from evidence.keys import SigningKey, public_pem
 from evidence.life import SCHEMA as REVIEW_SCHEMA
 from evidence.life import Life, state_of
@@ -286,9 +287,10 @@ def _write_payload(folder: Path, sealing: _Sealing) -> dict[str, Digests]:
     if len({path.lower() for path, _content in contents}) != len(contents):
         raise ValueError("two members of the package would have one name")
     members = {path: _put(folder, path, content) for path, content in contents}
-    for original in sealing.chosen.carried:
-        member = original_member(original)
-        members[member] = _copy_original(original, folder / member)
+    carried = {original_member(original): original for original in sealing.chosen.carried}
+    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+        copies = pool.map(lambda member: _copy_original(carried[member], folder / member), carried)
+        members |= dict(zip(carried, copies, strict=True))
     return members
 
 
@@ -304,7 +306,7 @@ def _copy_original(original: Original, destination: Path) -> Digests:
             _("{name}: the original is gone from where it was ingested; nothing was sealed.").format(name=original.name)
         )
     with original.path.open("rb") as source, durable_file(destination) as copy:
-        found = read_digests(source, sink=copy.write)
+        found = copy_digests(source, sink=copy.write)
     if found != Digests(size_bytes=original.size_bytes, sha256=original.sha256, sm3=original.sm3):
         raise IntegrityFailed(
             _("{name}: changed since it was ingested (SHA-256 was {was}, is {now}); nothing was sealed.").format(
