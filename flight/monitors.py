@@ -120,6 +120,7 @@ class Monitors:
     _before: tuple[VehicleState, tuple[float, float]] | None = None
     _battery_start: float | None = None
     _airborne_at: datetime | None = None
+    _joined: tuple[int, tuple[float, float]] | None = None
     _off_since: datetime | None = None
     _blind_since: datetime | None = None
     _jumped_at: datetime | None = None
@@ -169,15 +170,30 @@ class Monitors:
             self._before = (state, here)
         return sorted((a for a in advice if a is not None), key=lambda a: -a.action), progress
 
+    def rebase(self, state: VehicleState, waypoint: int | None = None) -> None:
+        """Judge the way to ``waypoint`` (or to the present one) from here: it was skipped to, or flown anew by hand."""
+        target = state.waypoint if waypoint is None else waypoint
+        if state.position is not None and target is not None:
+            self._joined = (target, self._flat(state.position))
+        self._off_since = None
+
+    def _leg(self, target: int) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Return both ends of the way to a waypoint."""
+        start = self._points[max(0, target - 1)]
+        if self._joined is not None and self._joined[0] == target:
+            start = self._joined[1]
+        return start, self._points[target]
+
     def _progress(self, state: VehicleState, here: tuple[float, float] | None) -> Progress:
         target = min(max(state.waypoint or 0, 0), len(self._points) - 1)
         along, off = self._lengths[max(0, target - 1)], None
         if here is not None:
-            start, end = self._points[max(0, target - 1)], self._points[target]
+            start, end = self._leg(target)
             leg = LineString([start, end]) if start != end else None
             at = shapely.Point(here)
             off = at.distance(leg) if leg is not None else math.dist(here, end)
-            along += leg.project(at) if leg is not None else 0.0
+            along = self._lengths[target] - math.dist(here, end) if leg is not None else self._lengths[target]
+            along = max(along, self._lengths[max(0, target - 1)])
         home_m = None if here is None else math.dist(here, self._flat(self.bounds.home))
         home_s = (home_m or 0.0) / _RETURN_SPEED_M_S + max(0.0, state.height_takeoff_m) / _DESCENT_M_S + 10.0
         return Progress(

@@ -168,6 +168,7 @@ class Watch:
                 self.recording.note("decision", _("the pilot has given the aircraft back to the mission"))
             self.pilot = self.returning = False
             self.held_for = ""
+            self.monitors.rebase(state)
         elif state.mode in RETURN_MODES:
             self.returning, self.held_for = True, ""
         elif state.mode not in self._ours:
@@ -219,7 +220,8 @@ class Watch:
                 self._do(link.resume, "order")
                 self.held_for, self.returning = "", False
             elif order.kind is OrderKind.SKIP and order.waypoint is not None:
-                self._do(partial(link.skip_to, order.waypoint), "order")
+                if self._do(partial(link.skip_to, order.waypoint), "order"):
+                    self.monitors.rebase(state, order.waypoint)
             elif order.kind is OrderKind.LAND:
                 self._do(link.land, "order")
             elif state.mode not in RETURN_MODES:

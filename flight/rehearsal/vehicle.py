@@ -29,7 +29,7 @@ from core.heights import HaeHeight, TakeoffHeight
 from core.points import GeoPoint, LocalPlane, from_enu, to_enu
 from flight.flight_log import Trigger
 from flight.patrol import Wind
-from flight.rehearsal.vehicle_autopilot import Autopilot, Severity
+from flight.rehearsal.vehicle_autopilot import Autopilot, Mode, Severity
 from flight.rehearsal.vehicle_body import Body, BodyFigures, draw_sensors
 from flight.rehearsal.vehicle_faults import Fault, LinkFaults, Phase, Planned
 from flight.rehearsal.vehicle_mishaps import Mishaps
@@ -259,6 +259,17 @@ class RehearsalVehicle:
             raise ValueError(f"the rehearsal vehicle has no parameter {name}")
         with self._lock:
             self._autopilot.parameters[name] = float(value)
+
+    def pilot_switches(self, mode: str) -> bool:
+        """Change the mode as a pilot does with the switch of the remote control; False when it is not possible.
+
+        Raises:
+            ValueError: There is no mode of that name.
+        """
+        if mode not in Mode.__members__:
+            raise ValueError(f"the rehearsal vehicle has no mode {mode}")
+        with self._lock:
+            return self._autopilot.set_mode(Mode[mode])
 
     @property
     def flying(self) -> bool:
