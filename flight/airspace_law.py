@@ -52,12 +52,12 @@ def deadlines(rules: AirspaceRules, takeoff_at: datetime, *, emergency: bool = F
 
 
 def takeoffs(sorties: tuple[Sortie, ...], at: datetime, *, change_s: float = 300.0) -> dict[int, datetime]:
-    """Return when each sortie takes off when the first does at ``at``, with a battery change between two."""
+    """Return when each sortie takes off when every crew begins at ``at``, with a battery change between two."""
     found: dict[int, datetime] = {}
-    start = in_utc(at)
+    free: dict[str, datetime] = {}
     for sortie in sorties:
-        found[sortie.number] = start
-        start += timedelta(seconds=sortie.duration_s + change_s)
+        found[sortie.number] = free.get(sortie.crew, in_utc(at))
+        free[sortie.crew] = found[sortie.number] + timedelta(seconds=sortie.duration_s + change_s)
     return found
 
 

@@ -69,6 +69,7 @@ class Sortie:
         duration_s: Time from take-off to landing, seconds.
         photos: Photographs planned.
         battery_used: Share of the battery used, in [0, 1].
+        crew: Who flies it, when the patrol names crews.
     """
 
     number: int
@@ -77,6 +78,7 @@ class Sortie:
     duration_s: float
     photos: int
     battery_used: float
+    crew: str = ""
 
     def __post_init__(self) -> None:
         if len(self.waypoints) < 2:

@@ -21,7 +21,8 @@ from core.errors import PlanRefused
 from core.text import _
 from flight.airspace_rules import read_airspace_rules
 from flight.coverage import CoverageOrder, seen_share
-from flight.flight_plan import FlightPlan
+from flight.fleet import share_out
+from flight.flight_plan import FlightPlan, Sortie
 from flight.ground import Ground
 from flight.patrol import KeyArea, Patrol, Pattern
 from flight.patterns import AreaRuns, corridor_runs, orbit_runs, point_runs, ring_runs, tier_heights
@@ -62,16 +63,16 @@ def plan(patrol: Patrol, *, at: datetime | None = None, calendar: PeriodCalendar
             )
         )
     runs, strays = _over_terrain(patrol, runs, terrain)
-    sorties = SortieBuilder(patrol, ground, terrain).build(runs, ground.home)
+    sorties, left = _sorties(patrol, ground, terrain, runs)
     surveyed = [share for share in shares.values() if share.unit == "m2"] or list(shares.values())
     asked = math.fsum(share.asked for share in surveyed)
     covered = math.fsum(share.asked * share.share for share in surveyed) / asked if asked > 0 else 0.0
-    measured = Measured(patrol=patrol, ground=ground, sorties=tuple(sorties), shares=shares, strays_m=strays)
+    measured = Measured(patrol=patrol, ground=ground, sorties=tuple(sorties), shares=shares, strays_m=strays, left=left)
     return FlightPlan(
         patrol=patrol.name,
         home=patrol.home,
         sorties=tuple(sorties),
-        findings=(*engineering_findings(measured), *law_findings(measured, rules, at)),
+        findings=(*engineering_findings(measured, at), *law_findings(measured, rules, at)),
         covered_share=min(1.0, covered),
     )
 
@@ -199,17 +200,34 @@ def _spread_yaws(run: Run, path: Points) -> tuple[float, ...]:
     return tuple(yaws)
 
 
+def _sorties(
+    patrol: Patrol, ground: Ground, terrain: Terrain | None, runs: list[Run]
+) -> tuple[list[Sortie], tuple[Run, ...]]:
+    """Return the sorties that fly the runs, and the runs for which the crews' batteries do not suffice."""
+    builder = SortieBuilder(patrol, ground, terrain)
+    shares = share_out(patrol, ground, runs, builder)
+    sorties: list[Sortie] = []
+    for task in shares.tasks:
+        sorties += builder.build(list(task.runs), task.launch, first_number=len(sorties) + 1, crew=task.crew)
+    return sorties, shares.left
+
+
 def _in_order(patrol: Patrol, ground: Ground) -> list[KeyArea]:
-    """Return the areas by priority, and within one priority by nearness to the one before."""
+    """Return the areas by priority, then by when their window closes, then by nearness to the one before."""
     waiting = list(patrol.areas)
     chosen: list[KeyArea] = []
     at: BaseGeometry = shapely.Point(ground.home)
     while waiting:
-        best = min(waiting, key=lambda area: (area.priority, round(ground.areas[area.name].distance(at), 3), area.name))
+        best = min(waiting, key=lambda area: _urgency(area, ground.areas[area.name].distance(at)))
         waiting.remove(best)
         chosen.append(best)
         at = ground.areas[best.name]
     return chosen
+
+
+def _urgency(area: KeyArea, distance_m: float) -> tuple[int, float, float, str]:
+    closes = math.inf if area.window is None else area.window.ends_at.timestamp()
+    return (area.priority, closes, round(distance_m, 3), area.name)
 
 
 def plan_length_m(flight_plan: FlightPlan) -> float:

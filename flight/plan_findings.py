@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
 import numpy as np
 import shapely
 
+from core.clock import in_utc
 from core.points import LocalPlane, to_plane
 from core.text import _
 from flight.airspace_law import checklist, takeoffs
@@ -20,7 +21,9 @@ from flight.flight_plan import Finding, Severity, Sortie
 from flight.ground import Ground
 from flight.patrol import Patrol
 from flight.patterns import AreaRuns
-from flight.routing import Points
+from flight.profile import profile
+from flight.routing import Points, length_m
+from flight.sorties import Run
 
 _FULLY: Final = 0.995
 
@@ -35,6 +38,7 @@ class Measured:
         sorties: What was planned.
         shares: What each area gave, by name.
         strays_m: How far heights above ground stray below and above what was asked.
+        left: Runs that no battery is left for.
     """
 
     patrol: Patrol
@@ -42,14 +46,16 @@ class Measured:
     sorties: tuple[Sortie, ...]
     shares: dict[str, AreaRuns]
     strays_m: tuple[float, float]
+    left: tuple[Run, ...] = ()
 
 
-def engineering_findings(measured: Measured) -> list[Finding]:
-    """Return the engineering checklist of a plan, in a fixed order."""
+def engineering_findings(measured: Measured, at: datetime | None = None) -> list[Finding]:
+    """Return the engineering checklist of a plan flown at ``at`` (None: some time), in a fixed order."""
     patrol, sorties = measured.patrol, measured.sorties
     paths = [path_of(measured.ground.plane, sortie) for sortie in sorties]
     return [
         *_coverage(measured.shares),
+        *_left(measured),
         _no_fly(measured, paths),
         _height(patrol),
         *_terrain(measured),
@@ -58,6 +64,7 @@ def engineering_findings(measured: Measured) -> list[Finding]:
         _items(patrol, sorties),
         _wind(patrol),
         _temperature(patrol),
+        *_windows(measured, at),
     ]
 
 
@@ -96,6 +103,53 @@ def _coverage(shares: dict[str, AreaRuns]) -> list[Finding]:
         )
         for name, found in shares.items()
     ]
+
+
+def _left(measured: Measured) -> list[Finding]:
+    """Say what the crews' batteries do not suffice for, by area."""
+    metres: dict[str, float] = {}
+    for run in measured.left:
+        metres[run.area] = metres.get(run.area, 0.0) + length_m(run.path)
+    return [
+        Finding(
+            code="batteries",
+            severity=Severity.FAIL,
+            text=_("{area}: {metres:.0f} m of its lines are not flown, the crews have no battery left").format(
+                area=name, metres=length
+            ),
+        )
+        for name, length in metres.items()
+    ]
+
+
+def _windows(measured: Measured, at: datetime | None) -> list[Finding]:
+    """Check that each area with a time window is flown inside it, sortie after sortie for each crew."""
+    if at is None:
+        return []
+    starts = takeoffs(measured.sorties, at)
+    found = []
+    for area in measured.patrol.areas:
+        if area.window is None:
+            continue
+        times = [
+            starts[sortie.number] + timedelta(seconds=moment.time_s)
+            for sortie in measured.sorties
+            for moment in profile(sortie, measured.patrol)
+            if sortie.waypoints[moment.index].area == area.name
+        ]
+        kept = all(area.window.starts_at <= time <= area.window.ends_at for time in times)
+        found.append(
+            Finding(
+                code="time-window",
+                severity=Severity.PASS if kept else Severity.FAIL,
+                text=_("{area} is flown until {last}, allowed until {end}").format(
+                    area=area.name,
+                    last=max(times, default=in_utc(at)).isoformat(timespec="minutes"),
+                    end=area.window.ends_at.isoformat(timespec="minutes"),
+                ),
+            )
+        )
+    return found
 
 
 def _no_fly(measured: Measured, paths: Sequence[Points]) -> Finding:

@@ -24,7 +24,7 @@ from flight.patrol import Patrol
 from flight.routing import Points, length_m
 from flight.terrain import Terrain, highest_ground_m
 
-_LAND_AND_CHECK_S: Final = 30.0  # hovering before landing: look down, correct, touch
+LAND_AND_CHECK_S: Final = 30.0  # hovering before landing: look down, correct, touch
 _LEAST_PROGRESS_M: Final = 1.0
 _CLEARANCE_M: Final = 30.0  # least height of a transit above the highest ground under it
 _LEVEL_M: Final = 0.5
@@ -92,7 +92,7 @@ class SortieBuilder:
         self.allowed = 1.0 - patrol.limits.battery_reserve
         self.clearance_m = min([_CLEARANCE_M, *(area.height_agl_m for area in patrol.areas)])
 
-    def build(self, runs: list[Run], launch: Points, *, first_number: int = 1) -> list[Sortie]:
+    def build(self, runs: list[Run], launch: Points, *, first_number: int = 1, crew: str = "") -> list[Sortie]:
         """Return the sorties that fly ``runs`` in order from and to ``launch`` (plane metres).
 
         Raises:
@@ -114,13 +114,13 @@ class SortieBuilder:
                 flight = self._with(flight, head)
                 waiting.append(tail)
             elif fresh:
-                raise PlanRefused(self._too_far(run))
+                raise PlanRefused(self.too_far(run))
             else:
                 waiting.append(run)
-            sorties.append(self._landed(flight, first_number + len(sorties)))
+            sorties.append(self._landed(flight, first_number + len(sorties), crew))
             flight = None
         if flight is not None:
-            sorties.append(self._landed(flight, first_number + len(sorties)))
+            sorties.append(self._landed(flight, first_number + len(sorties), crew))
         return sorties
 
     def transfer(self, start: Run | Points, run: Run) -> Effort:
@@ -150,7 +150,8 @@ class SortieBuilder:
             effort += self._leg(float(leg[0]), float(leg[1]), 0.0, self.patrol.aircraft.cruise_m_s)
         return effort + self._landing(high)
 
-    def _too_far(self, run: Run) -> str:
+    def too_far(self, run: Run) -> str:
+        """Return why a run cannot be flown on one battery, for a person."""
         return _(
             "{area}: one battery of the {aircraft} does not reach it and come home with {reserve:.0%} left; launch "
             "nearer to it or bring an aircraft that flies longer"
@@ -273,7 +274,7 @@ class SortieBuilder:
 
     def _landing(self, height_m: float) -> Effort:
         return self._leg(0.0, 0.0, -height_m, self.patrol.aircraft.cruise_m_s) + hover_effort(
-            self.patrol.aircraft, _LAND_AND_CHECK_S, self.patrol.wind, self.patrol.temperature_c
+            self.patrol.aircraft, LAND_AND_CHECK_S, self.patrol.wind, self.patrol.temperature_c
         )
 
     def _divided(self, flight: Flight, run: Run) -> tuple[Run | None, Run | None]:
@@ -295,7 +296,7 @@ class SortieBuilder:
             return None, None
         return cut_at(run, low * run.photo_spacing_m)
 
-    def _landed(self, flight: Flight, number: int) -> Sortie:
+    def _landed(self, flight: Flight, number: int, crew: str) -> Sortie:
         last = flight.stops[-1]
         way, high = self._way_home(last.at, last.height_m, flight.home, last.area)
         points = ([way[0]] if high > last.height_m + _LEVEL_M else []) + list(way[1:])
@@ -327,6 +328,7 @@ class SortieBuilder:
             duration_s=flight.effort.time_s,
             photos=flight.photos,
             battery_used=flight.effort.battery,
+            crew=crew,
         )
 
     def _waypoints(self, stops: list[_Stop]) -> tuple[Waypoint, ...]:
