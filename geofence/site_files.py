@@ -1,9 +1,8 @@
-"""Read a register of sites and zones from a file; refuse what cannot be trusted.
+"""Read a register of sites and zones from files; refuse what cannot be trusted.
 
-Reads whatever GDAL knows as vectors through geopandas (GeoJSON, GeoPackage, Shapefile). A whole file is refused
-(:class:`InputRefused`) when its positions cannot be believed: no declared coordinate system, metres where degrees are
-declared, latitude before longitude. A single feature is refused (:class:`Refusal`) and the rest goes on when it alone
-is wrong: a self-crossing outline, a wrong code, a duplicate. Nothing is mended here.
+:mod:`geofence.site_features` reads the files and refuses whole ones whose positions cannot be believed. Here a single
+feature is refused (:class:`Refusal`) and the rest goes on when it alone is wrong: a self-crossing outline, a wrong
+code, a duplicate. Nothing is mended; :mod:`geofence.site_mend` does that on request, before.
 
 A feature is a zone when it has a ``zone_type``; otherwise it is a site. Sites carry ``code`` and ``name``, zones
 ``zone_id``, ``zone_type``, ``name`` and, if they belong to one, ``site_code``; both may carry ``boundary_sigma_m``,
@@ -14,12 +13,11 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 import shapely
 from shapely import MultiPolygon, Polygon
@@ -30,44 +28,53 @@ from core.errors import InputRefused
 from core.refusal import Refusal
 from core.text import _
 from geofence.credit_code import fault_in_code
+from geofence.datums import Datum
 from geofence.site import Register, Site, Zone, ZoneType
+from geofence.site_features import Feature, parts_of, read_features
 
 DEFAULT_BOUNDARY_SIGMA_M: Final = 1.0
-_SUFFIXES: Final = (".geojson", ".json", ".gpkg", ".shp")
+ZONE_NAMES: Final[Mapping[str, ZoneType]] = MappingProxyType(
+    {
+        "罐区": ZoneType.TANK_FARM,
+        "围堰": ZoneType.DIKE,
+        "防火堤": ZoneType.DIKE,
+        "消防车通道": ZoneType.FIRE_LANE,
+        "消防通道": ZoneType.FIRE_LANE,
+        "装卸区": ZoneType.LOADING,
+        "仓库": ZoneType.STORAGE,
+        "宿舍": ZoneType.DORMITORY,
+        "禁入区": ZoneType.EXCLUSION,
+        "防火间距": ZoneType.FIRE_SEPARATION,
+        "停车场": ZoneType.PARKING,
+        "管道保护范围": ZoneType.PIPELINE_BUFFER,
+        "公共道路": ZoneType.PUBLIC_ROAD,
+        "森林防火区": ZoneType.NO_BURN_FOREST,
+        "烟花爆竹禁放区": ZoneType.FIREWORKS_BAN,
+    }
+)
+"""Chinese words for zone types."""
 _SITE_FIELDS: Final = frozenset({"code", "name", "boundary_sigma_m", "zone_type"})
 _ZONE_ONLY_FIELDS: Final = frozenset({"zone_id", "site_code", "valid_from", "valid_to"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Feature:
-    """One feature of a file, before it is known to be a site or a zone.
-
-    Attributes:
-        subject: File name and place in it, for refusals ("sites.geojson, feature 3").
-        properties: Its properties that have a value, as text.
-        shape: Its geometry in WGS-84 longitude and latitude, or None when the file has none.
-    """
-
-    subject: str
-    properties: Mapping[str, str]
-    shape: BaseGeometry | None
-
-
-def read_register(sites: Path, zones: Path | None = None) -> tuple[Register, tuple[Refusal, ...]]:
+def read_register(
+    sites: Path, zones: Path | None = None, *, datum: Datum = Datum.WGS84
+) -> tuple[Register, tuple[Refusal, ...]]:
     """Return the register that one or two files hold, and a refusal for each feature left out.
 
     Args:
         sites: File of sites; it may hold zones too.
         zones: A second file of zones, if they are kept apart.
+        datum: What the files' degrees are in, where that is declared to be other than WGS-84.
 
     Raises:
         InputRefused: A file cannot be read, or its positions cannot be believed.
     """
     paths = [sites] if zones is None else [sites, zones]
-    features = [feature for path in paths for feature in read_features(path)]
+    features = [feature for path in paths for feature in read_features(path, datum=datum)]
     digest = hashlib.sha256()
     for path in paths:
-        for part in _parts(path):
+        for part in parts_of(path):
             digest.update(hashlib.sha256(part.read_bytes()).digest())
     register, refusals = compile_register(features, sha256=digest.hexdigest())
     if not register.sites and not register.zones:
@@ -110,124 +117,6 @@ def compile_register(features: Iterable[Feature], *, sha256: str) -> tuple[Regis
             zones[zone.zone_id] = zone
     register = Register(sites=tuple(sites.values()), zones=tuple(zones.values()), sha256=sha256)
     return register, tuple(refusals)
-
-
-def read_features(path: Path) -> list[Feature]:
-    """Return the features of a file in WGS-84 longitude and latitude.
-
-    Raises:
-        InputRefused: The file cannot be read, declares no coordinate system, or its positions cannot be believed.
-    """
-    if not path.is_file():
-        raise InputRefused(path, _("there is no such file"), _("Check the path."))
-    if path.suffix.lower() not in _SUFFIXES:
-        raise InputRefused(
-            path,
-            _("is of no known kind ({suffix})").format(suffix=path.suffix or "-"),
-            _("Name a GeoJSON, GeoPackage or Shapefile."),
-        )
-    features: list[Feature] = []
-    for layer in _layers(path):
-        frame = _in_degrees(path, layer)
-        for properties, shape in _rows(frame):
-            subject = _("{file}, feature {number}").format(file=path.name, number=len(features) + 1)
-            features.append(Feature(subject=subject, properties=properties, shape=shape))
-    return features
-
-
-def _layers(path: Path) -> Iterator[Any]:
-    """Yield each layer of a file as a GeoDataFrame."""
-    import geopandas
-    import pyogrio
-
-    try:
-        names = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
-        for name in names:
-            yield geopandas.read_file(path, layer=name, engine="pyogrio", on_invalid="ignore")
-    except Exception as error:  # the driver's own errors have no common root
-        raise InputRefused(
-            path,
-            _("cannot be read as vectors: {reason}").format(reason=str(error).splitlines()[0]),
-            _("Export it again as GeoJSON or GeoPackage."),
-        ) from error
-
-
-def _in_degrees(path: Path, frame: Any) -> Any:  # noqa: ANN401 - a GeoDataFrame; geopandas has no types
-    """Return ``frame`` in WGS-84 degrees, or refuse the file."""
-    if not hasattr(frame, "geometry") or "geometry" not in frame.columns:
-        raise InputRefused(path, _("holds a table without shapes"), _("Name a file of polygons."))
-    if frame.crs is None:
-        raise InputRefused(
-            path,
-            _("declares no coordinate system"),
-            _("Save it with one (a Shapefile needs its .prj file), for instance WGS-84, EPSG:4326."),
-        )
-    shapes = frame.geometry[~(frame.geometry.isna() | frame.geometry.is_empty)]
-    if frame.crs.is_geographic and len(shapes):
-        _believe_degrees(path, frame.crs.name, shapes.total_bounds)
-    elif len(shapes):
-        _believe_metres(path, frame.crs.name, shapes.total_bounds)
-    if not frame.crs.equals("OGC:CRS84", ignore_axis_order=True):
-        frame = frame.to_crs("EPSG:4326")  # geopandas keeps longitude first whatever the authority's axis order
-        shapes = frame.geometry[~(frame.geometry.isna() | frame.geometry.is_empty)]
-        if len(shapes) and not all(map(math.isfinite, shapes.total_bounds)):
-            raise InputRefused(
-                path,
-                _("has coordinates that its declared coordinate system cannot hold"),
-                _("Declare the coordinate system that the numbers are in."),
-            )
-    return frame
-
-
-def _believe_degrees(path: Path, crs_name: str, bounds: Iterable[float]) -> None:
-    """Refuse a file whose declared degrees are metres or latitude first."""
-    west, south, east, north = bounds
-    if west >= 3 and east <= 54 and south >= 73 and north <= 136:
-        # No premises lie at 73 degrees north and more, while these are China's latitudes and longitudes exchanged.
-        raise InputRefused(
-            path,
-            _("has latitude before longitude (first numbers {west:.4f} to {east:.4f})").format(west=west, east=east),
-            _("Write every position as longitude, latitude."),
-        )
-    if not (west >= -180 and east <= 180 and south >= -90 and north <= 90):
-        raise InputRefused(
-            path,
-            _("declares {crs} but its numbers are no degrees (up to {most:.0f})").format(
-                crs=crs_name, most=max(map(abs, (west, south, east, north)))
-            ),
-            _("Declare the projected coordinate system that the numbers are in, or convert them to degrees."),
-        )
-
-
-def _believe_metres(path: Path, crs_name: str, bounds: Iterable[float]) -> None:
-    """Refuse a file whose declared projected coordinates are degrees."""
-    west, south, east, north = bounds
-    if max(abs(west), abs(east)) <= 180 and max(abs(south), abs(north)) <= 180:
-        raise InputRefused(
-            path,
-            _("declares {crs} but its numbers are degrees").format(crs=crs_name),
-            _("Declare WGS-84 longitude and latitude, EPSG:4326."),
-        )
-
-
-def _rows(frame: Any) -> Iterator[tuple[Mapping[str, str], BaseGeometry | None]]:  # noqa: ANN401 - a GeoDataFrame
-    """Yield the properties that have a value, and the shape, of each row."""
-    names = [str(name) for name in frame.columns if name != frame.geometry.name]
-    columns = [frame[name].tolist() for name in names]
-    for number, shape in enumerate(frame.geometry.tolist()):
-        texts = ((name, _text(column[number])) for name, column in zip(names, columns, strict=True))
-        yield MappingProxyType({name: text for name, text in texts if text}), shape
-
-
-def _text(value: object) -> str:
-    """Return a property as text; empty for a missing one."""
-    if value is None or (isinstance(value, float) and math.isnan(value)) or str(value) in {"NaT", "<NA>"}:
-        return ""
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        return str(int(value))
-    return str(value).strip()
 
 
 class _FeatureRefusedError(Exception):
@@ -320,6 +209,7 @@ def _site(feature: Feature, known: Mapping[str, Site]) -> Site:
 def _zone(feature: Feature, sites: Mapping[str, Site], known: Mapping[str, Zone]) -> Zone:
     properties = feature.properties
     zone_id, kind = properties.get("zone_id", ""), properties["zone_type"]
+    kind = ZONE_NAMES.get(kind, kind)
     if not zone_id:
         raise _FeatureRefusedError(feature, "no-zone-id", _("it has no zone_id"), _("Give the zone an id of its own."))
     if zone_id in known:
@@ -348,11 +238,3 @@ def _zone(feature: Feature, sites: Mapping[str, Site], known: Mapping[str, Zone]
         valid_from=_instant(feature, "valid_from"),
         valid_to=_instant(feature, "valid_to"),
     )
-
-
-def _parts(path: Path) -> list[Path]:
-    """Return a file and, for a Shapefile, its companions, in a fixed order."""
-    if path.suffix.lower() != ".shp":
-        return [path]
-    companions = (path.with_suffix(suffix) for suffix in (".dbf", ".prj", ".shx", ".cpg"))
-    return [path, *(part for part in companions if part.is_file())]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +10,8 @@ import pytest
 
 from core.errors import InputRefused
 from geofence.credit_code import complete_code
+from geofence.datums import Datum, from_wgs84
+from geofence.site import Register, ZoneType
 from geofence.site_files import read_register
 
 CODE = complete_code("91", "440115", "MA59A1B2")
@@ -162,3 +165,121 @@ def test_a_version_depends_on_the_fence_not_on_its_first_vertex(tmp_path: Path) 
         for number, rings in enumerate([[ring], [turned], [ring[::-1]], moved])
     ]
     assert versions[0] == versions[1] == versions[2] != versions[3]
+
+
+ROWS = [
+    ("统一社会信用代码", "企业名称", "区域编号", "区域类型", "所属企业代码", "范围"),
+    (CODE, "珠江示范化工", "", "", "",
+     "POLYGON((113.5 22.75, 113.501 22.75, 113.501 22.751, 113.5 22.751, 113.5 22.75))"),
+    ("", "东侧消防车道", "Z1", "消防车通道", CODE,
+     "POLYGON((113.5002 22.7502, 113.5004 22.7502, 113.5004 22.7504, 113.5002 22.7504, 113.5002 22.7502))"),
+]  # fmt: skip
+
+
+def check_table(register: Register) -> None:
+    assert [(known.code, known.name) for known in register.sites] == [(CODE, "珠江示范化工")]
+    (lane,) = register.zones
+    assert (lane.zone_id, lane.zone_type, lane.name, lane.site_code) == ("Z1", ZoneType.FIRE_LANE, "东侧消防车道", CODE)
+    assert register.sites[0].shape.bounds == pytest.approx((113.5, 22.75, 113.501, 22.751))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk", "gb18030"])
+def test_a_csv_with_chinese_headings_in_any_encoding(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "register.csv"
+    with path.open("w", encoding=encoding, newline="") as file:
+        csv.writer(file).writerows(ROWS)
+    register, refusals = read_register(path)
+    assert refusals == ()
+    check_table(register)
+
+
+def test_an_excel_sheet(tmp_path: Path) -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    for row in ROWS:
+        book.active.append([cell or None for cell in row])
+    book.save(tmp_path / "register.xlsx")
+    register, refusals = read_register(tmp_path / "register.xlsx")
+    assert refusals == ()
+    check_table(register)
+
+
+def test_a_table_in_a_projected_system_says_so_in_each_outline(tmp_path: Path) -> None:
+    import pyproj
+
+    to_grid = pyproj.Transformer.from_crs("EPSG:4326", "EPSG:4547", always_xy=True)
+    east, north = to_grid.transform([113.5, 113.501, 113.501], [22.75, 22.75, 22.751])
+    ring = ", ".join(f"{x:.4f} {y:.4f}" for x, y in zip([*east, east[0]], [*north, north[0]], strict=True))
+    path = tmp_path / "register.csv"
+    path.write_text(f'code,name,wkt\n{CODE},x,"SRID=4547;POLYGON(({ring}))"\n')
+    register, refusals = read_register(path)
+    assert refusals == ()
+    assert register.sites[0].shape.bounds == pytest.approx((113.5, 22.75, 113.501, 22.751), abs=1e-7)
+    path.write_text(f'code,name,wkt\n{CODE},x,"POLYGON(({ring}))"\n')
+    with pytest.raises(InputRefused, match="no degrees"):
+        read_register(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("POLYGON((113.5 22.75, 113.6", "no-shape"), ("", "no-shape"), ("POINT(113.5 22.75)", "not-a-polygon")],
+)
+def test_a_row_without_a_sound_outline_is_refused_alone(tmp_path: Path, text: str, code: str) -> None:
+    path = tmp_path / "register.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([*ROWS[:2], (OTHER, "x", "", "", "", text)])
+    register, refusals = read_register(path)
+    assert len(register.sites) == 1
+    assert [refusal.code for refusal in refusals] == [code]
+
+
+def test_a_table_without_outlines_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "register.csv").write_text("code,name\nx,y\n")
+    with pytest.raises(InputRefused, match="no column of outlines"):
+        read_register(tmp_path / "register.csv")
+    (tmp_path / "register.xlsx").write_bytes(b"no workbook")
+    with pytest.raises(InputRefused, match="cannot be read as Excel"):
+        read_register(tmp_path / "register.xlsx")
+
+
+def test_a_kml_from_a_map_application(tmp_path: Path) -> None:
+    ring = " ".join(f"{lon},{lat},0" for lon, lat in square(113.5, 22.75)[0])
+    field = '<Data name="{}"><value>{}</value></Data>'
+    (tmp_path / "register.kml").write_text(
+        '<?xml version="1.0" encoding="UTF-8"?><kml xmlns="http://www.opengis.net/kml/2.2"><Document><Placemark>'
+        f"<name>珠江示范化工</name><ExtendedData>{field.format('code', CODE)}{field.format('licence', '经营')}"
+        f"</ExtendedData><Polygon><outerBoundaryIs><LinearRing><coordinates>{ring}</coordinates></LinearRing>"
+        "</outerBoundaryIs></Polygon></Placemark></Document></kml>",
+        encoding="utf-8",
+    )
+    register, refusals = read_register(tmp_path / "register.kml")
+    assert refusals == ()
+    assert (register.sites[0].code, register.sites[0].name) == (CODE, "珠江示范化工")
+    assert register.sites[0].attributes["licence"] == "经营"
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_shapefile_in_gbk_keeps_its_names(tmp_path: Path, declared: bool) -> None:  # noqa: FBT001 - a case
+    import geopandas
+
+    path = tmp_path / "sites.shp"
+    geopandas.read_file(write(tmp_path / "sites.geojson", site())).to_file(path, encoding="GBK")
+    assert "珠江".encode("gbk") in path.with_suffix(".dbf").read_bytes()
+    if not declared:
+        path.with_suffix(".cpg").unlink()
+    register, refusals = read_register(path)
+    assert refusals == ()
+    assert register.sites[0].name == "珠江示范化工"
+
+
+def test_a_declared_datum_is_converted(tmp_path: Path) -> None:
+    import shapely
+
+    true_place, _ = read_register(write(tmp_path / "true.geojson", site()))
+    shifted = shapely.transform(true_place.sites[0].shape, lambda lonlat: from_wgs84(lonlat, Datum.GCJ02))
+    path = write(tmp_path / "gcj.geojson", feature([[list(xy) for xy in shifted.exterior.coords]], code=CODE, name="x"))
+    read, _ = read_register(path, datum=Datum.GCJ02)
+    assert shapely.hausdorff_distance(read.sites[0].shape, true_place.sites[0].shape) < 1e-9
+    unread, _ = read_register(path)
+    assert shapely.hausdorff_distance(unread.sites[0].shape, true_place.sites[0].shape) > 3e-3
