@@ -35,6 +35,7 @@ Floats = NDArray[np.float64]
 
 GATE_CHI2: Final = 9.21  # 99 % of two degrees of freedom
 MOVING_CHI2: Final = 13.82  # 99.9 %: only then is a difference called motion
+_NOTHING: Final = np.zeros(2)
 _LASTING: Final = frozenset({"ground", "lift", "focal"})  # causes that outlive a sortie
 
 
@@ -84,6 +85,10 @@ class _Group:
     weighted: Floats = field(default_factory=lambda: np.zeros(2))
     weighted_own: Floats = field(default_factory=lambda: np.zeros((2, 2)))
     weighted_shared: dict[tuple[str, int], Floats] = field(default_factory=dict)
+    place: Floats = field(default_factory=lambda: np.zeros(2))
+    own: Floats = field(default_factory=lambda: np.zeros((2, 2)))
+    shared: dict[tuple[str, int], Floats] = field(default_factory=dict)
+    width: float = 0.0
 
     def add(self, member: _Member) -> None:
         """Take a member in: weights are inverse whole covariances."""
@@ -94,12 +99,15 @@ class _Group:
         self.weighted_own = self.weighted_own + weight @ member.own @ weight
         for cause, displacement in member.shared.items():
             self.weighted_shared[cause] = self.weighted_shared.get(cause, np.zeros(2)) + weight @ displacement
-
-    def mean(self) -> tuple[Floats, Floats, dict[tuple[str, int], Floats]]:
-        """Return the fused place, its own covariance, and its displacements per shared cause."""
+        # The fused place, its own covariance, its displacements per shared cause, and the greatest variance of it all.
         spread = np.linalg.inv(self.information)
-        shared = {cause: spread @ displacement for cause, displacement in self.weighted_shared.items()}
-        return spread @ self.weighted, spread @ self.weighted_own @ spread, shared
+        self.shared = {cause: spread @ displacement for cause, displacement in self.weighted_shared.items()}
+        self.place, self.own = spread @ self.weighted, spread @ self.weighted_own @ spread
+        self.width = float(np.trace(self.own)) + sum(float(d @ d) for d in self.shared.values())
+
+    def covariance(self) -> Floats:
+        """Return the whole covariance of the fused place."""
+        return self.own + sum((np.outer(d, d) for d in self.shared.values()), np.zeros((2, 2)))
 
 
 def gather(fixes: Sequence[Fix], *, how: Gathering | None = None) -> tuple[Sighting, ...]:
@@ -120,12 +128,13 @@ def gather(fixes: Sequence[Fix], *, how: Gathering | None = None) -> tuple[Sight
     rules = how or Gathering()
     plane = LocalPlane(origin=fixes[0].point)
     members = _members(fixes, plane, rules)
-    groups: list[_Group] = []
+    groups: dict[str, list[_Group]] = {}
     for _frame, frame_members in groupby(members, key=lambda member: (member.time_s, member.fix.detection.frame_id)):
         of_frame = list(frame_members)
         for label in sorted({member.fix.detection.label for member in of_frame}):
-            _take(groups, label, [member for member in of_frame if member.fix.detection.label == label], rules)
-    sightings = [_sighting(group, plane, rules) for group in groups]
+            kin = groups.setdefault(label, [])
+            _take(kin, label, [member for member in of_frame if member.fix.detection.label == label], rules)
+    sightings = [_sighting(group, plane, rules) for kin in groups.values() for group in kin]
     return tuple(sorted(sightings, key=lambda sighting: (sighting.first_seen, sighting.sighting_id)))
 
 
@@ -159,25 +168,44 @@ def _definite(covariance: Floats) -> Floats:
 
 def _difference(member: _Member, group: _Group) -> tuple[Floats, Floats]:
     """Return the vector from a group's place to a member, and the covariance of that difference."""
-    place, own, shared = group.mean()
-    covariance = member.own + own
-    for cause in member.shared.keys() | shared.keys():
-        apart = member.shared.get(cause, np.zeros(2)) - shared.get(cause, np.zeros(2))
+    covariance = member.own + group.own
+    for cause in member.shared.keys() | group.shared.keys():
+        apart = member.shared.get(cause, _NOTHING) - group.shared.get(cause, _NOTHING)
         covariance = covariance + np.outer(apart, apart)
-    return member.at - place, covariance
+    return member.at - group.place, covariance
 
 
-def _take(groups: list[_Group], label: str, members: list[_Member], rules: Gathering) -> None:
-    """Put the members of one frame and class into the groups, first where things stand, then where they moved."""
-    kin = [group for group in groups if group.label == label]
-    left = _assign(kin, members, rules, standing=True)
+def _take(kin: list[_Group], label: str, members: list[_Member], rules: Gathering) -> None:
+    """Put the members of one frame and class into its groups: where things stand first, then where they moved."""
+    near = _near(kin, members, rules)
+    left = _assign(near, members, rules, standing=True)
     of_this_frame = {id(member) for member in members}
-    free = [group for group in kin if id(group.members[-1]) not in of_this_frame]
+    free = [group for group in near if id(group.members[-1]) not in of_this_frame]
     left = _assign(free, left, rules, standing=False)
     for member in left:
         group = _Group(label=label)
         group.add(member)
-        groups.append(group)
+        kin.append(group)
+
+
+def _near(groups: list[_Group], members: list[_Member], rules: Gathering) -> list[_Group]:
+    """Return the groups that may take any of the members: a coarse test that never leaves one out.
+
+    The covariance of a difference is at most twice the sum of both, since (a − b)(a − b)ᵀ ≤ 2aaᵀ + 2bbᵀ.
+    """
+    if not groups:
+        return []
+    places = np.array([group.place for group in groups])
+    last = np.array([group.members[-1].at for group in groups])
+    width = np.array([group.width for group in groups])
+    elapsed = members[0].time_s - np.array([group.members[-1].time_s for group in groups])
+    run = np.where(elapsed <= rules.follow_s, rules.fastest_m_s * elapsed, 0.0)
+    reach = np.zeros(len(groups), dtype=bool)
+    for member in members:
+        far2 = 2 * rules.gate_chi2 * (width + float(np.trace(member.whole)))
+        reach |= np.sum((places - member.at) ** 2, axis=1) <= far2
+        reach |= np.sum((last - member.at) ** 2, axis=1) <= (np.sqrt(far2) + run) ** 2
+    return [group for group, may in zip(groups, reach, strict=True) if may]
 
 
 def _assign(groups: list[_Group], members: list[_Member], rules: Gathering, *, standing: bool) -> list[_Member]:
@@ -206,6 +234,9 @@ def _assign(groups: list[_Group], members: list[_Member], rules: Gathering, *, s
 def _cost(member: _Member, group: _Group, rules: Gathering, *, standing: bool) -> float:
     """Return the squared Mahalanobis distance of a member to a group, or inf outside the gate."""
     if standing:
+        far = member.at - group.place
+        if float(far @ far) > 2 * rules.gate_chi2 * (group.width + float(np.trace(member.whole))):
+            return np.inf  # as in _near: surely outside, and cheaper to tell
         gap, covariance = _difference(member, group)
     else:
         last = group.members[-1]
@@ -228,8 +259,7 @@ def _sighting(group: _Group, plane: LocalPlane, rules: Gathering) -> Sighting:
         last = group.members[-1]
         place, covariance = last.at, last.whole
     else:
-        place, own, shared = group.mean()
-        covariance = own + sum((np.outer(d, d) for d in shared.values()), np.zeros((2, 2)))
+        place, covariance = group.place, group.covariance()
     lon, lat = from_plane(plane, place)
     times = [member.time_s for member in group.members]
     return Sighting(
