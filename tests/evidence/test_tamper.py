@@ -21,7 +21,7 @@ from evidence.package_source import MemorySource
 from evidence.verification import Outcome, Verification
 from evidence.verify import verify, verify_source
 
-STRIDE = 5  # every byte of every file is what ``make bench-tamper`` runs; here every fifth, from a moving start
+STRIDE = 13  # from a moving start, so that repeated runs of similar records meet other bytes; one is every byte
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_a_flipped_byte_anywhere_is_found_and_its_file_named(small: Any) -> None
             verification = _verify(files | {path: flipped}, case)
             if verification.outcome is not Outcome.FAIL or not _names(verification, path):
                 missed.append((path, place))
-    assert start > 2000
+    assert start > 1000
     assert missed == []
 
 
