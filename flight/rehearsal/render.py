@@ -1,8 +1,8 @@
 """Renders what a camera over the rehearsal world would photograph.
 
 :func:`~flight.rehearsal.render_scene.prepare` works out once per world what does not depend on the camera;
-:func:`render` paints one image: ground, shadows, then things from the farthest to the nearest, then smoke, air and
-sensor. The same scene, camera, moment and seed give the same image on one machine.
+:func:`render` paints one image: ground, shadows, things from the farthest to the nearest, smoke, air, night, fire,
+and sensor. The same scene, camera, moment and seed give the same image on one machine.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flight.camera import Camera, Orientation
+from flight.rehearsal.render_air import darken, veil
 from flight.rehearsal.render_canvas import Canvas
 from flight.rehearsal.render_ground import cast_shadows, paint_ground
-from flight.rehearsal.render_plumes import paint_plume
+from flight.rehearsal.render_plumes import paint_plumes
 from flight.rehearsal.render_scene import Scene, prepare
 from flight.rehearsal.render_sensor import develop, through_lens, wide_enough
 from flight.rehearsal.render_view import Floats, View, pixels_of, view_of
+from flight.rehearsal.world import PlumeKind
 
 __all__ = ["Scene", "prepare", "render"]
 
@@ -55,8 +57,10 @@ def render(
     cast_shadows(canvas, [scene.things[index].shadow for index in np.flatnonzero(shadow_is_near)])
     for index in painting_order(scene, view):
         scene.things[index].paint(canvas)
-    for plume in sorted(world.plumes, key=lambda plume: -float(np.hypot(*(view.place[:2] - plume.centre)))):
-        paint_plume(canvas, plume, time_s)
+    paint_plumes(canvas, world.plumes, PlumeKind.SMOKE, time_s)
+    veil(canvas)
+    darken(canvas, world.lamps)
+    paint_plumes(canvas, world.plumes, PlumeKind.FIRE, time_s)  # fire is seen through haze and dark
     return develop(through_lens(canvas.pixels, ideal, camera), world.light, seed=seed)
 
 

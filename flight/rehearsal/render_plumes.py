@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -43,6 +44,14 @@ def puffs(plume: Plume, time_s: float) -> tuple[Floats, Floats, Floats]:
     size = 0.38 if plume.kind is PlumeKind.SMOKE else 0.30
     radii = plume.radius_m * size * (0.5 + (1.2 * life if plume.kind is PlumeKind.SMOKE else 0.5 * (1 - life)))
     return places, radii * random.uniform(0.7, 1.3, count), life
+
+
+def paint_plumes(canvas: Canvas, plumes: Sequence[Plume], kind: PlumeKind, time_s: float) -> None:
+    """Blend all plumes of a kind over the image, the farthest first."""
+    eye = canvas.view.place[:2]
+    for plume in sorted(plumes, key=lambda plume: -float(np.hypot(*(eye - plume.centre)))):
+        if plume.kind is kind:
+            paint_plume(canvas, plume, time_s)
 
 
 def paint_plume(canvas: Canvas, plume: Plume, time_s: float) -> None:

@@ -88,18 +88,18 @@ def _noise() -> NDArray[np.int8]:
 
 
 def develop(pixels: NDArray[np.uint8], light: Light, *, seed: int) -> NDArray[np.uint8]:
-    """Return the image after air light, exposure, the lens's blur and the sensor's noise.
+    """Return the image after exposure, the lens's blur and the sensor's noise, which is stronger in the dark.
 
     Args:
         pixels: (H, W, 3) uint8.
-        light: Haze and exposure.
+        light: Exposure and darkness.
         seed: Settles where the noise tile is laid.
     """
     import cv2
 
     soft: NDArray[np.uint8] = cv2.GaussianBlur(pixels, (3, 3), 0.55)
     levels = np.arange(256, dtype=np.float64)
-    bright = np.clip((levels * (1 - light.haze) + 205 * light.haze) * light.exposure, 0, 255)
+    bright = np.clip(levels * light.exposure, 0, 255)
     table = np.round(bright).astype(np.uint8)
     tile = _noise()
     random = np.random.default_rng((seed, 77))
@@ -108,7 +108,8 @@ def develop(pixels: NDArray[np.uint8], light: Light, *, seed: int) -> NDArray[np
         for left in range(0, width, NOISE_COLUMNS // 2):
             block = soft[top : top + STRIP_ROWS, left : left + NOISE_COLUMNS // 2]
             high, wide = block.shape[:2]
-            row, column = random.integers(NOISE_ROWS - high + 1), random.integers(NOISE_COLUMNS - wide + 1)
             cv2.LUT(block, table, dst=block)
-            cv2.add(block, tile[row : row + high, column : column + wide], dst=block, dtype=cv2.CV_8U)
+            for _layer in range(1 + round(4 * light.dark)):  # an amplified sensor: up to five times the variance
+                row, column = random.integers(NOISE_ROWS - high + 1), random.integers(NOISE_COLUMNS - wide + 1)
+                cv2.add(block, tile[row : row + high, column : column + wide], dst=block, dtype=cv2.CV_8U)
     return soft

@@ -21,6 +21,7 @@ from flight.rehearsal.world import (
     Container,
     DrumStack,
     Heap,
+    Lamp,
     Light,
     Marking,
     MarkingKind,
@@ -137,17 +138,23 @@ def random_world(seed: int) -> World:
         build(site)
     if site.chance(0.3):
         _plumes(site)
+    light = _light(site)
     return World(
         name=f"site {seed}",
         origin=GeoPoint(lon_deg=113.58, lat_deg=22.76),
         seed=seed % 3,  # few textures, kept in memory: making one takes longer than an image
         ground=site.one_of((Material.GRASS, Material.SOIL, Material.CONCRETE, Material.GRAVEL, Material.ASPHALT)),
-        light=_light(site),
+        light=light,
         **{field: tuple(parts) for field, parts in site.parts.items()},
     )
 
 
 def _light(site: _Site) -> Light:
+    if site.chance(0.08):
+        for _lamp in range(site.count(2, 14)):
+            height, tone = site.between(5, 14), site.one_of(((255, 214, 160), (255, 190, 110), (225, 235, 255)))
+            site.add("lamps", Lamp(centre=site.spot(), height_m=height, strength=site.between(0.5, 1.1), colour=tone))
+        return Light(ambient=0.95, dark=site.between(0.6, 0.92), haze=0.0, exposure=site.between(1.0, 1.4))
     overcast = site.chance(0.3)
     return Light(
         azimuth_deg=site.between(0, 360),

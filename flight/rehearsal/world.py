@@ -401,6 +401,7 @@ class Light:
         ambient: Brightness of full shade relative to full sun, in (0, 1].
         exposure: Overall brightness; 1 for a well exposed photograph.
         haze: Share of air light at 100 m, in [0, 0.9].
+        dark: Share of the daylight that is gone, in [0, 0.99]; lamps shine into it.
     """
 
     azimuth_deg: float = 135.0
@@ -408,6 +409,7 @@ class Light:
     ambient: float = 0.52
     exposure: float = 1.0
     haze: float = 0.02
+    dark: float = 0.0
 
     def __post_init__(self) -> None:
         _finite("light", self.azimuth_deg)
@@ -415,6 +417,30 @@ class Light:
             raise ValueError("light: the sun stands between 5 and 90 degrees high")
         if not (0 < self.ambient <= 1 and 0 < self.exposure <= 4 and 0 <= self.haze <= 0.9):
             raise ValueError("light: ambient is in (0, 1], exposure in (0, 4], haze in [0, 0.9]")
+        if not 0 <= self.dark <= 0.99:
+            raise ValueError("light: dark is in [0, 0.99]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lamp:
+    """A lamp over the ground, which shines at night.
+
+    Attributes:
+        centre: Where it stands.
+        height_m: Above the ground.
+        strength: Brightness of the ground under it, 1 for as bright as day.
+        colour: sRGB.
+    """
+
+    centre: PlanePoint
+    height_m: float = 8.0
+    strength: float = 0.8
+    colour: Colour = (255, 214, 160)
+
+    def __post_init__(self) -> None:
+        _finite("lamp", *self.centre)
+        _positive("lamp", self.height_m, self.strength)
+        _is_colour("lamp", self.colour)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -428,8 +454,8 @@ class World:
         ground: What lies where no patch does.
         light: Sun and air.
         patches, markings: Ground and paint, bottom first.
-        buildings, tanks, walls, trees, containers, vehicles, drums, heaps, tents, people, plumes: Things; ids are
-            unique among all.
+        buildings, tanks, walls, trees, lamps, containers, vehicles, drums, heaps, tents, people, plumes: Things; ids
+            are unique among all.
     """
 
     name: str
@@ -443,6 +469,7 @@ class World:
     tanks: tuple[Tank, ...] = ()
     walls: tuple[Wall, ...] = ()
     trees: tuple[Tree, ...] = ()
+    lamps: tuple[Lamp, ...] = ()
     containers: tuple[Container, ...] = ()
     vehicles: tuple[Vehicle, ...] = ()
     drums: tuple[DrumStack, ...] = ()

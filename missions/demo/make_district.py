@@ -170,7 +170,7 @@ def vehicles() -> list[Vehicle]:
     # Planted: in fire lanes (H13) and in exclusion zones (EXCLUSION_HAZARD).
     stand(van, 127.2, 66.0, 2.0, (236, 237, 236), "Z01")
     stand(car, 153.1, 128.0, 181.0, (236, 237, 236), "Z06")
-    stand(car, 402.0, 81.2, 88.0, (150, 32, 34), "Z09")
+    stand(car, 402.0, 81.2, 88.0, (214, 214, 208), "Z09")
     stand(van, 439.2, 150.0, 1.0, (236, 237, 236), "Z11")
     stand(car, 183.2, 286.0, 178.0, (38, 66, 128), "Z19")
     stand(truck, 556.0, 317.0, 91.0, (38, 84, 160), "Z27")
