@@ -11,6 +11,8 @@ is not applied: geometry refers to the sensor.
 
 from __future__ import annotations
 
+import statistics
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,6 +28,7 @@ from core.text import _
 from detection.coverage import Coverage, seen_cells
 from detection.frame import Frame
 from detection.ground_scale import height_above_ground_m
+from detection.image_quality import measure_quality
 from flight.camera import Camera
 from flight.track import Pose, Track, pose_at
 
@@ -47,6 +50,8 @@ class FrameChoice:
         coarsest_gsd_m: Ground seen with a larger GSD than this does not count as seen.
         blind_every_s: Seconds between frames where the pose or camera does not tell which ground is seen.
         max_gap_s: The longest gap of the track that may be bridged, seconds.
+        blurred_below: A frame less sharp than this share of the usual is blurred; the sharpest of the next frames is
+            taken instead. Zero takes every frame as it is.
     """
 
     views: int = 2
@@ -55,6 +60,7 @@ class FrameChoice:
     coarsest_gsd_m: float = 0.15
     blind_every_s: float = 1.0
     max_gap_s: float = 1.0
+    blurred_below: float = 0.5
 
     def __post_init__(self) -> None:
         if self.views < 1 or not 0 < self.new_share <= 1:
@@ -141,8 +147,17 @@ def frames_of_video(
                     _("Describe the camera at the size of its files."),
                 )
                 return
-            wanted = choose_instants(track, camera, start, _duration_s(container), choice or FrameChoice())
-            yield from _decode(path, container, wanted, sha256=sha256, start=start, camera=camera)
+            asked = choice or FrameChoice()
+            wanted = choose_instants(track, camera, start, _duration_s(container), asked)
+            yield from _decode(
+                path,
+                container,
+                wanted,
+                sha256=sha256,
+                track=track,
+                camera=camera,
+                blurred_below=asked.blurred_below,
+            )
     except _NoVideo as problem:
         yield _refused(path, "not-a-video", str(problem), _("Copy it from the card again, or give a whole video."))
 
@@ -183,25 +198,31 @@ def _decode(
     wanted: list[tuple[float, Pose] | Refusal],
     *,
     sha256: str,
-    start: datetime,
+    track: Track,
     camera: Camera | None,
+    blurred_below: float,
 ) -> Iterator[Frame | Refusal]:
     """Yield the wanted frames, seeking over long gaps."""
     cursor = _Cursor(container)
+    steady = _Steady(cursor, blurred_below)
     for want in wanted:
         if isinstance(want, Refusal):
             yield want
             continue
         at_s, pose = want
-        image = cursor.at(at_s)
+        image = steady.frame_at(at_s)
         if image is None:
             yield _refused(
                 path,
                 "damaged",
-                _("no frame can be decoded at {time}").format(time=iso_utc(start + timedelta(seconds=at_s))),
+                _("no frame can be decoded at {time}").format(time=iso_utc(pose.captured_at)),
                 _("The video ends early or is damaged there; copy it from the card again."),
             )
             continue
+        late_s = cursor.time_s(image) - at_s
+        if late_s > 1e-3:  # a sharper frame a moment later has a pose of its own
+            later = pose_at(track, pose.captured_at + timedelta(seconds=late_s))
+            pose = pose if isinstance(later, Refusal) else later
         yield Frame(
             original_sha256=sha256,
             original_name=path.name,
@@ -211,6 +232,40 @@ def _decode(
             pose=pose,
             camera=camera,
         )
+
+
+class _Steady:
+    """Passes over blurred frames: when one is much less sharp than usual, the sharpest of the next few is taken."""
+
+    TRIES: Final = 4
+    MEMORY: Final = 15
+
+    def __init__(self, cursor: _Cursor, blurred_below: float) -> None:
+        self._cursor = cursor
+        self._below = blurred_below
+        self._usual: deque[float] = deque(maxlen=self.MEMORY)
+
+    def frame_at(self, at_s: float) -> av.VideoFrame | None:
+        """Return the frame at ``at_s``, or a sharper one just after it, or None when none can be decoded."""
+        image = self._cursor.at(at_s)
+        if image is None or self._below == 0:
+            return image
+        best, best_sharpness = image, self._sharpness(image)
+        for _try in range(self.TRIES):
+            if len(self._usual) < 3 or best_sharpness >= self._below * statistics.median(self._usual):
+                break
+            following = self._cursor.next()
+            if following is None:
+                break
+            sharpness = self._sharpness(following)
+            if sharpness > best_sharpness:
+                best, best_sharpness = following, sharpness
+        self._usual.append(best_sharpness)
+        return best
+
+    @staticmethod
+    def _sharpness(image: av.VideoFrame) -> float:
+        return measure_quality(np.ascontiguousarray(image.to_ndarray(format="bgr24"))).sharpness
 
 
 class _Cursor:
@@ -235,16 +290,33 @@ class _Cursor:
                 self._container.seek(max(offset, 0), stream=self._stream, backward=True)
                 self._frames = self._container.decode(self._stream)
             for image in self._frames:
-                self._at_s = (image.time or 0.0) - self._origin_s
+                self._at_s = self.time_s(image)
                 if self._at_s >= at_s - 0.5 / self._rate:
                     return image
         except (av.FFmpegError, OSError):
             self._frames = None
         return None
 
+    def next(self) -> av.VideoFrame | None:
+        """Return the frame after the last one given, or None at the end or where nothing can be decoded."""
+        import av
+
+        try:
+            image = next(self._frames, None) if self._frames is not None else None
+        except (av.FFmpegError, OSError):
+            self._frames = None
+            return None
+        if image is not None:
+            self._at_s = self.time_s(image)
+        return image
+
+    def time_s(self, image: av.VideoFrame) -> float:
+        """Return the time of a frame, seconds after the video's first."""
+        return (image.time or 0.0) - self._origin_s
+
     def number(self, image: av.VideoFrame) -> int:
         """Return the frame's number in the video, from its time and the frame rate."""
-        return max(0, round(((image.time or 0.0) - self._origin_s) * self._rate))
+        return max(0, round(self.time_s(image) * self._rate))
 
 
 def _cell_m(pose: Pose, camera: Camera | None) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -120,3 +121,35 @@ def test_a_camera_of_another_size_is_refused(video: Path, flyover: Track, make_c
 def test_an_empty_track_is_refused(video: Path, make_camera: Callable[..., Camera]) -> None:
     (refusal,) = frames_of_video(video, sha256=SHA, track=Track(poses=(), source="none"), camera=make_camera())
     assert refusal.code == "no-track"
+
+
+def test_a_blurred_frame_is_passed_over_for_the_next_sharp_one(
+    tmp_path: Path, flyover: Track, make_camera: Callable[..., Camera]
+) -> None:
+    import av
+
+    random = np.random.default_rng(3)
+    ground = cv2.resize(random.integers(0, 255, (40, 54, 3), dtype=np.uint8), (640, 480))
+    blurred = cv2.GaussianBlur(ground, (0, 0), 15)
+    path = tmp_path / "shaken.mp4"
+    chosen = instants(choose_instants(flyover, make_camera(), flyover.poses[0].captured_at, 19.0, FrameChoice()))
+    shaken = {round(at_s * 10) for at_s in chosen[3:]}  # just the frames that the choice would take
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10, options={"g": "10"})
+        stream.width, stream.height, stream.pix_fmt = 640, 480, "yuv420p"
+        for number in range(200):
+            pixels = blurred if number in shaken else ground
+            for packet in stream.encode(av.VideoFrame.from_ndarray(pixels, format="bgr24")):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+    frames = [
+        frame
+        for frame in frames_of_video(path, sha256=SHA, track=flyover, camera=make_camera())
+        if isinstance(frame, Frame)
+    ]
+    assert len(frames) >= 6
+    taken = [frame.index for frame in frames[3:-1]]
+    assert not shaken & set(taken)
+    start = flyover.poses[0].captured_at
+    assert all((frame.captured_at - start).total_seconds() * 10 == pytest.approx(frame.index) for frame in frames)
