@@ -44,7 +44,8 @@ def _tool_version() -> str:
     return f"{PIL.__version__} ({codecs})"
 
 
-def _picture(frame: Frame) -> Image:
+def picture_of(frame: Frame) -> Image:
+    """Return a frame's pixels as a Pillow image of its own."""
     from PIL import Image
 
     return Image.fromarray(frame.pixels[:, :, ::-1].copy())  # BGR to RGB, in memory of its own
@@ -58,7 +59,10 @@ def _jpeg(picture: Image, quality: int) -> bytes:
     return stream.getvalue()
 
 
-def _derived(frame: Frame, picture: Image, operation: str, suffix: str, parameters: Mapping[str, object]) -> Derived:
+def derived_picture(
+    frame: Frame, picture: Image, operation: str, suffix: str, parameters: Mapping[str, object]
+) -> Derived:
+    """Return a picture as a derived copy of a frame, a JPEG without metadata, named after its original."""
     quality = 88
     stem = frame.original_name.rsplit(".", 1)[0].replace("/", "_").replace("\\", "_")
     place = f"{stem}-{frame.original_sha256[:8]}" + (f"-{frame.index:06d}" if frame.index else "")
@@ -100,7 +104,7 @@ def annotate_frame(
 
     if any(detection.frame_id != frame.frame_id for detection in marked):
         raise ValueError("a marked detection was seen in another frame")
-    picture = _picture(frame)
+    picture = picture_of(frame)
     scale = min(1.0, max_width_px / picture.width)
     if scale < 1:
         picture = picture.resize(
@@ -134,7 +138,7 @@ def annotate_frame(
     pen = ImageDraw.Draw(strip)
     for row, line in enumerate(lines):
         pen.text((size // 2, picture.height + row * size * 1.5 + size // 6), line, font=_font(size), fill=_WHITE)
-    return _derived(
+    return derived_picture(
         frame,
         strip,
         "annotate",
@@ -170,9 +174,9 @@ def crop_frame(frame: Frame, detection: Detection, *, margin: float = 0.5, min_s
     right, bottom = min(width, int(box.right_px + room_x) + 1), min(height, int(box.bottom_px + room_y) + 1)
     if left >= right or top >= bottom:
         raise ValueError("the detection's box lies outside the picture")
-    return _derived(
+    return derived_picture(
         frame,
-        _picture(frame).crop((left, top, right, bottom)),
+        picture_of(frame).crop((left, top, right, bottom)),
         "crop",
         f"crop-{detection.detection_id[:8]}",
         {"left_px": left, "top_px": top, "right_px": right, "bottom_px": bottom},
