@@ -45,3 +45,10 @@ bench-upload: $(STAMP)
 .PHONY: bench-sealing
 bench-sealing: $(STAMP)
 	$(BIN)/python -m benchmarks.sealing
+.PHONY: bench-ingest fuzz
+bench-ingest: $(STAMP)
+	$(BIN)/python -m benchmarks.ingest
+
+# Every reader of foreign files against damaged ones, for longer than the tests do.
+fuzz: $(STAMP)
+	SKYWARDEN_FUZZ=3000 $(BIN)/python -m pytest -n 2 --timeout 3600 tests/flight/test_telemetry_fuzz.py

@@ -21,7 +21,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -134,6 +136,7 @@ def ingest_card(
     card: Card,
     clock: Clock,
     on_file: Callable[[Deposit | Refusal], object] | None = None,
+    workers: int = 2,
 ) -> IngestReport:
     """Copy every file of footage below ``folder`` into the vault, or say why not.
 
@@ -145,43 +148,52 @@ def ingest_card(
         store: The vault.
         card: What the crew says of the card.
         clock: Tells when.
-        on_file: Called with each answer as it comes (a progress bar).
+        on_file: Called with each answer in the order of the files (a progress bar).
+        workers: Files copied at a time; one is read back while the next is read.
 
     Raises:
         InputRefused: The folder cannot be used or holds no footage.
         StoreFailed: The vault is held by another process, or cannot be used at all.
     """
     files = list_footage(folder)
-    deposits: list[Deposit] = []
-    refusals: list[Refusal] = []
+    answers: list[Deposit | Refusal] = []
+    turn = threading.Lock()
+    broken: list[StoreFailed] = []
+
+    def deposit(path: Path) -> Deposit | Refusal:
+        source = path.relative_to(folder).as_posix()
+        if not broken:
+            try:
+                return deposit_file(path, store, source=source, card=card, clock=clock, turn=turn)
+            except StoreFailed as problem:
+                broken.append(problem)
+        return Refusal(
+            subject=source,
+            code="vault-failed",
+            reason=_("is not in the vault yet: {why}").format(why=broken[0]),
+            remedy=_("Run the ingest again; files that are in the vault are not copied twice."),
+        )
+
     with store.held():
         swept = store.remove_staged()
-        broken: StoreFailed | None = None
-        for path in files:
-            source = path.relative_to(folder).as_posix()
-            answer: Deposit | Refusal
-            if broken is None:
-                try:
-                    answer = deposit_file(path, store, source=source, card=card, clock=clock)
-                except StoreFailed as problem:
-                    broken = problem
-            if broken is not None:
-                answer = Refusal(
-                    subject=source,
-                    code="vault-failed",
-                    reason=_("is not in the vault yet: {why}").format(why=broken),
-                    remedy=_("Run the ingest again; files that are in the vault are not copied twice."),
-                )
-            if isinstance(answer, Refusal):
-                refusals.append(answer)
-            else:
-                deposits.append(answer)
-            if on_file is not None:
-                on_file(answer)
-    return IngestReport(deposits=tuple(deposits), refusals=tuple(refusals), swept=swept)
+        pool = ThreadPoolExecutor(max_workers=workers)
+        try:
+            for answer in pool.map(deposit, files):
+                answers.append(answer)
+                if on_file is not None:
+                    on_file(answer)
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return IngestReport(
+        deposits=tuple(answer for answer in answers if isinstance(answer, Deposit)),
+        refusals=tuple(answer for answer in answers if isinstance(answer, Refusal)),
+        swept=swept,
+    )
 
 
-def deposit_file(path: Path, store: VaultStore, *, source: str, card: Card, clock: Clock) -> Deposit | Refusal:
+def deposit_file(
+    path: Path, store: VaultStore, *, source: str, card: Card, clock: Clock, turn: threading.Lock | None = None
+) -> Deposit | Refusal:
     """Copy one file into the vault.
 
     Args:
@@ -190,6 +202,7 @@ def deposit_file(path: Path, store: VaultStore, *, source: str, card: Card, cloc
         source: Its path on the card.
         card: Where it comes from.
         clock: Tells when.
+        turn: Held while the copy takes its place, so that of two equal files that come together one is the duplicate.
 
     Returns:
         The deposit, or a refusal: "unknown-type", "empty-file", "unreadable-file", "changing-file" or
@@ -212,29 +225,35 @@ def deposit_file(path: Path, store: VaultStore, *, source: str, card: Card, cloc
             digests = _copied(reader, before, staged, source)
             if isinstance(digests, Refusal):
                 return digests
-            key = object_key(digests.sha256)
-            twin = store.size(key) is not None
-            if twin and not _holds(store, key, digests.sha256):
-                return _altered(source, key)
-            staged.commit(key)
+            original = Original(
+                name=path.name,
+                path=store.local_path(object_key(digests.sha256)) or path.absolute(),
+                size_bytes=digests.size_bytes,
+                sha256=digests.sha256,
+                sm3=digests.sm3,
+                media_type=media_type_of(path) or "application/octet-stream",
+                ingested_at=clock.now(),
+            )
+            deposit = Deposit(
+                original=original,
+                source=source,
+                modified_at=datetime.fromtimestamp(before.st_mtime, UTC),
+                card=card,
+                state=DepositState.COPIED,
+            )
+            with turn or threading.Lock():
+                return _settled(store, staged, deposit, mark)
         finally:
             staged.discard()
-    original = Original(
-        name=path.name,
-        path=store.local_path(key) or path.absolute(),
-        size_bytes=digests.size_bytes,
-        sha256=digests.sha256,
-        sm3=digests.sm3,
-        media_type=media_type_of(path) or "application/octet-stream",
-        ingested_at=clock.now(),
-    )
-    deposit = Deposit(
-        original=original,
-        source=source,
-        modified_at=datetime.fromtimestamp(before.st_mtime, UTC),
-        card=card,
-        state=DepositState.COPIED,
-    )
+
+
+def _settled(store: VaultStore, staged: Staged, deposit: Deposit, mark: str) -> Deposit | Refusal:
+    """Move a verified copy into its place and record it; the same bytes may be there already."""
+    key = object_key(deposit.original.sha256)
+    twin = store.size(key) is not None
+    if twin and not _holds(store, key, deposit.original.sha256):
+        return _altered(deposit.source, key)
+    staged.commit(key)
     return _recorded(store, deposit, mark=mark, twin=twin)
 
 

@@ -91,8 +91,8 @@ def read_container(path: Path) -> ContainerFacts | Refusal:
         path: The file; opened for reading only.
 
     Returns:
-        The facts, or a refusal: "empty-file", "unreadable-file", "no-index" (never closed properly), "not-a-video" or
-        "no-video" (a container without a video stream).
+        The facts, or a refusal: "empty-file", "unreadable-file", "no-index" (never closed properly), "not-a-video",
+        "no-video" (a container without a video stream) or "unknown-codec".
     """
     with _opened(path) as container:
         if isinstance(container, Refusal):
@@ -100,15 +100,18 @@ def read_container(path: Path) -> ContainerFacts | Refusal:
         if not container.streams.video:
             return Refusal(subject=path.name, code="no-video", reason=_("holds no video stream"))
         video = container.streams.video[0]
+        codec = getattr(video, "codec_context", None)
+        if codec is None:  # a damaged header names a codec that nobody knows
+            return Refusal(subject=path.name, code="unknown-codec", reason=_("its video codec is not known"))
         return ContainerFacts(
             name=path.name,
             format=container.format.name,
             duration_s=container.duration / 1e6 if container.duration and container.duration > 0 else None,
             created_at=_claimed_time(container.metadata) or _claimed_time(video.metadata),
-            codec=video.codec_context.name,
-            width_px=video.codec_context.width,
-            height_px=video.codec_context.height,
-            pixel_format=str(video.codec_context.pix_fmt or ""),
+            codec=codec.name,
+            width_px=codec.width,
+            height_px=codec.height,
+            pixel_format=str(codec.pix_fmt or ""),
             rotation_deg=_rotation(container),
             has_subtitles=bool(container.streams.subtitles),
             has_klv=any(_is_klv(stream) for stream in container.streams.data),
@@ -174,7 +177,7 @@ def read_embedded_subtitles(
         if not container.streams.subtitles:
             return Refusal(subject=path.name, code="no-subtitles", reason=_("holds no subtitle stream"))
         stream = container.streams.subtitles[0]
-        prefixed = stream.codec_context.name == "mov_text"
+        prefixed = getattr(getattr(stream, "codec_context", None), "name", "") == "mov_text"
         timed = [
             (float(packet.pts * packet.time_base), float((packet.duration or 0) * packet.time_base), bytes(packet))
             for packet in _demuxed(container, stream)
@@ -243,7 +246,7 @@ def _opened(path: Path) -> Iterator[InputContainer | Refusal]:
     av.logging.set_level(av.logging.PANIC)  # FFmpeg's own remarks go nowhere useful
     try:
         container = av.open(str(path), metadata_errors="replace")
-    except (av.error.FFmpegError, ValueError, OSError):
+    except Exception:  # noqa: BLE001 - the driver's border: damage makes FFmpeg and PyAV raise what they like
         yield _not_opened(path)
         return
     try:
@@ -268,11 +271,9 @@ def _not_opened(path: Path) -> Refusal:
 
 def _demuxed(container: InputContainer, stream: Any) -> Iterator[Any]:  # noqa: ANN401 - PyAV's streams share no type
     """Yield a stream's packets as far as they can be read."""
-    import av
-
     try:
         yield from container.demux(stream)
-    except (av.error.FFmpegError, ValueError, OSError):
+    except Exception:  # noqa: BLE001 - the driver's border: damage makes FFmpeg and PyAV raise what they like
         return  # the file is cut off or damaged here; what was read stands, and FrameTimes.lost_s says what is missing
 
 
@@ -291,10 +292,8 @@ def _claimed_time(metadata: dict[str, str]) -> datetime | None:
 
 def _rotation(container: InputContainer) -> float:
     """Return the clockwise turn that the display matrix asks for, degrees in [0, 360)."""
-    import av
-
     try:
         frame = next(container.decode(video=0))
-    except (StopIteration, av.error.FFmpegError, ValueError, OSError):
+    except Exception:  # noqa: BLE001 - the driver's border: a first frame that cannot be decoded turns nothing
         return 0.0
     return float(-frame.rotation) % 360

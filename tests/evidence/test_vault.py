@@ -108,6 +108,18 @@ def test_duplicates_are_marked_and_kept_once(card: Path, store: VaultStore) -> N
     }
 
 
+def test_equal_files_that_come_together_are_one_copy_and_duplicates(tmp_path: Path, store: VaultStore) -> None:
+    folder = tmp_path / "card"
+    folder.mkdir()
+    for number in range(12):
+        (folder / f"{number:02d}.jpg").write_bytes(b"the same bytes" * 1000)
+    report = ingest_card(folder, store, card=CARD, clock=CLOCK, workers=4)
+    assert sorted(deposit.state for deposit in report.deposits) == ["copied", *["duplicate"] * 11]
+    assert [deposit.source for deposit in report.deposits] == [f"{number:02d}.jpg" for number in range(12)]
+    check = verify_vault(store)
+    assert (check.findings, check.objects, check.records) == ((), 1, 12)
+
+
 def test_what_cannot_be_copied_is_refused_and_the_rest_goes_on(card: Path, store: VaultStore) -> None:
     (card / "DCIM/DJI_0003.MP4").write_bytes(b"")
     report = ingest_card(card, store, card=CARD, clock=CLOCK)
@@ -149,7 +161,7 @@ def test_a_full_disk_names_what_is_missing(card: Path, tmp_path: Path, monkeypat
         true_write(self, chunk)
 
     monkeypatch.setattr(vault_store._LocalStaged, "write", write)
-    report = ingest_card(card, store, card=CARD, clock=CLOCK)
+    report = ingest_card(card, store, card=CARD, clock=CLOCK, workers=1)
     assert [deposit.source for deposit in report.deposits] == ["DCIM/DJI_0001.JPG"]
     assert [(refusal.subject, refusal.code) for refusal in report.refusals] == [
         ("DCIM/DJI_0002.MP4", "vault-failed"),
