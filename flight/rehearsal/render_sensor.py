@@ -108,7 +108,8 @@ def develop(pixels: NDArray[np.uint8], light: Light, *, seed: int) -> NDArray[np
         for left in range(0, width, NOISE_COLUMNS // 2):
             block = soft[top : top + STRIP_ROWS, left : left + NOISE_COLUMNS // 2]
             high, wide = block.shape[:2]
-            cv2.LUT(block, table, dst=block)
+            if light.exposure != 1:
+                cv2.LUT(block, table, dst=block)
             for _layer in range(1 + round(4 * light.dark)):  # an amplified sensor: up to five times the variance
                 row, column = random.integers(NOISE_ROWS - high + 1), random.integers(NOISE_COLUMNS - wide + 1)
                 cv2.add(block, tile[row : row + high, column : column + wide], dst=block, dtype=cv2.CV_8U)

@@ -20,6 +20,7 @@ from flight.flight_log import Trigger
 from flight.rehearsal.footage import srt_text, video_camera, write_photos, write_video
 from flight.rehearsal.world import Light, Material, Patch, Planted, Vehicle, VehicleKind, World
 from flight.telemetry.photo import read_photo
+from flight.telemetry.srt import read_srt
 from flight.track import Pose, Track
 
 ORIGIN = GeoPoint(lon_deg=113.58, lat_deg=22.76)
@@ -176,6 +177,15 @@ def test_a_video_shows_the_true_track_and_its_subtitles_tell_the_reported_one(tm
         assert stream.average_rate == 6
     assert len(frames) == 12
     assert frames[0].shape == (360, 640, 3)
+    telemetry = read_srt(subtitles, camera_zone=BEIJING)
+    assert not isinstance(telemetry, Refusal)
+    assert telemetry.track is not None
+    assert len(telemetry.track.poses) == 12
+    for pose, index in zip(telemetry.track.poses, range(12), strict=True):
+        assert pose.position is not None
+        assert distance_m(pose.position, point(index / 3 - 3.0, 0.0)) < 0.12
+        assert (pose.yaw_deg, pose.pitch_deg, pose.roll_deg) == (91.0, -90.0, 0.0)
+        assert pose.height_takeoff == TakeoffHeight(metres=61.0)
     text = subtitles.read_text(encoding="utf-8")
     records = re.findall(
         r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3})\n.*latitude: ([\d.]+)\] \[longitude: ([\d.]+)\] "
