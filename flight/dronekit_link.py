@@ -112,8 +112,11 @@ def connect(
     Raises:
         LinkFailed: Nothing is there, or it did not say all of :data:`NEEDED` in time; the text names what is missing.
         VehicleRefused: It is no multirotor of ArduPilot or PX4.
+        ValueError: The signing key has not 32 bytes.
     """
     until = time.monotonic() + timeout_s
+    if signing_key is not None and len(signing_key) != 32:
+        raise ValueError("a MAVLink signing key has 32 bytes")
     port = Port(open_wire(address, timeout_s=timeout_s), address, system_id=system_id, signing_key=signing_key)
     if tap is not None:
         port.taps.append(tap)
@@ -232,6 +235,10 @@ class DroneKitLink:
             self._commander.acknowledged(message)
         elif name == "STATUSTEXT":
             self._commander.said(status_text(message))
+        elif name == "MISSION_CURRENT" and self._sortie is not None and message.seq in self._waypoint_of:
+            # For vehicles without a gimbal report: what was ordered stands in, and the trigger says so.
+            waypoint = self._sortie.waypoints[self._waypoint_of[message.seq]]
+            self._reports.camera.planned_pitch_deg = waypoint.gimbal_pitch_deg
         self._reports.take(message)
         self._exchange.receive(message)
         self._give_triggers()

@@ -82,8 +82,6 @@ class Port:
             self._sign(signing_key)
 
     def _sign(self, key: bytes) -> None:
-        if len(key) != 32:
-            raise ValueError("a MAVLink signing key has 32 bytes")
         signing = self.master.mav.signing
         signing.secret_key = key
         signing.sign_outgoing = True
