@@ -84,6 +84,8 @@ def choose_instants(
         at_s = step * choice.look_s
         pose = pose_at(track, start + timedelta(seconds=at_s), max_gap_s=choice.max_gap_s)
         if isinstance(pose, Refusal):
+            if pose.code == "outside-track" and at_s > duration_s - choice.look_s:
+                break  # the stated length runs to the end of the last frame, the track to its beginning
             if pose.code != dark:
                 chosen.append(pose)
             dark = pose.code
@@ -104,6 +106,16 @@ def choose_instants(
             coverage.add(cells)
             chosen.append((at_s, pose))
     return chosen
+
+
+def video_size(path: Path) -> tuple[int, int] | Refusal:
+    """Return a video's width and height in pixels as stored, or the refusal that :func:`frames_of_video` would give."""
+    try:
+        with _opened(path) as container:
+            stream = container.streams.video[0]
+            return stream.width, stream.height
+    except _NoVideo as problem:
+        return _refused(path, "not-a-video", str(problem))
 
 
 def frames_of_video(

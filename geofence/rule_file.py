@@ -22,7 +22,7 @@ from geofence.rule_test import GivenSurroundings, RuleTest, failures
 from geofence.rule_trial import Facts, Stand
 from geofence.site import ZoneType
 
-_SHIPPED: Final = Path(__file__).resolve().parent.parent / "missions" / "rules" / "default.yaml"
+SHIPPED_RULES: Final = Path(__file__).resolve().parent.parent / "missions" / "rules" / "default.yaml"
 _PLACE_FIELDS: Final = frozenset({"zones", "zone_probability", "outside", "near"})
 _CONDUCT_FIELDS: Final = frozenset({"motion", "score", "seen", "dwell_minutes", "company", "hours", "periods"})
 _RULE_FIELDS: Final = (
@@ -44,7 +44,7 @@ def read_rules(path: Path | None = None) -> RuleBook:
     """
     import yaml
 
-    source = _SHIPPED if path is None else path
+    source = SHIPPED_RULES if path is None else path
     try:
         content = source.read_bytes()
     except OSError as error:

@@ -18,6 +18,7 @@ from evidence.incident import Incident
 from geofence.attribution import Undecided
 from geofence.fix import Covariance
 from geofence.sighting import Sighting
+from geofence.site import Register
 from maps.scene import Footprint, Scene
 
 Feature = dict[str, Any]
@@ -65,12 +66,12 @@ def _sighting_properties(sighting: Sighting) -> dict[str, Any]:
     }
 
 
-def incident_feature(incident: Incident, scene: Scene) -> Feature:
+def incident_feature(incident: Incident, register: Register) -> Feature:
     """Return the incident as a point feature with everything that a table needs."""
     attribution, hazard = incident.attribution, incident.hazard
     decided = None if isinstance(attribution, Undecided) else attribution.site_code
-    names = {site.code: site.name for site in scene.register.sites}
-    zones = {zone.zone_id: zone for zone in scene.register.zones}
+    names = {site.code: site.name for site in register.sites}
+    zones = {zone.zone_id: zone for zone in register.zones}
     zone = zones.get(hazard.zone_id or "")
     return _feature(
         _point(incident.sighting.point),
@@ -175,5 +176,5 @@ def layers_of(scene: Scene) -> dict[str, list[Feature]]:
             *(ellipse_feature(sighting, name="") for sighting in scene.others),
         ],
         "sightings": [sighting_feature(sighting) for sighting in scene.others],
-        "incidents": [incident_feature(incident, scene) for incident in scene.incidents],
+        "incidents": [incident_feature(incident, scene.register) for incident in scene.incidents],
     }

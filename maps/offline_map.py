@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from branca.element import Element
     from folium import Map
 
-_BIND_POPUP = "(f,l)=>{if(f.properties.popup)l.bindPopup(f.properties.popup,{maxWidth:380,minWidth:240})}"
+_BIND_POPUP = "(f,l)=>{if(f.properties.popup)l.bindPopup(f.properties.popup,{maxWidth:380,minWidth:240,maxHeight:460})}"
 
 
 def draw(scene: Scene, path: Path, *, chinese: bool = False) -> None:
@@ -82,7 +82,13 @@ def _bare_map(centre: tuple[float, float]) -> Map:
         default_css: list[tuple[str, str]] = []  # noqa: RUF012 - as above
 
     return BareMap(
-        location=centre, tiles=None, zoom_start=17, max_zoom=22, control_scale=True, zoom_snap=0.5, prefer_canvas=False
+        location=centre,
+        tiles=None,
+        zoom_start=17,
+        max_zoom=22,
+        control_scale=True,
+        zoom_snap=0.5,
+        attribution_control=False,
     )
 
 
@@ -141,6 +147,11 @@ def _styled_layers(
             for path_style, popup in [look(feature["properties"])]
         ]
 
+    def ellipses(*, of_incidents: bool) -> list[Feature]:
+        plain = styled("ellipses", lambda _properties: (palette.ELLIPSE_STYLE, ""))
+        named = [bool(feature["properties"]["name"]) for feature in layers["ellipses"]]
+        return [feature for feature, is_incident in zip(plain, named, strict=True) if is_incident == of_incidents]
+
     front = [
         {**feature, "properties": {"style": dict(dot), "popup": popup, "number": feature["properties"]["number"]}}
         for feature in layers["incidents"]
@@ -152,7 +163,8 @@ def _styled_layers(
         (_("zones"), styled("zones", zones), True, False),
         (_("no-fly zones"), styled("no_fly_zones", no_fly), True, False),
         (_("ways flown"), styled("flown", lambda _properties: (palette.FLOWN_STYLE, "")), True, False),
-        (_("90 % error ellipses"), styled("ellipses", lambda _properties: (palette.ELLIPSE_STYLE, "")), True, False),
+        (_("error ellipses of incidents"), ellipses(of_incidents=True), True, False),
+        (_("error ellipses of other sightings"), ellipses(of_incidents=False), False, False),
         (_("other sightings"), styled("sightings", others), True, True),
         (_("incidents"), front, True, True),
     ]

@@ -77,6 +77,7 @@ def incident_style(value: Value, *, decided: bool) -> Style:
     """Return an incident's marker: filled when its site is decided, hollow when it is not."""
     return {
         "radius": 9,
+        "fill": True,
         "color": _INK,
         "weight": 2,
         "fillColor": VALUE_COLOURS[value],
@@ -109,5 +110,5 @@ ELLIPSE_STYLE: Final[Style] = MappingProxyType(
     {"color": _INK, "weight": 1, "fillColor": "#ffffff", "fillOpacity": 0.12}
 )
 SIGHTING_STYLE: Final[Style] = MappingProxyType(
-    {"radius": 4, "color": "#ffffff", "weight": 1, "fillColor": _GREY, "fillOpacity": 0.9}
+    {"radius": 4, "fill": True, "color": "#ffffff", "weight": 1, "fillColor": _GREY, "fillOpacity": 0.9}
 )

@@ -10,6 +10,7 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader
 
+from core.clock import BEIJING, from_iso
 from core.text import _
 from geofence.hazard import Value
 from geofence.site import ZoneType
@@ -43,6 +44,10 @@ def state_name(state: str) -> str:
     return names.get(state, state)
 
 
+def _beijing(instant: str) -> str:
+    return from_iso(instant).astimezone(BEIJING).strftime("%Y-%m-%d %H:%M:%S")
+
+
 def incident_popup(feature: Feature, thumbnail: bytes | None, *, chinese: bool) -> str:
     """Return the popup of an incident feature (see :func:`maps.features.incident_feature`)."""
     properties = feature["properties"]
@@ -57,7 +62,7 @@ def incident_popup(feature: Feature, thumbnail: bytes | None, *, chinese: bool) 
             state=state_name(properties["state"]),
             value=value_name(Value(properties["value"])),
             zone=zone_name(ZoneType(properties["zone_type"])) if properties["zone_type"] else "",
-            seen=_("{seen} times in {passes} passes, {first} to {last}").format(
+            seen=_("{seen} times in {passes} passes, {first} to {last} Beijing time").format(
                 seen=properties["seen"],
                 passes=properties["passes"],
                 first=properties["first_seen"],
@@ -76,7 +81,7 @@ def place_popup(title: str, rows: list[tuple[str, str]]) -> str:
 def legend(scene: Scene) -> str:
     """Return the legend: only what this scene really shows."""
     types = [kind for kind in ZoneType if any(zone.zone_type is kind for zone in scene.register.zones)]
-    counts = _("{incidents} incidents, {others} other sightings, {frames} frames").format(
+    counts = _("{incidents} incidents, {others} other sightings, {frames} footprints").format(
         incidents=len(scene.incidents), others=len(scene.others), frames=len(scene.footprints)
     )
     return (
@@ -92,6 +97,6 @@ def legend(scene: Scene) -> str:
             ],
             zones=[(ZONE_STYLES[kind]["color"], zone_name(kind)) for kind in types],
             no_fly=bool(scene.no_fly_zones),
-            drawn=scene.drawn_at.strftime("%Y-%m-%d %H:%M UTC"),
+            drawn=scene.drawn_at.astimezone(BEIJING).strftime("%Y-%m-%d %H:%M") + _(" Beijing time"),
         )
     )

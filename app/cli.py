@@ -1,0 +1,32 @@
+"""The command ``skywarden``: chooses the language, runs a command, and turns failures into one sentence and a code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+from rich.console import Console
+
+from app.exit_codes import INTERRUPTED, exit_code_of
+from app.languages import language_of, use_language
+from core.errors import SkywardenError
+from core.text import _
+
+
+def main() -> NoReturn:
+    """Run ``skywarden`` with the process's arguments and end the process with its exit code."""
+    use_language(language_of(os.environ))
+    # Imported after the language is chosen, because help texts are translated when the commands are defined.
+    from app.commands import build
+
+    try:
+        build()()
+    except SkywardenError as failure:
+        Console(stderr=True).print(f"[red]{_('skywarden:')}[/red] ", end="")
+        Console(stderr=True, markup=False, highlight=False).print(str(failure), soft_wrap=True)
+        sys.exit(exit_code_of(failure))
+    except KeyboardInterrupt:
+        Console(stderr=True).print(_("interrupted; everything finished so far is kept, run the same command again"))
+        sys.exit(INTERRUPTED)
+    sys.exit(0)

@@ -1,0 +1,106 @@
+"""From fixes to incidents: gathers, attributes and judges everything a run has found.
+
+Quick, and always done anew from all findings, so that new sites or rules need no new detection. Every sighting comes
+out as an incident (or several, under several rules) or with the reason why it is none.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.instruments import Jurisdiction
+from app.journal import InputFindings
+from evidence.incident import Incident
+from flight.periods import active_periods
+from geofence.attribute import attribute
+from geofence.attribution import Attribution, Undecided
+from geofence.gather import gather
+from geofence.judge import Judgement, judge_all
+from geofence.sighting import Sighting
+from geofence.site_index import build_index
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conclusion:
+    """What all findings of a run come to.
+
+    Attributes:
+        sightings: Every thing on the ground.
+        attributions: One for each sighting, in the same order.
+        incidents: In order of hazard code, then number.
+        without: Why the other sightings are no incident, counted by reason.
+    """
+
+    sightings: tuple[Sighting, ...]
+    attributions: tuple[Attribution | Undecided, ...]
+    incidents: tuple[Incident, ...]
+    without: dict[str, int]
+
+
+def conclude(findings: Sequence[InputFindings], jurisdiction: Jurisdiction, *, opened_at: datetime) -> Conclusion:
+    """Return what the findings come to under a jurisdiction.
+
+    Args:
+        findings: Of every input, in any order; the outcome does not depend on it.
+        jurisdiction: Sites, zones, rules, law and calendar.
+        opened_at: The time at which incidents are opened.
+    """
+    fixes = sorted(
+        (fix for given in findings for frame in given.frames for fix in frame.fixes),
+        key=lambda fix: (fix.captured_at, fix.detection.detection_id),
+    )
+    sightings = gather(fixes)
+    index = build_index(jurisdiction.register)
+    attributions = tuple(attribute(sighting, index, at=sighting.last_seen) for sighting in sightings)
+    judgements = list(_judged(list(zip(sightings, attributions, strict=True)), jurisdiction))
+    by_id = {
+        sighting.sighting_id: (sighting, outcome) for sighting, outcome in zip(sightings, attributions, strict=True)
+    }
+    incidents = tuple(
+        sorted(
+            (
+                Incident(
+                    hazard=hazard,
+                    sighting=by_id[hazard.sighting_id][0],
+                    attribution=by_id[hazard.sighting_id][1],
+                    opened_at=opened_at,
+                )
+                for judgement in judgements
+                for hazard in judgement.hazards
+            ),
+            key=lambda incident: incident.number,
+        )
+    )
+    return Conclusion(
+        sightings=sightings,
+        attributions=attributions,
+        incidents=incidents,
+        without=dict(Counter(code for judgement in judgements for code in _codes(judgement))),
+    )
+
+
+def _codes(judgement: Judgement) -> Iterator[str]:
+    """Yield why each sighting without a hazard has none."""
+    yield from (missed.code for missed in judgement.no_hazard)
+    yield from (refusal.code for refusal in judgement.refused)
+
+
+def _judged(
+    pairs: Sequence[tuple[Sighting, Attribution | Undecided]], jurisdiction: Jurisdiction
+) -> Iterator[Judgement]:
+    """Judge sightings in groups, each under the key periods that were running when it was last seen."""
+    groups: dict[tuple[str, ...], list[tuple[Sighting, Attribution | Undecided]]] = {}
+    for sighting, outcome in pairs:
+        periods = active_periods(sighting.last_seen, jurisdiction.calendar)
+        groups.setdefault(periods, []).append((sighting, outcome))
+    for periods, group in groups.items():
+        yield judge_all(
+            group,
+            rules=jurisdiction.rules,
+            register=jurisdiction.register,
+            law=jurisdiction.law,
+            periods=periods,
+        )

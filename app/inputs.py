@@ -1,0 +1,79 @@
+"""What lies in a footage folder, sorted: photos, videos with their subtitles, and what is neither.
+
+Every file in the folder is an input and is accounted for at the end of the run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from core.errors import InputRefused
+from core.text import _
+from evidence.ingest import is_clutter, media_type_of
+
+_PHOTOS: Final = frozenset({"image/jpeg"})
+_VIDEOS: Final = frozenset({"video/mp4", "video/quicktime"})
+_SUBTITLES: Final = ".srt"
+
+
+class Kind(StrEnum):
+    """What a file is taken for, by its name."""
+
+    PHOTO = "photo"
+    VIDEO = "video"
+    SIDECAR = "sidecar"  # subtitles that belong to a video beside them
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FootageFile:
+    """A file in the footage folder.
+
+    Attributes:
+        path: Where it is.
+        kind: What it is taken for.
+        subtitles: For a video, the subtitle file beside it, or None.
+    """
+
+    path: Path
+    kind: Kind
+    subtitles: Path | None = None
+
+
+def list_inputs(footage: Path) -> tuple[FootageFile, ...]:
+    """Return every file of a footage folder (or the one file named), in order of path.
+
+    The operating system's own files (``.DS_Store``) are nobody's footage; folders below are included.
+
+    Raises:
+        InputRefused: The folder does not exist or holds no photo and no video.
+    """
+    if footage.is_file():
+        paths = [footage]
+    elif footage.is_dir():
+        paths = sorted(path for path in footage.rglob("*") if path.is_file() and not is_clutter(path))
+    else:
+        raise InputRefused(footage, _("does not exist"), _("Name the folder that holds the photos and videos."))
+    by_name = {(path.parent, path.stem.lower()): path for path in paths if path.suffix.lower() == _SUBTITLES}
+    files = []
+    used = set()
+    for path in paths:
+        media_type = media_type_of(path)
+        if media_type in _PHOTOS:
+            files.append(FootageFile(path=path, kind=Kind.PHOTO))
+        elif media_type in _VIDEOS:
+            subtitles = by_name.get((path.parent, path.stem.lower()))
+            used.add(subtitles)
+            files.append(FootageFile(path=path, kind=Kind.VIDEO, subtitles=subtitles))
+    if not files:
+        raise InputRefused(
+            footage, _("holds no photo and no video"), _("Name a folder with JPEG photos or MP4 or MOV videos.")
+        )
+    rest = {file.path for file in files}
+    files.extend(
+        FootageFile(path=path, kind=Kind.SIDECAR if path in used else Kind.OTHER) for path in paths if path not in rest
+    )
+    return tuple(sorted(files, key=lambda file: file.path))

@@ -1,0 +1,98 @@
+"""Instruments: what a run works with, put together once and handed to every step.
+
+This is where drivers are chosen: YOLO for detecting, Pillow and PyAV behind the frame readers, GeoPandas for registers.
+Nothing else in the station names a driver.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import tzinfo
+from pathlib import Path
+from typing import Protocol
+
+from core.clock import Clock
+from detection.detection import Detector
+from evidence.keys import SigningKey
+from flight.periods import PeriodCalendar
+from geofence.ground import Ground
+from geofence.law_book import LawBook
+from geofence.rule import RuleBook
+from geofence.site import Register
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instruments:
+    """What footage is examined with.
+
+    Attributes:
+        detector: Finds things in frames.
+        ground: The ground that rays are cut with.
+        camera_zone: The zone that a camera's bare clock time is declared to be in.
+        clock: The station's clock.
+        weight_card: The model card of the detector's weight.
+    """
+
+    detector: Detector
+    ground: Ground
+    camera_zone: tzinfo
+    clock: Clock
+    weight_card: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jurisdiction:
+    """What findings are judged by.
+
+    Attributes:
+        register: Sites and zones.
+        register_file: The file the sites came from.
+        zones_file: The file the zones came from, or None.
+        rules: The rule book.
+        rules_content: The rule file's bytes, for the package.
+        law: The hazard catalogue and the articles.
+        calendar: The key periods.
+    """
+
+    register: Register
+    register_file: Path
+    zones_file: Path | None
+    rules: RuleBook
+    rules_content: bytes
+    law: LawBook
+    calendar: PeriodCalendar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signing:
+    """Who seals.
+
+    Attributes:
+        key: The signing key.
+        ephemeral: True when the key was made for this run and nobody vouches for it.
+    """
+
+    key: SigningKey
+    ephemeral: bool
+
+
+class Progress(Protocol):
+    """Told how far a run is; the command line shows bars, a test counts."""
+
+    def start(self, stage: str, total: int) -> None:
+        """A stage of ``total`` steps begins."""
+        ...
+
+    def step(self) -> None:
+        """One step of the stage is done."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Station:
+    """Everything that a run works with."""
+
+    instruments: Instruments
+    jurisdiction: Jurisdiction
+    signing: Signing
+    progress: Progress

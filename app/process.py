@@ -1,0 +1,304 @@
+"""``skywarden process``: from a folder of footage to sealed incidents and a map.
+
+Safe to kill at any moment and run again: finished originals are not examined twice, nothing is half written, originals
+are hashed before anything else reads them and are never modified. Every file in the folder is accounted for.
+
+The case folder::
+
+    map.html  patrol.gpkg  incidents.geojson  report.json
+    packages/NUMBER/           one sealed package per incident
+    work/                      the journal; may be deleted once the run is done
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from app.conclude import Conclusion, conclude
+from app.examine import examine, reopen, take_in
+from app.inputs import FootageFile, Kind, list_inputs
+from app.instruments import Jurisdiction, Station
+from app.journal import InputFindings, journal_folder, recall, remember
+from app.lock import held
+from app.publish import Sealed, context_of, fixes_to_mark, scene_of, seal_incident
+from app.run_report import IncidentLine, RunReport, write_report
+from core.clock import from_iso, iso_utc
+from core.errors import StoreFailed
+from core.refusal import Refusal
+from core.text import _
+from core.whole_file import write_text
+from detection.frame import Frame
+from evidence.incident import Incident
+from evidence.original import Original
+from flight.patrol import NoFlyZone
+from geofence.attribution import Undecided
+from maps.features import incident_feature, semi_major_90_m
+from maps.geo_files import write_geojson, write_geopackage
+from maps.offline_map import draw
+
+MAP: Final = "map.html"
+GEOPACKAGE: Final = "patrol.gpkg"
+GEOJSON: Final = "incidents.geojson"
+REPORT: Final = "report.json"
+PACKAGES: Final = "packages"
+ORIGINALS_OPEN: Final = 4  # originals whose wanted frames are kept while sealing; neighbouring incidents share them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What a run is asked to do.
+
+    Attributes:
+        footage: The folder (or file) to process.
+        out: The case folder; made when missing.
+        title: The map's title.
+        program: Name and version of this program.
+        settings: What findings depend on, besides the original: weight digest, camera zone, ground, program.
+        register_refusals: What was refused when the register was read.
+        no_fly_zones: Forbidden ground to show on the map.
+        chinese: Whether hazards are named in Chinese on the map.
+    """
+
+    footage: Path
+    out: Path
+    title: str
+    program: str
+    settings: dict[str, str]
+    register_refusals: tuple[Refusal, ...] = ()
+    no_fly_zones: tuple[NoFlyZone, ...] = ()
+    chinese: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Taken:
+    """What became of every file of the folder.
+
+    Attributes:
+        files: Every file.
+        originals: The files that were hashed and examined.
+        sources: The footage file of each original, by digest.
+        findings: What they gave, in the same order.
+        refusals: Files that were refused before anything was found in them, and parts refused within files.
+        refused_inputs: How many whole files were refused.
+        sidecars: How many subtitle files were used with their video.
+        resumed: How many files an earlier try had finished.
+    """
+
+    files: tuple[FootageFile, ...]
+    originals: tuple[Original, ...]
+    sources: dict[str, FootageFile]
+    findings: tuple[InputFindings, ...]
+    refusals: tuple[Refusal, ...]
+    refused_inputs: int
+    sidecars: int
+    resumed: int
+
+
+def process(job: Job, station: Station) -> RunReport:
+    """Run the whole way over a folder and return the report (which is written to the case folder too).
+
+    Raises:
+        InputRefused: The folder holds no footage.
+        StoreFailed: Another run writes to the case folder, or the disk refuses.
+    """
+    files = list_inputs(job.footage)
+    job.out.mkdir(parents=True, exist_ok=True)
+    with held(job.out):
+        _instant(job, station, "started")
+        taken = _examine_all(files, job, station)
+        opened_at = _instant(job, station, "opened")
+        conclusion = conclude(taken.findings, station.jurisdiction, opened_at=opened_at)
+        sealed = _seal_all(conclusion, taken, job, station)
+        scene = scene_of(
+            conclusion,
+            taken.findings,
+            station.jurisdiction,
+            title=job.title,
+            thumbnails={number: place.thumbnail for number, place in sealed.items() if place.thumbnail},
+            no_fly_zones=job.no_fly_zones,
+            views=_work(job) / "views",
+            drawn_at=opened_at,
+        )
+        write_geopackage(scene, job.out / GEOPACKAGE)
+        write_geojson(scene, job.out / GEOJSON)
+        draw(scene, job.out / MAP, chinese=job.chinese)
+        report = _report(taken, conclusion, sealed, job, station)
+        write_report(report, job.out / REPORT)
+    return report
+
+
+def _work(job: Job) -> Path:
+    return job.out / "work"
+
+
+def _instant(job: Job, station: Station, name: str) -> datetime:
+    """Return when something happened for the first time in this case folder, noting it now if it is new.
+
+    The run began ("started") and its incidents were opened ("opened") once; a try that goes on keeps these times, so
+    that it writes the same incidents.
+    """
+    path = _work(job) / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.is_file():
+        write_text(path, json.dumps({name: iso_utc(station.instruments.clock.now())}) + "\n")
+    try:
+        return from_iso(json.loads(path.read_text(encoding="utf-8"))[name])
+    except (ValueError, KeyError, TypeError) as unfit:
+        raise StoreFailed(
+            _("{path}: is not as it was written. Delete the folder {folder} and run again.").format(
+                path=path, folder=path.parent
+            )
+        ) from unfit
+
+
+def _examine_all(files: tuple[FootageFile, ...], job: Job, station: Station) -> _Taken:
+    """Hash and examine every file, taking from the journal what an earlier try finished."""
+    folder = journal_folder(_work(job), job.settings)
+    by_digest: dict[str, Original] = {}
+    sources: dict[str, FootageFile] = {}
+    findings: list[InputFindings] = []
+    refusals: list[Refusal] = []
+    refused_inputs = sidecars = resumed = 0
+    station.progress.start(_("examining footage"), len(files))
+    for file in files:
+        original = take_in(file, station.instruments)
+        if isinstance(original, Original) and original.sha256 in by_digest:
+            original = _duplicate(original, by_digest[original.sha256])
+        if isinstance(original, Refusal):
+            refusals.append(original)
+            refused_inputs += 1
+        elif file.kind is Kind.SIDECAR:
+            sidecars += 1
+        else:
+            found = recall(folder, original.sha256)
+            resumed += found is not None
+            if found is None:
+                found = examine(file, original, station.instruments, views=_work(job) / "views")
+                remember(folder, found)
+            by_digest[original.sha256] = replace(original, ingested_at=found.ingested_at)
+            sources[original.sha256] = file
+            findings.append(found)
+            refusals.extend(found.refusals)
+            refused_inputs += found.refused
+        station.progress.step()
+    return _Taken(
+        files=files,
+        originals=tuple(by_digest.values()),
+        sources=sources,
+        findings=tuple(findings),
+        refusals=tuple(refusals),
+        refused_inputs=refused_inputs,
+        sidecars=sidecars,
+        resumed=resumed,
+    )
+
+
+def _duplicate(again: Original, first: Original) -> Refusal:
+    return Refusal(
+        subject=again.name,
+        code="duplicate",
+        reason=_("the file has the same content as {first}, which is already taken in").format(first=first.name),
+    )
+
+
+def _seal_all(conclusion: Conclusion, taken: _Taken, job: Job, station: Station) -> dict[str, Sealed]:
+    """Seal every incident and return where, by incident id."""
+    frames = {frame.frame.frame_id: frame for given in taken.findings for frame in given.frames}
+    originals = {original.sha256: original for original in taken.originals}
+    wanted: dict[str, set[str]] = {}
+    for incident in conclusion.incidents:
+        for fix in fixes_to_mark(incident):
+            frame_id = fix.detection.frame_id
+            wanted.setdefault(frames[frame_id].frame.original_sha256, set()).add(frame_id)
+
+    @lru_cache(maxsize=ORIGINALS_OPEN)
+    def opened(sha256: str) -> dict[str, Frame]:
+        original = originals[sha256]
+        return reopen(taken.sources[sha256], original, wanted[sha256], station.instruments)
+
+    def open_frame(frame_id: str) -> Frame | None:
+        return opened(frames[frame_id].frame.original_sha256).get(frame_id)
+
+    sealed = {}
+    station.progress.start(_("sealing incidents"), len(conclusion.incidents))
+    for incident in conclusion.incidents:
+        sealed[incident.incident_id] = seal_incident(
+            incident,
+            frames={frame_id: frame.frame for frame_id, frame in frames.items()},
+            originals=taken.originals,
+            context=context_of(
+                incident,
+                station.jurisdiction,
+                program=job.program,
+                parameters=job.settings,
+                model_card=station.instruments.weight_card,
+            ),
+            signing=station.signing,
+            open_frame=open_frame,
+            clock=station.instruments.clock,
+            packages=job.out / PACKAGES,
+        )
+        station.progress.step()
+    return sealed
+
+
+def _report(taken: _Taken, conclusion: Conclusion, sealed: dict[str, Sealed], job: Job, station: Station) -> RunReport:
+    frames = [frame for given in taken.findings for frame in given.frames]
+    unlocated = Counter(lost.code for frame in frames for lost in frame.unlocated)
+    located = sum(len(frame.fixes) for frame in frames)
+    with_incident = len({incident.sighting.sighting_id for incident in conclusion.incidents})
+    assumptions = {
+        words
+        for frame in frames
+        for words in (*frame.frame.pose.assumptions, *(said for fix in frame.fixes for said in fix.assumptions))
+    }
+    return RunReport(
+        footage=str(job.footage),
+        started_at=iso_utc(_instant(job, station, "started")),
+        finished_at=iso_utc(station.instruments.clock.now()),
+        program=job.program,
+        inputs=len(taken.files),
+        results=sum(not given.refused for given in taken.findings),
+        sidecars=len(taken.files)
+        - len(taken.findings)
+        - (taken.refused_inputs - sum(given.refused for given in taken.findings)),
+        refused_inputs=taken.refused_inputs,
+        refusals=taken.refusals,
+        resumed=taken.resumed,
+        frames=len(frames),
+        detections=located + sum(unlocated.values()),
+        located=located,
+        unlocated=dict(unlocated),
+        sightings=len(conclusion.sightings),
+        with_incident=with_incident,
+        without=conclusion.without,
+        undecided=sum(isinstance(outcome, Undecided) for outcome in conclusion.attributions),
+        incidents=tuple(_line(incident, sealed, job, station.jurisdiction) for incident in conclusion.incidents),
+        assumptions=tuple(sorted(assumptions)),
+        register_refusals=job.register_refusals,
+    )
+
+
+def _line(incident: Incident, sealed: dict[str, Sealed], job: Job, jurisdiction: Jurisdiction) -> IncidentLine:
+    properties = incident_feature(incident, jurisdiction.register)["properties"]
+    site = f"{properties['site_name']} {properties['site_code']}".strip()
+    if not properties["site_decided"]:
+        site = _("undecided") + ": " + properties["candidates"]
+    return IncidentLine(
+        number=incident.number,
+        hazard=f"{incident.hazard.code} {incident.hazard.name_zh if job.chinese else incident.hazard.name_en}",
+        site=site,
+        site_code=properties["site_code"],
+        zone=properties["zone_name"],
+        probability=incident.hazard.probability,
+        lon_deg=incident.sighting.point.lon_deg,
+        lat_deg=incident.sighting.point.lat_deg,
+        error_90_m=semi_major_90_m(incident.sighting.covariance),
+        package=str(sealed[incident.incident_id].package.relative_to(job.out)),
+    )

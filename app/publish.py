@@ -1,0 +1,215 @@
+"""Writes what a run came to: sealed packages, the map, the GeoPackage and the GeoJSON."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from app.conclude import Conclusion
+from app.instruments import Jurisdiction, Signing
+from app.journal import FrameFindings, InputFindings
+from app.views import height_above_takeoff_ground_m, read_view
+from core.clock import Clock
+from core.points import GeoPoint, LocalPlane, from_plane
+from detection.frame import Frame
+from evidence.context import Attachment, Context
+from evidence.derivation import Derived
+from evidence.derive import annotate_frame, crop_frame
+from evidence.frame_record import FrameRecord
+from evidence.incident import Incident
+from evidence.incident_json import encode_incident
+from evidence.original import Original
+from evidence.package import INCIDENT
+from evidence.seal import package_path, seal
+from flight.footprint import footprint
+from flight.patrol import NoFlyZone
+from flight.track import orientation_of
+from geofence.attribution import Undecided
+from geofence.fix import Fix
+from maps.mosaic import lay_mosaic
+from maps.scene import Footprint, Scene
+
+THUMBNAIL_PX: Final = 360
+FOOTPRINT_REACH_M: Final = 1_500.0
+
+OpenFrame = Callable[[str], Frame | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """Where an incident was sealed, and its thumbnail for the map."""
+
+    package: Path
+    thumbnail: bytes
+
+
+def seal_incident(
+    incident: Incident,
+    *,
+    frames: Mapping[str, FrameRecord],
+    originals: Sequence[Original],
+    context: Context,
+    signing: Signing,
+    open_frame: OpenFrame,
+    clock: Clock,
+    packages: Path,
+) -> Sealed:
+    """Seal an incident, unless a package of exactly this incident exists; an older one is kept and a revision added.
+
+    Args:
+        incident: What to seal.
+        frames: What is known of each frame, by frame id.
+        originals: Every original of the run.
+        context: What it was decided under.
+        signing: Who seals.
+        open_frame: Opens a frame's pixels again, by its id; None when they cannot be read any more.
+        clock: The station's clock.
+        packages: The folder of packages.
+    """
+    copies = _derived_copies(incident, open_frame)
+    thumbnail = _thumbnail(copies)
+    for folder in _revisions(packages):
+        existing = package_path(incident, folder)
+        if not existing.exists():
+            break
+        if (existing / INCIDENT).read_bytes() == encode_incident(incident):
+            return Sealed(package=existing, thumbnail=thumbnail)
+    seen_in = {fix.detection.frame_id for fix in incident.sighting.fixes}
+    package = seal(
+        incident,
+        originals=originals,
+        derived=copies,
+        frames=[frames[frame_id] for frame_id in sorted(seen_in)],
+        context=context,
+        key=signing.key,
+        clock=clock,
+        out=folder,
+    )
+    return Sealed(package=package, thumbnail=thumbnail)
+
+
+def _revisions(packages: Path) -> Sequence[Path]:
+    existing = sum(1 for path in packages.glob("revision-*") if path.is_dir())
+    return [packages, *(packages / f"revision-{number}" for number in range(2, existing + 3))]
+
+
+def fixes_to_mark(incident: Incident) -> tuple[Fix, ...]:
+    """Return the fixes whose frames are copied with marks: the best look first, then the last one."""
+    fixes = incident.sighting.fixes
+    best = max(fixes, key=lambda fix: (fix.detection.score, fix.detection.detection_id))
+    return (best,) if fixes[-1] is best else (best, fixes[-1])
+
+
+def _derived_copies(incident: Incident, open_frame: OpenFrame) -> tuple[Derived, ...]:
+    """Return the annotated frames and the crop of the best look."""
+    best, *_others = marked = fixes_to_mark(incident)
+    caption = f"{incident.number} {incident.hazard.name_zh}"
+    copies: list[Derived] = []
+    for fix in marked:
+        frame = open_frame(fix.detection.frame_id)
+        if frame is None:
+            continue
+        if fix is best:
+            copies.append(crop_frame(frame, fix.detection, margin=2.0, min_side_px=320))
+        copies.append(annotate_frame(frame, [fix.detection], caption=caption))
+    return tuple(copies)
+
+
+def _thumbnail(copies: Sequence[Derived]) -> bytes:
+    """Return the crop (or else the first copy) as a small JPEG; empty when there is none."""
+    from PIL import Image
+
+    if not copies:
+        return b""
+    with Image.open(io.BytesIO(copies[0].content)) as picture:
+        picture.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
+        stream = io.BytesIO()
+        picture.convert("RGB").save(stream, "JPEG", quality=80)
+    return stream.getvalue()
+
+
+def context_of(
+    incident: Incident, jurisdiction: Jurisdiction, *, program: str, parameters: Mapping[str, str], model_card: bytes
+) -> Context:
+    """Return what an incident was decided under, with the rule file and the model card attached."""
+    code = None if isinstance(incident.attribution, Undecided) else incident.attribution.site_code
+    names = {site.code: site.name for site in jurisdiction.register.sites}
+    return Context(
+        program=program,
+        register_sha256=jurisdiction.register.sha256,
+        register_name=jurisdiction.register_file.name,
+        site_name=names.get(code or "", ""),
+        parameters=tuple(sorted(parameters.items())),
+        attachments=(
+            Attachment(name="rules.yaml", media_type="application/yaml", content=jurisdiction.rules_content),
+            Attachment(name="model-card.md", media_type="text/markdown", content=model_card),
+        ),
+    )
+
+
+def scene_of(
+    conclusion: Conclusion,
+    findings: Sequence[InputFindings],
+    jurisdiction: Jurisdiction,
+    *,
+    title: str,
+    thumbnails: Mapping[str, bytes],
+    no_fly_zones: Sequence[NoFlyZone],
+    views: Path,
+    drawn_at: datetime,
+) -> Scene:
+    """Return the scene that the run's map shows."""
+    frames = [frame for given in findings for frame in given.frames]
+    involved = {incident.sighting.sighting_id for incident in conclusion.incidents}
+    drawn = [view for frame in frames if (view := read_view(views, frame.frame)) is not None]
+    return Scene(
+        title=title,
+        drawn_at=drawn_at,
+        register=jurisdiction.register,
+        incidents=conclusion.incidents,
+        thumbnails=thumbnails,
+        others=tuple(sighting for sighting in conclusion.sightings if sighting.sighting_id not in involved),
+        footprints=tuple(seen for frame in frames if (seen := _footprint(frame)) is not None),
+        no_fly_zones=tuple(no_fly_zones),
+        flown=_ways(frames),
+        mosaic=lay_mosaic(drawn),
+    )
+
+
+def _footprint(frame: FrameFindings) -> Footprint | None:
+    """Return the ground that a frame saw (level ground at take-off height), or None when it saw the horizon."""
+    from shapely import Polygon
+
+    record = frame.frame
+    orientation, height_m = orientation_of(record.pose), height_above_takeoff_ground_m(record.pose)
+    if record.camera is None or record.pose.position is None or orientation is None or height_m is None:
+        return None
+    outline = footprint(record.camera, orientation, height_m)
+    if outline is None or abs(outline).max() > FOOTPRINT_REACH_M:
+        return None
+    return Footprint(
+        name=record.original_name if record.index == 0 else f"{record.original_name} #{record.index}",
+        shape=Polygon(from_plane(LocalPlane(origin=record.pose.position), outline)),
+        camera=record.pose.position,
+        detections=len(frame.fixes) + len(frame.unlocated),
+    )
+
+
+def _ways(frames: Sequence[FrameFindings]) -> tuple[tuple[GeoPoint, ...], ...]:
+    """Return the way flown through the frames' positions, cut where ten minutes passed between two frames."""
+    located = sorted(
+        ((frame.frame.captured_at, frame.frame.pose.position) for frame in frames if frame.frame.pose.position),
+        key=lambda timed: timed[0],
+    )
+    ways: list[list[GeoPoint]] = []
+    last = None
+    for at, position in located:
+        if last is None or (at - last).total_seconds() > 600:
+            ways.append([])
+        ways[-1].append(position)
+        last = at
+    return tuple(tuple(way) for way in ways)

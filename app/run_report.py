@@ -1,0 +1,191 @@
+"""The run's report: every count, every refusal, and where everything lies. Inputs = results + refusals, always."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from core.refusal import Refusal
+from core.text import _
+from core.whole_file import write_bytes
+from evidence.canonical import encode
+
+SCHEMA: Final = "skywarden/run/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentLine:
+    """An incident as the report lists it.
+
+    Attributes:
+        number: The short number.
+        hazard: Hazard code and name.
+        site: The enterprise's name and code; empty outside; the candidates when undecided.
+        site_code: The enterprise's code when it is decided, else empty.
+        zone: The zone's name.
+        probability: Of the zone, in [0, 1].
+        lon_deg, lat_deg, error_90_m: Where, and the 90 % ellipse's longer half axis.
+        package: The sealed package's folder, relative to the run's.
+    """
+
+    number: str
+    hazard: str
+    site: str
+    site_code: str
+    zone: str
+    probability: float
+    lon_deg: float
+    lat_deg: float
+    error_90_m: float
+    package: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """What one run did with every input.
+
+    Attributes:
+        footage: The folder that was processed.
+        started_at, finished_at: RFC 3339, UTC.
+        program: Name and version.
+        inputs: Files found.
+        results: Files that gave frames.
+        sidecars: Subtitle files used with their video.
+        refusals: Files and parts that were refused, each with its reason.
+        refused_inputs: How many whole files were refused; inputs = results + sidecars + refused_inputs.
+        resumed: Files whose findings an earlier try had finished.
+        frames: Frames examined.
+        detections: Boxes found; detections = located + the sum of unlocated.
+        located: Detections put on the ground.
+        unlocated: Detections that were not, by code.
+        sightings: Things on the ground; sightings = with incident + the sum of without.
+        with_incident: Sightings that are at least one incident.
+        without: Sightings that are none, by reason.
+        undecided: Sightings whose site could not be told.
+        incidents: Every incident.
+        assumptions: What was declared rather than measured, anywhere in this run.
+        register_refusals: Sites and zones of the register that could not be used.
+    """
+
+    footage: str
+    started_at: str
+    finished_at: str
+    program: str
+    inputs: int
+    results: int
+    sidecars: int
+    refused_inputs: int
+    refusals: tuple[Refusal, ...]
+    resumed: int
+    frames: int
+    detections: int
+    located: int
+    unlocated: dict[str, int]
+    sightings: int
+    with_incident: int
+    without: dict[str, int]
+    undecided: int
+    incidents: tuple[IncidentLine, ...]
+    assumptions: tuple[str, ...]
+    register_refusals: tuple[Refusal, ...]
+
+    def __post_init__(self) -> None:
+        if self.inputs != self.results + self.sidecars + self.refused_inputs:
+            raise ValueError("an input is unaccounted for")
+        if self.detections != self.located + sum(self.unlocated.values()):
+            raise ValueError("a detection is unaccounted for")
+        if self.sightings != self.with_incident + sum(self.without.values()):
+            raise ValueError("a sighting is unaccounted for")
+
+
+def write_report(report: RunReport, path: Path) -> None:
+    """Write the report as canonical JSON, whole or not at all."""
+    write_bytes(path, encode(SCHEMA, report))
+
+
+def print_report(report: RunReport, console: Console, *, places: Iterable[tuple[str, Path]]) -> None:
+    """Print the report for a person: counts, refusals by reason, incidents, and where everything lies."""
+    console.print(_counts(report))
+    if report.refusals or report.register_refusals:
+        console.print(_refusals((*report.register_refusals, *report.refusals)))
+    if report.incidents:
+        console.print(_incidents(report))
+    for name, path in places:
+        console.print(f"[bold]{name}[/bold]  {path}", soft_wrap=True)
+
+
+def _counts(report: RunReport) -> Table:
+    table = Table(title=_("What became of everything"), show_header=False, title_justify="left")
+    table.add_column(justify="left")
+    table.add_column(justify="right")
+    table.add_column(justify="left")
+
+    def parts(counts: dict[str, int]) -> str:
+        return ", ".join(f"{number} {code}" for code, number in sorted(counts.items()))
+
+    table.add_row(
+        _("inputs"),
+        str(report.inputs),
+        _("{results} gave frames, {sidecars} subtitles used, {refused} refused ({resumed} finished earlier)").format(
+            results=report.results,
+            sidecars=report.sidecars,
+            refused=report.refused_inputs,
+            resumed=report.resumed,
+        ),
+    )
+    table.add_row(_("frames"), str(report.frames), "")
+    table.add_row(
+        _("detections"),
+        str(report.detections),
+        _("{located} on the ground").format(located=report.located)
+        + (f"; {parts(report.unlocated)}" if report.unlocated else ""),
+    )
+    table.add_row(
+        _("sightings"),
+        str(report.sightings),
+        _("{hits} with an incident; site undecided for {undecided}").format(
+            hits=report.with_incident, undecided=report.undecided
+        )
+        + (f"; {parts(report.without)}" if report.without else ""),
+    )
+    table.add_row(_("incidents"), str(len(report.incidents)), "")
+    return table
+
+
+def _refusals(refusals: tuple[Refusal, ...]) -> Table:
+    table = Table(title=_("Refused, and why"), title_justify="left")
+    table.add_column(_("what"), overflow="fold")
+    table.add_column(_("why"), overflow="fold")
+    table.add_column(_("what to do"), overflow="fold")
+    # Twenty files refused for one reason are one line: a person reads the reason, the report lists the files.
+    groups: Counter[tuple[str, str, str]] = Counter()
+    first: dict[tuple[str, str, str], str] = {}
+    for refusal in refusals:
+        key = (refusal.code, refusal.reason, refusal.remedy)
+        groups[key] += 1
+        first.setdefault(key, refusal.subject)
+    for key, number in groups.items():
+        subject = first[key] if number == 1 else _("{first} and {more} more").format(first=first[key], more=number - 1)
+        table.add_row(subject, key[1], key[2])
+    return table
+
+
+def _incidents(report: RunReport) -> Table:
+    table = Table(title=_("Incidents (leads until officers confirm them on site)"), title_justify="left")
+    for name in (_("number"), _("hazard"), _("enterprise"), _("zone"), _("position")):
+        table.add_column(name, overflow="fold")
+    for line in report.incidents:
+        table.add_row(
+            line.number,
+            line.hazard,
+            line.site,
+            f"{line.zone} ({line.probability:.0%})",
+            f"{line.lat_deg:.6f}, {line.lon_deg:.6f} ± {line.error_90_m:.1f} m",
+        )
+    return table

@@ -1,0 +1,76 @@
+"""Reduced frames kept beside the journal, for the map's mosaic; never evidence."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from core.whole_file import write_bytes
+from detection.frame import Frame
+from evidence.frame_record import FrameRecord
+from flight.camera import Camera
+from flight.track import Pose, orientation_of
+from maps.mosaic import View
+
+WIDTH_PX: Final = 1_200
+QUALITY: Final = 82
+
+
+def keep_view(folder: Path, frame: Frame) -> None:
+    """Write a frame reduced to :data:`WIDTH_PX` to ``folder``, unless it is there."""
+    from PIL import Image
+
+    path = folder / f"{frame.frame_id}.jpg"
+    if path.exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    picture = Image.fromarray(np.ascontiguousarray(frame.pixels[..., ::-1]))
+    picture.thumbnail((WIDTH_PX, WIDTH_PX))
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", quality=QUALITY)
+    write_bytes(path, stream.getvalue())
+
+
+def read_view(folder: Path, record: FrameRecord) -> View | None:
+    """Return a kept frame as the mosaic needs it, or None when its pose or camera is incomplete or it was not kept."""
+    from PIL import Image
+
+    path = folder / f"{record.frame_id}.jpg"
+    orientation, height_m = orientation_of(record.pose), height_above_takeoff_ground_m(record.pose)
+    if record.camera is None or record.pose.position is None or orientation is None or height_m is None:
+        return None
+    if not path.is_file():
+        return None
+    with Image.open(path) as picture:
+        pixels = np.ascontiguousarray(np.asarray(picture.convert("RGB"))[..., ::-1])
+    return View(
+        pixels=pixels,
+        camera=_reduced(record.camera, pixels.shape[1] / record.camera.width_px, pixels.shape[1], pixels.shape[0]),
+        orientation=orientation,
+        point=record.pose.position,
+        height_m=height_m,
+    )
+
+
+def height_above_takeoff_ground_m(pose: Pose) -> float | None:
+    """Return the height to draw a frame with: above ground when the pose says it, else above take-off."""
+    if pose.height_agl is not None:
+        return pose.height_agl.metres
+    return None if pose.height_takeoff is None else pose.height_takeoff.metres
+
+
+def _reduced(camera: Camera, scale: float, width_px: int, height_px: int) -> Camera:
+    return Camera(
+        model=camera.model,
+        width_px=width_px,
+        height_px=height_px,
+        focal_px=camera.focal_px * scale,
+        centre_x_px=camera.centre_x_px * scale,
+        centre_y_px=camera.centre_y_px * scale,
+        distortion=camera.distortion,
+        focal_sigma=camera.focal_sigma,
+        source=camera.source,
+    )

@@ -1,0 +1,124 @@
+"""Wiring: opens the drivers and files that a run asks for, and refuses early what cannot work.
+
+Everything that could be wrong with what the user named (weight, sites, zones, rules, key) is found here, before the
+first photo is examined.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from app.instruments import Instruments, Jurisdiction, Signing
+from core.clock import Clock
+from core.errors import InputRefused
+from core.heights import Geoid
+from core.refusal import Refusal
+from core.text import _
+from detection.registry import read_registry
+from detection.yolo import YoloDetector
+from evidence.keys import create_key, ephemeral_key, load_key
+from flight.periods import read_calendar
+from geofence.ground import FlatAtTakeoff, Ground
+from geofence.ground_dem import DemGround
+from geofence.law import read_law
+from geofence.rule_file import SHIPPED_RULES, read_rules
+from geofence.site_files import read_register
+
+
+def camera_zone(name: str) -> ZoneInfo:
+    """Return the time zone called ``name``.
+
+    Raises:
+        InputRefused: There is none of that name.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as unknown:
+        raise InputRefused(name, _("is no time zone"), _("Use a name like Asia/Shanghai or Europe/Minsk.")) from unknown
+
+
+def open_ground(dem: Path | None, datum: str) -> Ground:
+    """Return the ground that rays are cut with.
+
+    Args:
+        dem: A terrain raster, or None for ground that is level at take-off height.
+        datum: What the raster's heights refer to: "EGM96", "EGM2008" or "ellipsoid"; rasters seldom say it.
+
+    Raises:
+        InputRefused: A raster is named without a datum, or the datum is none of the three.
+    """
+    if dem is None:
+        return FlatAtTakeoff()
+    if datum == "ellipsoid":
+        return DemGround(path=dem, vertical=None)
+    if datum not in {Geoid.EGM96.value, Geoid.EGM2008.value}:
+        raise InputRefused(
+            dem,
+            _("the datum of its heights is not declared"),
+            _("Say --dem-datum EGM96, EGM2008 or ellipsoid; the raster's maker states it."),
+        )
+    return DemGround(path=dem, vertical=Geoid(datum))
+
+
+def open_instruments(*, weight: Path | None, zone: str, ground: Ground, device: str, clock: Clock) -> Instruments:
+    """Return the instruments for a run.
+
+    Args:
+        weight: A registered weight, or None for the default.
+        zone: The time zone declared for camera clocks.
+        ground: The ground that rays are cut with.
+        device: "auto", "cpu" or "cuda".
+        clock: The station's clock.
+
+    Raises:
+        InputRefused: There is no such zone.
+        WeightRefused: The weight cannot be used.
+    """
+    zone_info = camera_zone(zone)
+    path = weight if weight is not None else read_registry().default().path
+    detector = YoloDetector(path, device=device)
+    return Instruments(
+        detector=detector,
+        ground=ground,
+        camera_zone=zone_info,
+        clock=clock,
+        weight_card=(path.parent / detector.card.card).read_bytes(),
+    )
+
+
+def open_jurisdiction(
+    *, sites: Path, zones: Path | None, rules: Path | None
+) -> tuple[Jurisdiction, tuple[Refusal, ...]]:
+    """Return what findings are judged by, and what of the register was refused.
+
+    Raises:
+        InputRefused: A file cannot be used as a whole.
+    """
+    register, refusals = read_register(sites, zones)
+    return Jurisdiction(
+        register=register,
+        register_file=sites,
+        zones_file=zones,
+        rules=read_rules(rules),
+        rules_content=(rules or SHIPPED_RULES).read_bytes(),
+        law=read_law(None),
+        calendar=read_calendar(None),
+    ), refusals
+
+
+def open_signing(key: Path | None, passphrase: str, *, work: Path) -> Signing:
+    """Return the bureau's key, or a key made for this case folder that nobody vouches for.
+
+    A made key is kept in ``work``, so that a run that is killed and goes on seals with the same key.
+
+    Raises:
+        InputRefused: The key file or its passphrase is wrong.
+    """
+    if key is not None:
+        return Signing(key=load_key(key, passphrase), ephemeral=False)
+    kept = work / "ephemeral-key.pem"
+    work.mkdir(parents=True, exist_ok=True)
+    if kept.is_file():
+        return Signing(key=load_key(kept, "ephemeral"), ephemeral=True)
+    return Signing(key=create_key(kept, "ephemeral", label=ephemeral_key().label), ephemeral=True)
