@@ -113,6 +113,23 @@ def replace_durably(destination: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
+def overwrite_durably(path: Path, content: bytes) -> None:
+    """Put ``content`` at ``path``, in the place of what lies there, whole or not at all.
+
+    Raises:
+        StoreFailed: The disk refuses.
+    """
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{SUFFIX}")
+    try:
+        write_durably(partial, content)
+        partial.replace(path)
+        sync_folder(path.parent)
+    except OSError as problem:
+        raise _failed(path, problem) from problem
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def _failed(destination: Path, problem: OSError) -> StoreFailed:
     return StoreFailed(
         _("{path}: cannot be written ({problem}). Free space, or name another folder.").format(

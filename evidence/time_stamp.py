@@ -7,7 +7,6 @@ is :class:`TimeStampAuthority`'s; parsing and checking tokens is ``rfc3161-clien
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -26,7 +25,7 @@ from core.text import _
 from evidence import package as names
 from evidence.bag import manifest_name, manifest_text
 from evidence.digests import ALGORITHMS, digest_file
-from evidence.staging import sync_folder, write_durably
+from evidence.staging import overwrite_durably
 
 TOLERANCE: Final = timedelta(minutes=5)  # between the sealing machine's clock and the authority's
 MAX_TOKEN_BYTES: Final = 1 << 20
@@ -170,7 +169,7 @@ def add_token(package: Path, authority: TimeStampAuthority, authorities: Trusted
     stamped = check_token(envelope, token, authorities, package.name)
     if isinstance(stamped, Stamped):
         if not place.exists():
-            _put(place, token)
+            overwrite_durably(place, token)
         _renew_tag_manifests(package)
     return stamped
 
@@ -197,15 +196,6 @@ def _request(envelope: bytes) -> bytes:
     return builder.cert_request(cert_request=True).nonce(nonce=True).build().as_bytes()
 
 
-def _put(place: Path, content: bytes) -> None:
-    """Put a file in place whole, replacing what lies there."""
-    partial = place.with_name(f".{place.name}.{hashlib.sha256(content).hexdigest()[:8]}.partial")
-    partial.unlink(missing_ok=True)
-    write_durably(partial, content)
-    partial.replace(place)
-    sync_folder(place.parent)
-
-
 def _renew_tag_manifests(package: Path) -> None:
     tags = {
         path.relative_to(package).as_posix(): digest_file(path)
@@ -217,4 +207,4 @@ def _renew_tag_manifests(package: Path) -> None:
         name = manifest_name(algorithm, tags=True)
         content = manifest_text({path: str(getattr(one, algorithm)) for path, one in tags.items()})
         if (package / name).read_bytes() != content:
-            _put(package / name, content)
+            overwrite_durably(package / name, content)
