@@ -87,6 +87,13 @@ def _metal_roof(ring: Floats, building: Building, light: Light, random: np.rando
         return np.stack([on_roof(a, b, 0.02) for a, b in ends])
 
     pieces: list[Mesh | Lines] = []
+    if rise:
+        outward = np.append(long / length, 0.0)
+        gables = [
+            (np.stack([on_roof(end, 0), on_roof(end, 0.5), on_roof(end, 1)]), outward * sign)
+            for end, sign in ((0, -1), (1, 1))
+        ]
+        pieces.append(mesh_of([(gable, way, shaded(building.wall_colour, way, light)) for gable, way in gables]))
     step = RIB_STEP_M / length
     for low, high in halves:
         slope = np.stack([on_roof(0, low), on_roof(1, low), on_roof(1, high), on_roof(0, high)])

@@ -134,6 +134,14 @@ ZONES: dict[str, tuple[str, str, str | None, tuple[tuple[float, float], ...]]] =
     "Z29": ("public_road", "横沥南路", None, box(292, -80, 308, 480)),
 }
 
+# Where each site meets its road: the middle of a gate 12 m wide.
+GATES = {
+    "coatings": (66, 188), "warehouse": (214, 188), "metal": (312, 24), "plastics": (392, 188), "tankfarm": (471, 188),
+    "electronics": (46, 212), "furniture": (146, 212), "food": (240, 212), "chemicals": (372, 212), "logistics": (490, 212),
+    "substation": (600, 340),
+}
+GATE_HALF_M = 6.0
+
 # --- the world -------------------------------------------------------------------------------------------------------
 
 SIZES = {
@@ -231,6 +239,10 @@ def patches() -> list[Patch]:
     for key, material in yards.items():
         (west, south), _se, (east, north), _nw = SITES[key][3]
         made.append(Patch(material=material, ring=box(west + 1.5, south + 1.5, east - 1.5, north - 1.5)))
+    for east, north in GATES.values():  # aprons from the gates to the kerb
+        half, deep = GATE_HALF_M, 5.0
+        across = (half, deep) if north in {188, 212} else (deep, half)
+        made.append(Patch(material=Material.CONCRETE, ring=box(east - across[0], north - across[1], east + across[0], north + across[1])))
     for zone_type, _name, _site, ring in ZONES.values():
         if zone_type in {"fire_lane", "parking"}:
             made.append(Patch(material=Material.ASPHALT, ring=ring))
@@ -344,25 +356,34 @@ def tanks() -> list[Tank]:
     return made
 
 
-def walls() -> list[Wall]:
-    """Return fences between sites, dikes and transformer walls."""
-    made = []
-    for key in SITES:
-        ring = SITES[key][3]
-        (west, south), _se, (east, north), _nw = ring
-        # A gate of 10 m where the site meets its road, the fence elsewhere.
-        path = [*ring, ring[0]]
-        for a, b in zip(path, path[1:], strict=False):
-            length = math.hypot(b[0] - a[0], b[1] - a[1])
-            along = ((b[0] - a[0]) / length, (b[1] - a[1]) / length)
-            step, inset = 46.0, 0.35
-            place = 0.0
-            while place < length - 0.1:
-                end = min(length, place + step - (0.4 if place + step < length else 0))
-                p = (a[0] + along[0] * place - along[1] * inset, a[1] + along[1] * place + along[0] * inset)
-                q = (a[0] + along[0] * end - along[1] * inset, a[1] + along[1] * end + along[0] * inset)
-                made.append(Wall(path=(tuple(round(x, 2) for x in p), tuple(round(x, 2) for x in q)), height_m=2.0, width_m=0.22))
+def fence_pieces(ring: tuple[tuple[float, float], ...], gate: tuple[float, float]) -> list[tuple[tuple[float, float], ...]]:
+    """Return the straight pieces of a fence, a third of a metre inside its line, with a gap for the gate."""
+    pieces = []
+    step, inset = 46.0, 0.35
+    for a, b in zip(ring, (*ring[1:], ring[0]), strict=True):
+        length = math.hypot(b[0] - a[0], b[1] - a[1])
+        along = ((b[0] - a[0]) / length, (b[1] - a[1]) / length)
+        to_gate = ((gate[0] - a[0]) * along[0] + (gate[1] - a[1]) * along[1], (gate[1] - a[1]) * along[0] - (gate[0] - a[0]) * along[1])
+        stretches = [(0.0, length)]
+        if abs(to_gate[1]) < 0.1 and 0 < to_gate[0] < length:
+            stretches = [(0.0, to_gate[0] - GATE_HALF_M), (to_gate[0] + GATE_HALF_M, length)]
+        for start, stop in stretches:
+            place = start
+            while place < stop - 0.1:
+                end = min(stop, place + step - (0.4 if place + step < stop else 0))
+                pieces.append(tuple(
+                    (round(a[0] + along[0] * share - along[1] * inset, 2), round(a[1] + along[1] * share + along[0] * inset, 2))
+                    for share in (place, end)
+                ))
                 place += step
+    return pieces
+
+
+def walls() -> list[Wall]:
+    """Return fences with their gates, dikes and transformer walls."""
+    made = [
+        Wall(path=piece, height_m=2.0, width_m=0.22) for key in SITES for piece in fence_pieces(SITES[key][3], GATES[key])
+    ]
     for west, south, east, north in ((482.5, 32.5, 589.5, 139.5), (76, 122, 114, 176), (328, 337, 384, 390)):
         ring = box(west, south, east, north)
         for a, b in zip(ring, (*ring[1:], ring[0]), strict=True):
@@ -396,6 +417,7 @@ def trees() -> list[Tree]:
     ):
         for _tree in range(count):
             plant(dice.uniform(west, east), dice.uniform(south, north), dice.uniform(1.1, 3.0))
+    made = [tree for tree in made if all(math.hypot(tree.centre[0] - gate[0], tree.centre[1] - gate[1]) > 9 for gate in GATES.values())]
     return [tree for index, tree in enumerate(made) if all(
         math.hypot(tree.centre[0] - other.centre[0], tree.centre[1] - other.centre[1]) > (tree.radius_m + other.radius_m) * 0.9
         for other in made[:index])]
