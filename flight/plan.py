@@ -53,7 +53,7 @@ def plan(patrol: Patrol, *, at: datetime | None = None, calendar: PeriodCalendar
     if at is not None:
         check_time(patrol, at, read_calendar() if calendar is None else calendar)
     ground = Ground(patrol)
-    terrain = _terrain(patrol, ground)
+    terrain = read_ground_heights(patrol, ground)
     ground.check_launch(ground.home, min(area.height_agl_m for area in patrol.areas))
     runs, shares = _runs(patrol, ground)
     if not runs:
@@ -117,7 +117,8 @@ def check_time(patrol: Patrol, at: datetime, calendar: PeriodCalendar) -> None:
             )
 
 
-def _terrain(patrol: Patrol, ground: Ground) -> Terrain | None:
+def read_ground_heights(patrol: Patrol, ground: Ground) -> Terrain | None:
+    """Return the patrol's terrain around its areas and home, or None when it names no raster."""
     if patrol.terrain is None:
         return None
     everything = shapely.union_all([*ground.areas.values(), shapely.Point(ground.home)])

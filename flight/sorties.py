@@ -44,6 +44,7 @@ class Run:
         area: The key area it belongs to.
         yaws_deg: (n,) heading to hold on the way to each point, or empty to face along the way.
         hover_s: Time stood still at its end.
+        waypoint: Index of the waypoint it was read from, for runs read back from a plan.
     """
 
     path: Points
@@ -54,6 +55,7 @@ class Run:
     area: str
     yaws_deg: tuple[float, ...] = ()
     hover_s: float = 0.0
+    waypoint: int = 0
 
 
 @dataclass(slots=True, kw_only=True)

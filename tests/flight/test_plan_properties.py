@@ -93,7 +93,7 @@ def check_promises(patrol: Patrol, flight_plan: FlightPlan) -> None:
         assert flight_plan.covered_share > 0.995
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=35, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(
     corners=CORNERS,
     kind=KINDS,
@@ -114,7 +114,7 @@ def test_a_plan_keeps_its_promises_or_is_refused(
     check_promises(patrol, flight_plan)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(corners=CORNERS, wind=st.floats(min_value=0, max_value=11), course=st.floats(min_value=0, max_value=359))
 def test_a_plan_is_the_same_each_time(corners: list[tuple[float, float]], wind: float, course: float) -> None:
     shape = ring_of(corners, "star")
