@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import shapely
@@ -24,6 +24,10 @@ from flight.flight_plan import FlightPlan, Leg, Sortie
 from flight.patrol import Patrol
 from flight.profile import profile
 from flight.routing import Points
+
+if TYPE_CHECKING:
+    from PIL.ImageDraw import ImageDraw as Draw
+    from PIL.ImageFont import FreeTypeFont
 
 COLOURS: Final = (
     (0, 90, 181), (220, 50, 32), (0, 128, 90), (150, 70, 160), (200, 120, 0), (90, 90, 90),
@@ -61,7 +65,7 @@ def write_picture(flight_plan: FlightPlan, path: Path, *, patrol: Patrol, width_
         patrol: Its areas, zones and camera.
         width_px: Width of the picture; its height follows.
     """
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
     plane = LocalPlane(origin=flight_plan.home)
 
@@ -76,7 +80,7 @@ def write_picture(flight_plan: FlightPlan, path: Path, *, patrol: Patrol, width_
     counts = _counts(sheet, [local(shape) for _n, _area, shape in photo_footprints(flight_plan, patrol)])
     image.paste(Image.fromarray(_shaded(counts)), (0, 0))
     draw = ImageDraw.Draw(image)
-    font = _font(ImageFont)
+    font = _font()
     for zone in zones:
         _outline(draw, sheet, zone, _NO_FLY, 3)
         _hatch(draw, sheet, zone)
@@ -84,7 +88,8 @@ def write_picture(flight_plan: FlightPlan, path: Path, *, patrol: Patrol, width_
         _outline(draw, sheet, area, _AREA, 2)
     for index, (sortie, way) in enumerate(zip(flight_plan.sorties, ways, strict=True)):
         _draw_sortie(draw, sheet, sortie, way, COLOURS[index % len(COLOURS)])
-    _label(draw, sheet, font, flight_plan, patrol, ways)
+    _levels(draw, sheet, font(13), list(zip(flight_plan.sorties, ways, strict=True)), patrol)
+    _legend(draw, sheet, font, flight_plan)
     image.save(path, format="PNG", optimize=False)
 
 
@@ -125,7 +130,7 @@ def _shaded(counts: NDArray[np.int32]) -> NDArray[np.uint8]:
     return np.where(none, np.array(_PAPER, dtype=np.float64), shade).astype(np.uint8)
 
 
-def _outline(draw: Any, sheet: _Sheet, shape: BaseGeometry, colour: tuple[int, int, int], width: int) -> None:  # noqa: ANN401 - Pillow's drawing context has no public type
+def _outline(draw: Draw, sheet: _Sheet, shape: BaseGeometry, colour: tuple[int, int, int], width: int) -> None:
     for part in shapely.get_parts(shape):
         if part.geom_type == "Polygon":
             for ring in shapely.get_rings(part):
@@ -137,7 +142,7 @@ def _outline(draw: Any, sheet: _Sheet, shape: BaseGeometry, colour: tuple[int, i
             draw.line(sheet.px(shapely.get_coordinates(part)), fill=colour, width=width)
 
 
-def _hatch(draw: Any, sheet: _Sheet, zone: BaseGeometry) -> None:  # noqa: ANN401 - as above
+def _hatch(draw: Draw, sheet: _Sheet, zone: BaseGeometry) -> None:
     west, south, east, north = zone.bounds
     step = 14 / sheet.px_per_m
     offsets = np.arange(west - (north - south), east, step)
@@ -148,7 +153,7 @@ def _hatch(draw: Any, sheet: _Sheet, zone: BaseGeometry) -> None:  # noqa: ANN40
                 draw.line(sheet.px(shapely.get_coordinates(part)), fill=_NO_FLY, width=1)
 
 
-def _draw_sortie(draw: Any, sheet: _Sheet, sortie: Sortie, way: Points, colour: tuple[int, int, int]) -> None:  # noqa: ANN401 - as above
+def _draw_sortie(draw: Draw, sheet: _Sheet, sortie: Sortie, way: Points, colour: tuple[int, int, int]) -> None:
     ends = sheet.px(way)
     since_arrow = 0.0
     for index in range(1, len(ends)):
@@ -167,7 +172,7 @@ def _draw_sortie(draw: Any, sheet: _Sheet, sortie: Sortie, way: Points, colour: 
     draw.rectangle((x - 7, y - 7, x + 7, y + 7), outline=colour, width=3)
 
 
-def _dashed(draw: Any, start: tuple[float, float], end: tuple[float, float], colour: tuple[int, int, int]) -> None:  # noqa: ANN401 - as above
+def _dashed(draw: Draw, start: tuple[float, float], end: tuple[float, float], colour: tuple[int, int, int]) -> None:
     length = math.hypot(end[0] - start[0], end[1] - start[1])
     for step in range(0, math.ceil(length), 12):
         a, b = step / length, min(1.0, (step + 6) / length)
@@ -175,33 +180,31 @@ def _dashed(draw: Any, start: tuple[float, float], end: tuple[float, float], col
         draw.line(points, fill=colour, width=2)
 
 
-def _arrow(draw: Any, at: tuple[float, float], angle: float, colour: tuple[int, int, int]) -> None:  # noqa: ANN401 - as above
+def _arrow(draw: Draw, at: tuple[float, float], angle: float, colour: tuple[int, int, int]) -> None:
     def tip(turn: float, size: float) -> tuple[float, float]:
         return (at[0] + size * math.cos(angle + turn), at[1] + size * math.sin(angle + turn))
 
     draw.polygon([tip(0.0, 10), tip(2.5, 9), tip(-2.5, 9)], fill=colour)
 
 
-def _label(  # noqa: PLR0917 - private; one call
-    draw: Any,
-    sheet: _Sheet,
-    font: Callable[[int], Any],
-    flight_plan: FlightPlan,
-    patrol: Patrol,
-    ways: list[Points],  # noqa: ANN401
+def _levels(
+    draw: Draw, sheet: _Sheet, font: FreeTypeFont, sorties: list[tuple[Sortie, Points]], patrol: Patrol
 ) -> None:
-    """Write the legend, the battery left at the ends of lines, the north arrow and the scale bar."""
-    small = font(13)
-    for index, (sortie, way) in enumerate(zip(flight_plan.sorties, ways, strict=True)):
+    """Write the battery left where it has fallen by another tenth."""
+    for index, (sortie, way) in enumerate(sorties):
         colour = COLOURS[index % len(COLOURS)]
         moments = profile(sortie, patrol)
         last = -1.0
         for moment, (x, y) in zip(moments, sheet.px(way), strict=True):
             level = round(moment.battery_left * 10) / 10
             if sortie.waypoints[moment.index].leg is Leg.LINE and level != last:
-                draw.text((x + 4, y - 16), f"{moment.battery_left:.0%}", fill=colour, font=small)
+                draw.text((x + 4, y - 16), f"{moment.battery_left:.0%}", fill=colour, font=font)
                 last = level
-    top = sheet.height_px - _LEGEND_PX * (len(ways) + 2)
+
+
+def _legend(draw: Draw, sheet: _Sheet, font: Callable[[int], FreeTypeFont], flight_plan: FlightPlan) -> None:
+    """Write the sorties' figures, the scale bar and the north arrow."""
+    top = sheet.height_px - _LEGEND_PX * (len(flight_plan.sorties) + 2)
     draw.text((_MARGIN_PX, top), flight_plan.patrol, fill=(0, 0, 0), font=font(20))
     for index, sortie in enumerate(flight_plan.sorties):
         y = top + _LEGEND_PX * (index + 1)
@@ -218,15 +221,13 @@ def _label(  # noqa: PLR0917 - private; one call
     metres = 10 ** math.floor(math.log10(sheet.width_px / sheet.px_per_m / 4))
     x, y = sheet.width_px - _MARGIN_PX - metres * sheet.px_per_m, sheet.height_px - 24
     draw.line((x, y, x + metres * sheet.px_per_m, y), fill=(0, 0, 0), width=3)
-    draw.text((x, y - 22), f"{metres:g} m", fill=(0, 0, 0), font=small)
+    draw.text((x, y - 22), f"{metres:g} m", fill=(0, 0, 0), font=font(13))
     draw.text((sheet.width_px - 34, 12), "N", fill=(0, 0, 0), font=font(18))
     draw.polygon([(sheet.width_px - 28, 36), (sheet.width_px - 34, 52), (sheet.width_px - 22, 52)], fill=(0, 0, 0))
 
 
-def _font(image_font: Any) -> Callable[[int], Any]:  # noqa: ANN401 - Pillow's module, handed in
+def _font() -> Callable[[int], FreeTypeFont]:
     from noto_cjk_sans_otc import FONT_PATH
+    from PIL import ImageFont
 
-    file = Path(FONT_PATH)
-    if file.is_dir():
-        file = next(iter(sorted(file.glob("*.tt*"))))
-    return lambda size: image_font.truetype(str(file), size)
+    return lambda size: ImageFont.truetype(str(FONT_PATH), size)

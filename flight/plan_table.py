@@ -1,0 +1,49 @@
+"""A plan as rows of text for a person: sorties and checklist. Drawing the table is for the command line."""
+
+from __future__ import annotations
+
+from core.text import _
+from flight.flight_plan import Finding, FlightPlan, Severity
+
+
+def sortie_rows(flight_plan: FlightPlan) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Return the heading and one row for each sortie, with a total: number, crew, areas, way, time, photos, battery."""
+    heading = (
+        _("sortie"), _("crew"), _("areas"), _("way km"), _("time min"), _("photographs"), _("lands with"),
+    )  # fmt: skip
+    rows = [
+        (
+            str(sortie.number),
+            sortie.crew,
+            ", ".join(dict.fromkeys(point.area for point in sortie.waypoints if point.area)),
+            f"{sortie.length_m / 1000:.2f}",
+            f"{sortie.duration_s / 60:.1f}",
+            str(sortie.photos),
+            f"{1 - sortie.battery_used:.0%}",
+        )
+        for sortie in flight_plan.sorties
+    ]
+    total = (
+        _("all"),
+        "",
+        _("{share:.1%} seen").format(share=flight_plan.covered_share),
+        f"{sum(sortie.length_m for sortie in flight_plan.sorties) / 1000:.2f}",
+        f"{sum(sortie.duration_s for sortie in flight_plan.sorties) / 60:.1f}",
+        str(sum(sortie.photos for sortie in flight_plan.sorties)),
+        "",
+    )
+    return heading, (*rows, total)
+
+
+def finding_rows(flight_plan: FlightPlan) -> tuple[tuple[str, str, str, str], ...]:
+    """Return number, verdict, text and basis of each finding, in the plan's order."""
+    verdicts = {Severity.PASS: _("pass"), Severity.WARN: _("see to it"), Severity.FAIL: _("FAIL")}
+    return tuple(
+        (str(number), verdicts[finding.severity], finding.text, finding.basis)
+        for number, finding in enumerate(flight_plan.findings, start=1)
+    )
+
+
+def failures(flight_plan: FlightPlan) -> tuple[Finding, ...]:
+    """Return the findings that forbid flying the plan as it is."""
+    return tuple(finding for finding in flight_plan.findings if finding.severity is Severity.FAIL)
