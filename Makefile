@@ -52,3 +52,7 @@ bench-ingest: $(STAMP)
 # Every reader of foreign files against damaged ones, for longer than the tests do.
 fuzz: $(STAMP)
 	SKYWARDEN_FUZZ=3000 $(BIN)/python -m pytest -n 2 --timeout 3600 tests/flight/test_telemetry_fuzz.py
+
+.PHONY: bench-locating
+bench-locating: $(STAMP)
+	$(BIN)/python -m benchmarks.locating --full
