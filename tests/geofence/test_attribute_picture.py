@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import dataclasses
+import re
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+import shapely
+
+from core.points import LocalPlane, from_plane
+from geofence.attribute import attribute
+from geofence.attribute_picture import draw_attribution
+from geofence.site import Register
+from geofence.site_index import build_index
+from tests.geofence.synthetic_district import CENTRE, make_sighting, place_parcels, register_parcels
+
+PLANE = LocalPlane(origin=CENTRE)
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def test_the_picture_shows_candidates_numbers_and_the_position() -> None:
+    parcels = np.array([shapely.box(-80, -50, 0, 50), shapely.box(0, -50, 80, 50)], dtype=object)
+    register = register_parcels(place_parcels(parcels), 0.5)
+    sites = (dataclasses.replace(register.sites[0], name="<甲> & 乙"), register.sites[1])
+    index = build_index(Register(sites=sites, zones=(), sha256="0" * 64))
+    seen = make_sighting(0, from_plane(PLANE, [[-3.0, 0.0]])[0], np.array([16.0, 9.0, 4.0]))
+    outcome = attribute(seen, index)
+    drawing = draw_attribution(outcome, seen, index)
+    root = ET.fromstring(drawing)  # noqa: S314 - our own text
+    texts = [element.text or "" for element in root.iter(f"{SVG}text")]
+    assert any(text.startswith(f"<甲> & 乙 {outcome.sites[0].probability:.3f}") for text in texts)
+    assert any(re.fullmatch(r"\d+ m", text) for text in texts)
+    assert "http://" not in drawing.replace("http://www.w3.org/2000/svg", "")
+    paths = list(root.iter(f"{SVG}path"))
+    filled = [path.attrib["d"] for path in paths if path.attrib.get("fill", "none") != "none"]
+    assert len(filled) == 2
+    # The shared fence lies 3 m east of the middle: both outlines meet in one column of pixels right of it.
+    rightmost = max(float(x) for x in re.findall(r"[ML](\d+\.\d) ", filled[0]))
+    leftmost = min(float(x) for x in re.findall(r"[ML](\d+\.\d) ", filled[1]))
+    assert rightmost == pytest.approx(leftmost, abs=0.2)
+    assert 160 < rightmost < 200
+
+
+def test_a_picture_of_another_sighting_is_refused() -> None:
+    index = build_index(register_parcels(place_parcels(np.array([shapely.box(0, 0, 9, 9)], dtype=object)), 0.5))
+    one, other = (make_sighting(n, np.array([113.5, 22.75]), np.array([1.0, 1.0, 0.0])) for n in (1, 2))
+    with pytest.raises(ValueError, match="another sighting"):
+        draw_attribution(attribute(one, index), other, index)
