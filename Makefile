@@ -56,3 +56,11 @@ fuzz: $(STAMP)
 .PHONY: bench-locating
 bench-locating: $(STAMP)
 	$(BIN)/python -m benchmarks.locating --full
+
+
+.PHONY: bench-detection
+bench-detection: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt '.[bench]'
+	$(BIN)/python -m benchmarks.detection
+	$(BIN)/python -m benchmarks.detection_fire
+	$(BIN)/python -m benchmarks.detection_runtime

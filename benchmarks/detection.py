@@ -63,7 +63,11 @@ class Way:
 
 
 def read_photos(folder: Path) -> list[Photo]:
-    audit = json.loads((HERE / "detection_unlabelled.json").read_text()) if (HERE / "detection_unlabelled.json").exists() else {}
+    audit = (
+        json.loads((HERE / "detection_unlabelled.json").read_text())
+        if (HERE / "detection_unlabelled.json").exists()
+        else {}
+    )
     photos = []
     for path in sorted(folder.glob("*.JPG")):
         told = read_photo(path, camera_zone=UTC)
@@ -104,14 +108,13 @@ def as_rows(detections: list[Detection]) -> Boxes:
 def ours(name: str, weight: Path | None, *, device: str, floor: float | None) -> Way:
     detector = YoloDetector(weight, device=device, threads=2, score_floor=floor)
     detector.detect([])
-    way = Way(
+    return Way(
         name=f"{name} ({detector.runtime})",
         find=lambda photo: as_rows(detector.detect([photo.frame])[0]),
         wall_s=[],
         cpu_s=[],
         found=[],
     )
-    return way
 
 
 def sahi(weight: Path, slice_px: int) -> Way:
@@ -211,7 +214,9 @@ def main() -> None:
                 way.cpu_s.append(time.process_time() - cpu)
                 if turn == 0:
                     way.found.append(rows)
-    print(f"weight {card.name} ({card.sha256[:12]}…), {len(photos)} photos, {sum(len(p.truth) for p in photos)} labels,")
+    print(
+        f"weight {card.name} ({card.sha256[:12]}…), {len(photos)} photos, {sum(len(p.truth) for p in photos)} labels,"
+    )
     print(f"IoU {LEAST_IOU}, {os.cpu_count()} cores, two threads each; score floor {floor} for all\n")
     ruler = ways[2]
     base_recall = score(photos, ruler.found, floor)[0]
@@ -234,7 +239,9 @@ def main() -> None:
             print(f"{way.name:42} does not reach it")
             continue
         recall, precision, audited = score(photos, way.found, reached)
-        print(f"{way.name:42} score {reached:.2f}: recall {recall:.3f}, precision {precision:.3f}, audited {audited:.3f}")
+        print(
+            f"{way.name:42} score {reached:.2f}: recall {recall:.3f}, precision {precision:.3f}, audited {audited:.3f}"
+        )
 
 
 if __name__ == "__main__":

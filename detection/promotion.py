@@ -70,7 +70,7 @@ def score_detector(
     """
     seen: dict[str, list[tuple[_Boxes, _Boxes, _Boxes]]] = {label: [] for label in detector.labels}
     for image in images:
-        (found,) = detector.detect([_frame_of(image)])
+        (found,) = detector.detect([frame_of(image)])
         for label in detector.labels:
             own = [each for each in found if each.label == label]
             truth = image.boxes[[name == label for name in image.labels]]
@@ -107,7 +107,8 @@ def _class_score(rows: Sequence[tuple[_Boxes, _Boxes, _Boxes]], least_iou: float
     )
 
 
-def _frame_of(image: Labelled) -> Frame:
+def frame_of(image: Labelled) -> Frame:
+    """Return a labelled image as a frame without time, pose or camera."""
     return Frame(
         original_sha256=image.name,
         original_name=image.name,

@@ -58,15 +58,15 @@ class TilePlan:
         training_gsd_m: Metres per pixel that the detector was trained for.
         largest_thing_m: Length of the largest thing sought; tiles overlap by it.
         tile_px: Longest side of a tile as the detector sees it, pixels.
-        max_upscale: The most an image is enlarged; beyond it there is no detail to enlarge.
+        max_upscale: The most an image is enlarged. Enlarging brings no detail, and costs its square in time.
         coarsest_gsd_m: Ground with a larger GSD than this is not run; the things sought are specks there.
         plain_scales: Scales at which an image without a ground scale is tiled.
     """
 
     training_gsd_m: float
     largest_thing_m: float
-    tile_px: int = 640
-    max_upscale: float = 1.5
+    tile_px: int = 960
+    max_upscale: float = 1.0
     coarsest_gsd_m: float = math.inf
     plain_scales: tuple[float, ...] = (0.5,)
 

@@ -48,6 +48,7 @@ class YoloDetector:
         tile_px: Longest side of a tile as the network sees it.
         batch_pixels: Pixels per forward pass at most.
         score_floor: Report everything from this score on, instead of from the card's thresholds (for calibration).
+        plain_scales: Scales for images without a ground scale, instead of the card's.
         cache: Folder for converted weights; ``~/.cache/skywarden/weights`` when None.
         tile_filter: Asked for each tile of a frame; tiles it answers False for are not run.
 
@@ -62,9 +63,10 @@ class YoloDetector:
         registry: Registry | None = None,
         device: str = "auto",
         threads: int | None = None,
-        tile_px: int = 640,
+        tile_px: int = 960,
         batch_pixels: int = BATCH_PIXELS,
         score_floor: float | None = None,
+        plain_scales: tuple[float, ...] | None = None,
         cache: Path | None = None,
         tile_filter: Callable[[Frame, Tile], bool] | None = None,
     ) -> None:
@@ -80,7 +82,7 @@ class YoloDetector:
             largest_thing_m=self._card.largest_thing_m,
             tile_px=tile_px,
             coarsest_gsd_m=self._card.coarsest_gsd_m,
-            plain_scales=self._card.plain_scales,
+            plain_scales=plain_scales if plain_scales is not None else self._card.plain_scales,
         )
         self._batch_pixels = batch_pixels
         self._floors = np.array([_floor(self._card, name, score_floor) for name in self._card.classes])
