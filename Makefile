@@ -45,6 +45,7 @@ bench-upload: $(STAMP)
 .PHONY: bench-sealing
 bench-sealing: $(STAMP)
 	$(BIN)/python -m benchmarks.sealing
+
 .PHONY: bench-ingest fuzz
 bench-ingest: $(STAMP)
 	$(BIN)/python -m benchmarks.ingest
