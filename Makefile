@@ -33,6 +33,7 @@ bench-planning: $(STAMP)
 
 .PHONY: bench-geofence
 bench-geofence: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks.geofence
 
 .PHONY: soak-flight bench-upload

@@ -147,7 +147,7 @@ def bench_joins(sites: int, points: int, rounds: int) -> None:
         )
     CONSOLE.print(table)
     if duck is None:
-        CONSOLE.print("DuckDB spatial is not installed (pip install duckdb duckdb-ext-spatial).")
+        CONSOLE.print("DuckDB spatial is not installed (the extra [bench] names it).")
     built = fastest({"skywarden": lambda: build_join_of(shapes), "STRtree": lambda: shapely.STRtree(shapes)}, rounds)
     CONSOLE.print("index built in", {name: f"{timing.wall_s:.2f} s" for name, timing in built.items()})
 

@@ -1,4 +1,4 @@
-"""Things that are larger than a point: smoke plumes, whose source counts, and areas, whose overlap counts.
+"""Things that are no point: smoke plumes, whose source counts, areas, whose overlap counts, and what moves.
 
 A plume's outline on the ground says where smoke is, not where it comes from. With the wind known, its source lies at
 the plume's upwind end; how far off is told by how well the wind's direction is known and how wide that end is. Without
@@ -8,7 +8,8 @@ wind either end may be the source, and the belief has two modes.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
 import numpy as np
@@ -18,9 +19,12 @@ from shapely import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from core.points import GeoPoint, LocalPlane, from_plane, to_plane
+from geofence.attribute import DEFAULT_MARGIN, DEFAULT_THRESHOLD, attribute_all
 from geofence.attribute_belief import Belief, Mode
+from geofence.attribution import Attribution, Undecided
 from geofence.fix import Covariance
-from geofence.site_index import Fences
+from geofence.sighting import Sighting
+from geofence.site_index import Fences, SiteIndex
 
 Floats = NDArray[np.float64]
 
@@ -130,6 +134,34 @@ def _end(points: Floats, bearing: float) -> tuple[Floats, Floats]:
     mean = (tip - _END * length / 2) * upwind + middle * across
     covariance = sigma_along**2 * np.outer(upwind, upwind) + sigma_across**2 * np.outer(across, across)
     return mean, covariance
+
+
+def attribute_path(
+    sighting: Sighting,
+    index: SiteIndex,
+    *,
+    threshold: float = DEFAULT_THRESHOLD,
+    margin: float = DEFAULT_MARGIN,
+) -> tuple[tuple[datetime, Attribution | Undecided], ...]:
+    """Return where a moving thing was at each fix: a fused position would lie where it never stood.
+
+    Args:
+        sighting: What moved.
+        index: The register's index.
+        threshold: Least probability to name a site (or nobody).
+        margin: Least lead over the second site.
+
+    Returns:
+        The time of each fix and its attribution, in order of time; each speaks of the whole sighting's id.
+    """
+    alone = [
+        replace(sighting, fixes=(fix,), point=fix.point, covariance=fix.covariance, passes=1) for fix in sighting.fixes
+    ]
+    outcomes = attribute_all(alone, index, threshold=threshold, margin=margin)
+    return tuple(
+        (fix.captured_at, replace(outcome, sighting_id=sighting.sighting_id))
+        for fix, outcome in zip(sighting.fixes, outcomes, strict=True)
+    )
 
 
 def overlaps(area: Polygon | MultiPolygon, fences: Fences) -> tuple[Overlap, ...]:

@@ -29,12 +29,14 @@ class Scene:
     Attributes:
         zones: The register's zones.
         sightings: All sightings; None when only one is judged and the rest is unknown.
+        ids: Their ids, which cost a hash each time they are asked for.
         zone_tree: Over the zones, degrees.
         sighting_tree: Over the sightings' points, degrees.
     """
 
     zones: tuple[Zone, ...]
     sightings: tuple[Sighting, ...] | None
+    ids: tuple[str, ...] = field(repr=False)
     zone_tree: shapely.STRtree = field(repr=False)
     sighting_tree: shapely.STRtree = field(repr=False)
 
@@ -45,6 +47,7 @@ def build_scene(register: Register, sightings: Sequence[Sighting] | None) -> Sce
     return Scene(
         zones=register.zones,
         sightings=None if sightings is None else tuple(sightings),
+        ids=tuple(seen.sighting_id for seen in sightings or ()),
         zone_tree=shapely.STRtree([zone.shape for zone in register.zones]),
         sighting_tree=shapely.STRtree(points),
     )
@@ -84,11 +87,12 @@ class Around:
         if self.scene.sightings is None:
             return None
         count = 0
+        own_id = self.sighting.sighting_id
         for place in self.scene.sighting_tree.query(self._window(company.within_m)).tolist():
             other = self.scene.sightings[place]
             count += (
                 other.label in company.labels
-                and other.sighting_id != self.sighting.sighting_id
+                and self.scene.ids[place] != own_id
                 and _gap_minutes(self.sighting, other) <= company.within_minutes
                 and distance_m(self.sighting.point, other.point) <= company.within_m
             )

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
 import math
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -9,11 +11,11 @@ from scipy.stats import norm
 
 from core.points import GeoPoint, LocalPlane, from_plane, to_plane
 from geofence.attribute_belief import Belief, Mode, attribute_belief, belief_shares
-from geofence.attribute_extended import Wind, locate_source, overlaps
+from geofence.attribute_extended import Wind, attribute_path, locate_source, overlaps
 from geofence.attribution import Attribution, Undecided
 from geofence.fix import Covariance
 from geofence.site_index import SiteIndex, build_index
-from tests.geofence.synthetic_district import CENTRE, district_code, make_sighting, register_parcels
+from tests.geofence.synthetic_district import CENTRE, SEEN_AT, district_code, make_sighting, register_parcels
 
 PLANE = LocalPlane(origin=CENTRE)
 
@@ -111,3 +113,17 @@ def test_an_areas_overlap_is_bounded_by_the_fences_error() -> None:
     (found,) = overlaps(ground(shapely.box(-6, 10, 4, 20)), blurred.sites)
     assert (found.least_m2, found.area_m2, found.most_m2) == pytest.approx((40, 60, 80), abs=0.1)
     assert overlaps(ground(shapely.box(50, 50, 60, 60)), blurred.sites) == ()
+
+
+def test_a_moving_thing_is_attributed_where_it_was_at_each_time(index: SiteIndex) -> None:
+    places = [-60.0, -30.0, 0.0, 30.0]
+    fixes = []
+    for number, east in enumerate(places):
+        where = point(east, 0)
+        seen = make_sighting(number, np.array([where.lon_deg, where.lat_deg]), np.array([4.0, 4.0, 0.0]))
+        fixes.append(dataclasses.replace(seen.fixes[0], captured_at=SEEN_AT + timedelta(seconds=number)))
+    lorry = dataclasses.replace(seen, fixes=tuple(fixes), moving=True, point=point(-15, 0))
+    path = attribute_path(lorry, index)
+    assert [moment for moment, _ in path] == [fix.captured_at for fix in fixes]
+    assert [getattr(outcome, "site_code", "undecided") for _, outcome in path] == [WEST, WEST, "undecided", EAST]
+    assert {outcome.sighting_id for _, outcome in path} == {lorry.sighting_id}

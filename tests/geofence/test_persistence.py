@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.errors import StoreFailed
 from core.points import GeoPoint, LocalPlane, from_plane
 from geofence.fix import Covariance
 from geofence.hazard import Hazard, Value
@@ -23,6 +25,7 @@ from geofence.persistence import (
     overdue,
     repeat_offenders,
 )
+from geofence.persistence_file import read_standings, write_standings
 from tests.geofence.synthetic_district import CENTRE, SEEN_AT, make_sighting
 
 PLANE = LocalPlane(origin=CENTRE)
@@ -137,6 +140,22 @@ def test_unlawful_histories_are_refused() -> None:
     ):
         with pytest.raises(ValueError, match=r"opened once|after|order of time"):
             standing(*steps)
+
+
+def test_a_hazards_life_survives_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "standings.json"
+    assert read_standings(path) == ()
+    before = carry_over((), look(0), [found(0), found(30, site="B")])
+    after = carry_over(before, look(1), [found(0.5, day=1)])
+    dated = (dataclasses.replace(after[0], deadline=SEEN_AT + timedelta(days=9)), after[1])
+    write_standings(dated, path)
+    assert read_standings(path) == dated
+    again = carry_over(read_standings(path), look(2), [found(30, day=2, site="B")])
+    assert [events(one) for one in again] == [["opened", "seen-again", "gone"], ["opened", "gone", "back"]]
+    for text in ("", '{"schema": 2, "standings": []}', '{"schema": 1, "standings": [{}]}'):
+        path.write_text(text)
+        with pytest.raises(StoreFailed, match="cannot be read"):
+            read_standings(path)
 
 
 def test_repeat_offenders_are_counted_by_site_since_a_day() -> None:
