@@ -16,7 +16,7 @@ from core.text import _
 DECLARATION: Final = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 _ESCAPES: Final = {"%": "%25", "\n": "%0A", "\r": "%0D"}
 _LINE_END: Final = re.compile(r"\r\n|\n|\r")  # not str.splitlines: a file name may hold U+2028
-_LINE: Final = re.compile(r"([0-9A-Fa-f]+)[ \t]+(.+)\Z")
+_LINE: Final = re.compile(r"([0-9A-Fa-f]+)[ \t]+([^ \t].*)\Z", re.DOTALL)
 
 
 def manifest_name(algorithm: str, *, tags: bool = False) -> str:
@@ -52,7 +52,10 @@ def read_manifest(content: bytes, hex_length: int) -> tuple[dict[str, str], list
         text = content.decode("utf-8")
     except UnicodeDecodeError:
         return {}, [_("it is not UTF-8")]
-    for number, line in enumerate(_LINE_END.split(text.removesuffix("\n")), start=1):
+    lines = _LINE_END.split(text)
+    if not lines[-1]:
+        lines.pop()  # the last line end ends a line; it does not begin one
+    for number, line in enumerate(lines, start=1):
         match = _LINE.match(line)
         if match is None or len(match.group(1)) != hex_length:
             complaints.append(_("line {number} is no digest with a path").format(number=number))

@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Final
 
 SCHEMA: Final = "skywarden/derivations/1"
-_NAME: Final = re.compile(r"[^/\\\x00-\x1f\x7f]{1,200}\Z")
+_NAME: Final = re.compile(r"[^/\\%\x00-\x1f\x7f]{1,200}\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ libraries, which the derivation names. The frame's own pixels are copied before 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -64,7 +65,7 @@ def derived_picture(
 ) -> Derived:
     """Return a picture as a derived copy of a frame, a JPEG without metadata, named after its original."""
     quality = 88
-    stem = frame.original_name.rsplit(".", 1)[0].replace("/", "_").replace("\\", "_")
+    stem = re.sub(r"[/\\\\%\x00-\x1f\x7f]", "_", frame.original_name.rsplit(".", 1)[0])[:120]
     place = f"{stem}-{frame.original_sha256[:8]}" + (f"-{frame.index:06d}" if frame.index else "")
     return Derived(
         name=f"{place}-{suffix}.jpg",

@@ -20,8 +20,10 @@ def back_up(alias: str, destination: Path) -> Path:
     (``integrity_check``, ``foreign_key_check``) and compared in its count of audit entries before it gets its name.
 
     Raises:
-        StoreFailed: ``destination`` exists, the disk refuses, or the copy does not hold.
+        StoreFailed: The store is no SQLite file, ``destination`` exists, the disk refuses, or the copy does not hold.
     """
+    if connections[alias].vendor != "sqlite":
+        raise StoreFailed(_("A PostgreSQL store is backed up by pg_dump, which knows the server; use that."))
     source = connections.databases[alias]["NAME"]
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)

@@ -83,6 +83,10 @@ class DjangoCaseStore:
     @contextmanager
     def _turn(self) -> Iterator[None]:
         with _as_our_failure(), transaction.atomic(using=self.alias):
+            connection = connections[self.alias]
+            if connection.vendor == "postgresql":  # SQLite takes its write lock as the transaction begins
+                with connection.cursor() as cursor:
+                    cursor.execute("LOCK TABLE store_audit_head IN EXCLUSIVE MODE")
             yield
 
     def close(self) -> None:

@@ -1,4 +1,7 @@
-"""Opens a store: configures Django where nobody did, joins the database file, brings its tables up to date."""
+"""Opens a store: configures Django where nobody did, joins the database, brings its tables up to date.
+
+A store is a SQLite file, or a PostgreSQL database for a bureau where many review at once; which one is one setting.
+"""
 
 from __future__ import annotations
 
@@ -36,16 +39,17 @@ def configure_django() -> None:
     django.setup()
 
 
-def database_settings(path: Path) -> dict[str, Any]:
-    """Return Django's settings of a store in the SQLite file at ``path``."""
-    return {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": str(path),
+def database_settings(where: Path | str) -> dict[str, Any]:
+    """Return Django's settings of a store in the SQLite file, or the PostgreSQL database, at ``where``.
+
+    Raises:
+        ValueError: A text that is no ``postgresql://`` address.
+    """
+    settings: dict[str, Any] = {
         "ATOMIC_REQUESTS": False,
         "AUTOCOMMIT": True,
         "CONN_MAX_AGE": 0,
         "CONN_HEALTH_CHECKS": False,
-        "OPTIONS": dict(SQLITE_OPTIONS),
         "TIME_ZONE": None,
         "USER": "",
         "PASSWORD": "",
@@ -53,23 +57,41 @@ def database_settings(path: Path) -> dict[str, Any]:
         "PORT": "",
         "TEST": {"CHARSET": None, "COLLATION": None, "MIGRATE": True, "MIRROR": None, "NAME": None},
     }
+    if isinstance(where, Path):
+        return settings | {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": str(where.absolute()),
+            "OPTIONS": dict(SQLITE_OPTIONS),
+        }
+    if not where.startswith(("postgresql://", "postgres://")):
+        raise ValueError("a store is a file, or an address that begins with postgresql://")
+    from psycopg.conninfo import conninfo_to_dict
+
+    known = conninfo_to_dict(where)
+    columns = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
+    return settings | {
+        "ENGINE": "django.db.backends.postgresql",
+        **{name: str(known.pop(key, "") or "") for name, key in columns.items()},
+        "OPTIONS": known,
+    }
 
 
-def join_database(path: Path) -> str:
-    """Make the SQLite file at ``path`` known to Django and return the alias it goes by."""
+def join_database(where: Path | str) -> str:
+    """Make a store's database known to Django and return the alias it goes by."""
     from django.db import connections
 
-    alias = f"store-{sha256(str(path.absolute()).encode()).hexdigest()[:12]}"
+    address = str(where.absolute()) if isinstance(where, Path) else where
+    alias = f"store-{sha256(address.encode()).hexdigest()[:12]}"
     if alias not in connections.databases:
-        connections.databases[alias] = database_settings(path.absolute())
+        connections.databases[alias] = database_settings(where)
     return alias
 
 
-def open_store(path: Path, clock: Clock) -> DjangoCaseStore:
-    """Return the store in the SQLite file at ``path``, made when missing.
+def open_store(where: Path | str, clock: Clock) -> DjangoCaseStore:
+    """Return the store at ``where``; its tables (and a SQLite file) are made when missing.
 
     Args:
-        path: The file.
+        where: A file for SQLite, or a ``postgresql://`` address of a database that exists.
         clock: Tells when things are done.
 
     Raises:
@@ -81,14 +103,15 @@ def open_store(path: Path, clock: Clock) -> DjangoCaseStore:
 
     from app.store.django_store import DjangoCaseStore
 
+    alias = join_database(where)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        alias = join_database(path)
+        if isinstance(where, Path):
+            where.parent.mkdir(parents=True, exist_ok=True)
         call_command("migrate", database=alias, verbosity=0, interactive=False)
     except (DatabaseError, OSError) as problem:
         raise StoreFailed(
-            _("{path}: the store cannot be opened ({problem}). Name another file, or restore a backup.").format(
-                path=path, problem=problem
+            _("{where}: the store cannot be opened ({problem}). Name another, or restore a backup.").format(
+                where=where if isinstance(where, Path) else alias, problem=problem
             )
         ) from problem
     return DjangoCaseStore(alias=alias, clock=clock)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from app.store.open_store import open_store
@@ -25,15 +31,51 @@ from evidence.life import Decision, Deed, Life, Person, Reason, Verdict, state_o
 CHEN, LIN, WU = (Person(name=name, certificate_no=f"粤A{number}") for number, name in enumerate(("陈", "林", "吴")))
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """A PostgreSQL of its own, from the system's package, on a socket that nobody else sees; yields its address."""
+    found = shutil.which("pg_ctl")
+    if found is None:
+        pytest.skip("no PostgreSQL is installed here (Debian: postgresql)")
+    tools = Path(found).resolve().parent
+    folder = Path(tempfile.mkdtemp(prefix="sw-pg-"))
+    as_owner: tuple[str, ...] = ()
+    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+        shutil.chown(folder, "postgres", "postgres")
+        as_owner = ("setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups")
+
+    def run(*arguments: str) -> None:
+        subprocess.run([*as_owner, *arguments], check=True, capture_output=True, cwd=folder)
+
+    cluster = str(folder / "cluster")
+    run(str(tools / "initdb"), "-D", cluster, "-U", "keeper", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C")
+    options = f"-c listen_addresses='' -k {folder} -c fsync=off"
+    run(str(tools / "pg_ctl"), "-D", cluster, "-w", "-l", str(folder / "log"), "-o", options, "start")
+    try:
+        yield f"postgresql://keeper@/postgres?host={folder}"
+    finally:
+        run(str(tools / "pg_ctl"), "-D", cluster, "-m", "immediate", "-w", "stop")
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def fresh_database(postgresql: str, request: pytest.FixtureRequest) -> str:
+    name = f"t{sha256(request.node.nodeid.encode()).hexdigest()[:12]}"
+    with psycopg.connect(postgresql, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return postgresql.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
 def store(request: pytest.FixtureRequest, case: Any, tmp_path: Path) -> Iterator[CaseStore]:
     clock = FrozenClock(instant=case.incident.opened_at + timedelta(hours=1))
     if request.param == "memory":
         yield MemoryCaseStore(clock=clock)
-    else:
-        kept = open_store(tmp_path / "store.sqlite3", clock)
-        yield kept
-        kept.close()
+        return
+    where = tmp_path / "store.sqlite3" if request.param == "sqlite" else request.getfixturevalue("fresh_database")
+    kept = open_store(where, clock)
+    yield kept
+    kept.close()
 
 
 @pytest.fixture
@@ -177,6 +219,18 @@ def test_the_database_itself_refuses_edits(sqlite_store: Any, case: Any, tmp_pat
         pytest.raises(sqlite3.IntegrityError, match="append-only"),
     ):
         raw.execute(statement)
+
+
+def test_postgresql_itself_refuses_edits(fresh_database: str, case: Any) -> None:
+    kept = open_store(fresh_database, FrozenClock(instant=case.incident.opened_at + timedelta(hours=1)))
+    kept.open_case(case.incident, actor="program:skywarden")
+    _confirm(case, kept)
+    for statement in [*FORBIDDEN, "TRUNCATE store_audit", "TRUNCATE store_case CASCADE"]:
+        with psycopg.connect(fresh_database) as raw, pytest.raises(psycopg.IntegrityError, match="append-only"):
+            raw.execute(statement)
+    with pytest.raises(StoreFailed, match="pg_dump"):
+        kept.back_up(Path("nowhere"))
+    kept.close()
 
 
 def test_the_database_itself_wants_two_people(sqlite_store: Any, case: Any, tmp_path: Path) -> None:

@@ -180,3 +180,18 @@ def test_documents_are_carried_and_signed_for(case: Any, tmp_path: Path) -> None
     assert "data/documents/evidence-report.pdf" in {subject["name"] for subject in statement["subject"]}
     with pytest.raises(ValueError, match="one name"):
         case.seal(tmp_path / "twice", documents=[report, report])
+
+
+def test_a_name_that_manifests_would_escape_is_carried_under_another(case_maker: Any, tmp_path: Path) -> None:
+    case = case_maker("card", photos=1)
+    odd = case.originals[0].path.rename(tmp_path / "100% 消防.JPG")
+    original = replace(case.originals[0], name=odd.name, path=odd)
+    package = case.seal(tmp_path / "out", originals=[original], derived=())
+    assert bagit.Bag(str(package)).is_valid()
+    assert verify(package, trusted_keys=case.trusted).findings == ()
+    [listed] = json.loads((package / names.ORIGINALS).read_bytes())["originals"]
+    assert listed["name"] == "100% 消防.JPG"
+    assert (package / listed["path"]).read_bytes() == odd.read_bytes()
+    for bad in ("../x", "a/b", "..", "a\\b", "a\nb"):
+        with pytest.raises(ValueError, match="plain file name"):
+            case.seal(tmp_path / "bad", originals=[replace(original, name=bad)], derived=())
