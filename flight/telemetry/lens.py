@@ -6,7 +6,7 @@ CalibratedFocalLength); the 35 mm equivalent. A digital zoom makes all three unk
 
 The 35 mm equivalent is by diagonal of the sensor's own full image (CIPA DCG-001): f_px = f35 · d_px / 43.267 mm. It is
 *not* by the diagonal of a cropped file. A 16:9 photo of a 4:3 sensor keeps the full width, so d_px is 5/4 of the width:
-for DJI's FC220 (26 mm, 4000 × 2250 cut from 4000 × 3000) that gives 3004 px, and the lens itself (4.73 mm, 1.55 µm
+for DJI's FC220 (26 mm, 4000 × 2250 cut from 4000 × 3000) that gives 3005 px, and the lens itself (4.73 mm, 1.55 µm
 pixels of a 1/2.3-inch sensor) 3052 px: 1.6 % apart. By the file's own diagonal it would be 2758 px, by width 2889 px.
 """
 
@@ -36,7 +36,6 @@ FOUR_BY_THREE: Final = frozenset(
 SIGMA_DEWARP: Final = 0.002  # self-calibration of one camera against temperature and focus
 SIGMA_DESIGN: Final = 0.015  # spread of one model's lenses around its design value
 SIGMA_FILM: Final = 0.02  # whole millimetres of 35 mm equivalent, and the spread above
-SIGMA_VIDEO: Final = 0.06  # as above, and modes that crop without saying so
 SIGMA_FILM_CROP: Final = 0.04  # as above, and the sensor's own shape is inferred: 4:3 against 3:2 differ by 4 %
 
 
@@ -148,36 +147,6 @@ def full_diagonal_px(width_px: int, height_px: int, *, model: str) -> tuple[floa
     if long / short <= 1.40:  # 4:3 photos, 5:4 thermal images: the sensor's own shape
         return math.hypot(long, short), False
     return long * 1.25, known not in FOUR_BY_THREE
-
-
-def camera_of_video(
-    focal_35mm_mm: float, *, width_px: int, height_px: int, model: str
-) -> tuple[Camera | None, tuple[str, ...]]:
-    """Return the camera of a video from the 35 mm equivalent that its subtitles write, and what was assumed.
-
-    Most aircraft film 16:9 over the full width of a 4:3 sensor, and some crop further in some modes without saying so;
-    hence the wide sigma. A calibrated camera of the patrol is better.
-
-    Args:
-        focal_35mm_mm: 35 mm equivalent, millimetres; the same throughout the video.
-        width_px: Width of the stored frames.
-        height_px: Height of the stored frames.
-        model: The camera's name.
-    """
-    if not 4 <= focal_35mm_mm <= 3000 or min(width_px, height_px) < 1:
-        return None, (_("the subtitles do not say a focal length that can be"),)
-    diagonal, _inferred = full_diagonal_px(width_px, height_px, model=model)
-    camera = Camera(
-        model=model,
-        width_px=width_px,
-        height_px=height_px,
-        focal_px=focal_35mm_mm * diagonal / FULL_FRAME_DIAGONAL_MM,
-        centre_x_px=width_px / 2,
-        centre_y_px=height_px / 2,
-        focal_sigma=SIGMA_VIDEO,
-        source="35 mm equivalent in the subtitles, by diagonal of the full sensor",
-    )
-    return camera, (_("the video is taken to show the full width of its sensor, to which its focal length belongs"),)
 
 
 def _centred(header: PhotoHeader, model: str, focal_px: float, sigma: float, source: str) -> Camera:

@@ -10,10 +10,11 @@ import pytest
 from core.refusal import Refusal
 from flight.telemetry.file_kind import FileKind, kind_of
 from flight.telemetry.inspect import Inspection, inspect_file
-from flight.telemetry.lens import camera_of_video
 from flight.telemetry.pairing import pair_files
 from flight.telemetry.read_track import Declared, read_track
+from flight.telemetry.srt import SrtTelemetry, read_srt
 from flight.telemetry.table import Column, TableMapping
+from flight.telemetry.video_camera import camera_of_video
 from flight.track import Track
 
 
@@ -211,10 +212,30 @@ def test_real_photos_are_recordings_of_their_own(shared: Path) -> None:
     assert pairing.unpaired == ()
 
 
-def test_the_camera_of_a_video_is_wide_in_its_error() -> None:
-    camera, notes = camera_of_video(24.0, width_px=3840, height_px=2160, model="L2D-20c")
+def told(folder: Path, text: str) -> SrtTelemetry:
+    (folder / "v.srt").write_text(text)
+    telemetry = read_srt(folder / "v.srt", camera_zone=BEIJING)
+    assert isinstance(telemetry, SrtTelemetry)
+    return telemetry
+
+
+def test_the_camera_of_a_video_is_wide_in_its_error(tmp_path: Path) -> None:
+    camera, notes = camera_of_video(told(tmp_path, samples.subtitle("14")), width_px=3840, height_px=2160)
     assert camera is not None
     assert camera.focal_px == pytest.approx(24 * 4800 / 43.2666, rel=1e-4)
-    assert camera.focal_sigma == 0.06
+    assert camera.focal_sigma >= 0.05
     assert len(notes) == 1
-    assert camera_of_video(0.0, width_px=3840, height_px=2160, model="x")[0] is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        samples.subtitle("22"),
+        samples.subtitle("14").replace("[focal_len: 24.00]", "[focal_len: 48.00]", 1),
+        samples.subtitle("16").replace("[dzoom_ratio: 1.00]", "[dzoom_ratio: 2.00]"),
+    ],
+)
+def test_a_video_whose_focal_length_is_not_told_has_no_camera(tmp_path: Path, text: str) -> None:
+    camera, notes = camera_of_video(told(tmp_path, text), width_px=3840, height_px=2160)
+    assert camera is None
+    assert notes
