@@ -1,17 +1,29 @@
-# Every target does its own set-up: a virtual environment in .venv, filled from constraints.txt.
+# Every target does its own set-up: system packages that are missing, a virtual environment in .venv, the versions that
+# constraints.txt pins. Only Python 3.11, make and git need to be there before.
 PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: demo test lint fix bench clean
+.PHONY: demo photos test lint fix bench clean messages
 
 $(STAMP): pyproject.toml constraints.txt
+	sh packaging/system-packages.sh run
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
+# The main job, rehearsed: plan, fly, film, process, and compare with the truth. Writes out/demo.
+demo: $(STAMP)
+	$(BIN)/skywarden demo --out out/demo
+
+# The main job on real photos, where they lie beside the project. Writes out/photos.
+photos: $(STAMP)
+	$(BIN)/skywarden process ../shared/data/aerial_vehicles/dji_photos --camera-zone Europe/Minsk \
+		--sites missions/photos/sites.geojson --zones missions/photos/zones.geojson --out out/photos
+
 test: $(STAMP)
+	sh packaging/system-packages.sh test
 	$(BIN)/python -m pytest -n 2
 
 lint: $(STAMP)
@@ -24,8 +36,17 @@ fix: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Brings the message catalogues up to date with the code, and compiles them.
+messages: $(STAMP)
+	$(BIN)/pybabel -q extract -F app/locale/babel.cfg --no-location --sort-output --omit-header -o app/locale/skywarden.pot .
+	$(BIN)/pybabel -q update -N --omit-header -D skywarden -i app/locale/skywarden.pot -d app/locale -l zh_CN
+	$(BIN)/pybabel -q compile -D skywarden -d app/locale
+
 clean:
 	rm -rf $(VENV) out build dist
+
+# Every benchmark that needs nothing but the project; each prints a table of ratios against a peer in the same run.
+bench: bench-planning bench-geofence bench-upload bench-sealing bench-ingest
 
 .PHONY: bench-planning
 bench-planning: $(STAMP)
