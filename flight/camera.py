@@ -159,19 +159,26 @@ def undistorted(camera: Camera, pixels: ArrayLike) -> NDArray[np.float64]:
     seen = _seen(camera, pixels)
     if not camera.distortion:
         return seen
-    ideal = seen.copy()
-    miss = np.full(seen.shape[:-1], np.inf)
-    for _round in range(UNDISTORT_ROUNDS):
-        x, y, xx, xy, yy = _brown(camera.distortion, ideal)
-        error_x, error_y = x - seen[..., 0], y - seen[..., 1]
-        miss = np.hypot(error_x, error_y)
-        if not np.any(miss > _SETTLED):
-            break
+    flat = seen.reshape(-1, 2)
+    ideal, miss = flat.copy(), np.full(len(flat), np.inf)
+    # After two rounds most pixels have settled; only the others go on.
+    left: NDArray[np.int64] | slice = slice(None)
+    for round_ in range(UNDISTORT_ROUNDS):
+        trial = ideal[left]
+        x, y, xx, xy, yy = _brown(camera.distortion, trial)
+        error_x, error_y = x - flat[left, 0], y - flat[left, 1]
+        miss[left] = np.hypot(error_x, error_y)
         determinant = xx * yy - xy * xy
         # On the fold itself Newton has no step; a point that comes there is NaN, and reported by the check below.
         safe = np.where(np.abs(determinant) > _SETTLED, determinant, np.nan)
-        ideal[..., 0] -= (yy * error_x - xy * error_y) / safe
-        ideal[..., 1] -= (xx * error_y - xy * error_x) / safe
+        trial[:, 0] -= (yy * error_x - xy * error_y) / safe
+        trial[:, 1] -= (xx * error_y - xy * error_x) / safe
+        ideal[left] = trial
+        if round_ >= 2:
+            left = np.flatnonzero(miss > _SETTLED)
+            if not left.size:
+                break
+    ideal, miss = ideal.reshape(seen.shape), miss.reshape(seen.shape[:-1])
     found = (miss < 1e-9) & (np.sum(ideal**2, axis=-1) < _fold_r2(camera))
     return np.where(found[..., None], ideal, np.nan)
 
