@@ -5,6 +5,7 @@
     bagit.txt  bag-info.txt  manifest-sha256.txt  manifest-sm3.txt  tagmanifest-sha256.txt  tagmanifest-sm3.txt
     data/incident.json       the incident, whole
     data/frames.json         the frames its fixes were seen in, with poses
+    data/track.json          the track around the sightings, when one was given
     data/originals.json      every original it rests on: carried here, or kept and named by digest
     data/derivations.json    every derived copy with how it was made
     data/context.json        rules, register, model, flight approval
@@ -32,6 +33,7 @@ DERIVATIONS: Final = "data/derivations.json"
 CONTEXT: Final = "data/context.json"
 CUSTODY: Final = "data/custody.jsonl"
 REVIEW: Final = "data/review.json"
+TRACK: Final = "data/track.json"
 VIEWER: Final = "data/viewer.html"
 STATEMENT: Final = "signature/statement.json"
 ENVELOPE: Final = "signature/envelope.json"
@@ -44,6 +46,7 @@ BAG_INFO: Final = "bag-info.txt"
 SIGNED_TAGS: Final = (DECLARATION, BAG_INFO, "manifest-sha256.txt", "manifest-sm3.txt")
 TAG_MANIFESTS: Final = ("tagmanifest-sha256.txt", "tagmanifest-sm3.txt")
 
+TRACK_SCHEMA: Final = "skywarden/track/1"
 ORIGINALS_SCHEMA: Final = "skywarden/originals/1"
 PREDICATE_TYPE: Final = "urn:skywarden:package:1"
 

@@ -35,6 +35,7 @@ from evidence.life import Life
 from evidence.package import OriginalRecords
 from evidence.package_source import PackageSource
 from evidence.statement import Statement, decode_statement
+from flight.track import Track
 
 MAX_RECORD_BYTES: Final = 256 << 20  # a record larger than this is no record of ours
 T = TypeVar("T")
@@ -65,6 +66,7 @@ class Reading:
     context: ContextRecord | None
     custody: tuple[CustodyEntry, ...] | None
     life: Life | None
+    track: Track | None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -128,6 +130,7 @@ def read_package(source: PackageSource) -> Reading:
         context=reader.record(names.CONTEXT, _schema(CONTEXT_SCHEMA, ContextRecord)),
         custody=reader.record(names.CUSTODY, decode_chain),
         life=reader.record(names.REVIEW, _schema(REVIEW_SCHEMA, Life)) if names.REVIEW in reader.members else None,
+        track=reader.record(names.TRACK, _schema(names.TRACK_SCHEMA, Track)) if names.TRACK in reader.members else None,
         members=reader.members,
         oddities=source.oddities(),
         contents=reader.contents,

@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -45,8 +45,10 @@ from evidence.selection import Carry, Chosen, choose_originals, originals_by_fra
 from evidence.staging import durable_file, staged, sweep, write_durably
 from evidence.statement import encode_statement
 from evidence.viewer import draw_viewer
+from flight.track import Track
 
 PROGRAM_ACTOR: Final = "program:skywarden"
+EXCERPT: Final = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,7 @@ class _Sealing:
     chain: tuple[CustodyEntry, ...]
     life: Life | None
     documents: Sequence[Attachment]
+    track: Track | None
     key: SigningKey
     now: datetime
 
@@ -84,6 +87,7 @@ def seal(
     custody: Sequence[CustodyEntry] = (),
     life: Life | None = None,
     documents: Sequence[Attachment] = (),
+    track: Track | None = None,
     carry: Carry | None = None,
 ) -> Path:
     """Seal an incident and return the package's folder, ``out``/``incident.number``.
@@ -100,6 +104,7 @@ def seal(
         custody: The chain so far; when empty, one is begun with the ingestion of each original and the opening.
         life: The decisions on the incident; None when it was sealed as a fresh lead.
         documents: Reports and forms to carry, each under ``data/documents/``.
+        track: The aircraft's track; the poses around each fix are carried.
         carry: How many originals to carry; by default :class:`~evidence.selection.Carry`'s limits.
 
     Raises:
@@ -128,6 +133,7 @@ def seal(
         context=context,
         life=life,
         documents=documents,
+        track=track,
         chain=_close_chain(custody or _begin_chain(incident, chosen, record), incident, record, now),
         key=key,
         now=now,
@@ -248,8 +254,10 @@ def _records(sealing: _Sealing) -> list[tuple[str, bytes]]:
         site_name=sealing.context.site_name,
         sealed_at=sealing.now,
     )
+    flown = [] if sealing.track is None else [(names.TRACK, encode(names.TRACK_SCHEMA, _excerpt(sealing)))]
     return [
         *review,
+        *flown,
         (names.VIEWER, page),
         (names.INCIDENT, sealing.record),
         (names.FRAMES, encode(FRAMES_SCHEMA, FrameRecords(frames=tuple(used)))),
@@ -258,6 +266,19 @@ def _records(sealing: _Sealing) -> list[tuple[str, bytes]]:
         (names.CONTEXT, encode(CONTEXT_SCHEMA, _context_record(sealing.context))),
         (names.CUSTODY, encode_chain(sealing.chain)),
     ]
+
+
+def _excerpt(sealing: _Sealing) -> Track:
+    """Return the poses within :data:`EXCERPT` of a fix: how the camera came by, and nothing else."""
+    if sealing.track is None:
+        raise ValueError("there is no track to take an excerpt of")
+    seen_at = [fix.captured_at for fix in sealing.incident.sighting.fixes]
+    return Track(
+        poses=tuple(
+            pose for pose in sealing.track.poses if any(abs(pose.captured_at - at) <= EXCERPT for at in seen_at)
+        ),
+        source=sealing.track.source,
+    )
 
 
 def _context_record(context: Context) -> ContextRecord:

@@ -12,7 +12,10 @@ import bagit
 import pytest
 
 from core.errors import IntegrityFailed, StoreFailed
+from core.heights import Geoid, MslHeight, TakeoffHeight
+from core.points import GeoPoint
 from evidence import package as names
+from evidence.canonical import decode
 from evidence.context import Attachment
 from evidence.incident import State
 from evidence.keys import ephemeral_key
@@ -20,6 +23,7 @@ from evidence.life import Decision, Deed, Life, Person, Verdict
 from evidence.selection import CARRY_ALL, Carry
 from evidence.verification import Outcome, lines_of
 from evidence.verify import verify
+from flight.track import Pose, Track
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -195,3 +199,28 @@ def test_a_name_that_manifests_would_escape_is_carried_under_another(case_maker:
     for bad in ("../x", "a/b", "..", "a\\b", "a\nb"):
         with pytest.raises(ValueError, match="plain file name"):
             case.seal(tmp_path / "bad", originals=[replace(original, name=bad)], derived=())
+
+
+def test_the_track_around_the_fixes_travels_and_no_more_of_it(case: Any, tmp_path: Path) -> None:
+    start = case.incident.sighting.first_seen - timedelta(seconds=60)
+    point = GeoPoint(lon_deg=113.5, lat_deg=23.1)
+    poses = tuple(
+        Pose(
+            captured_at=start + timedelta(seconds=index),
+            position=point,
+            height_takeoff=TakeoffHeight(metres=100.5),
+            height_msl=MslHeight(metres=120, geoid=Geoid.EGM96),
+            yaw_deg=10.0,
+        )
+        for index in range(200)
+    )
+    package = case.seal(tmp_path / "out", track=Track(poses=poses, source="DJI_0007.SRT"))
+    assert verify(package, trusted_keys=case.trusted).findings == ()
+    kept = decode(names.TRACK_SCHEMA, Track, (package / names.TRACK).read_bytes(), names.TRACK)
+    assert [pose.captured_at for pose in kept.poses] == [
+        pose.captured_at
+        for pose in poses
+        if any(abs(pose.captured_at - fix.captured_at) <= timedelta(seconds=10) for fix in case.incident.sighting.fixes)
+    ]
+    assert 0 < len(kept.poses) < len(poses)
+    assert set(kept.poses) <= set(poses)
