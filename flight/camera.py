@@ -178,9 +178,8 @@ def undistorted(camera: Camera, pixels: ArrayLike) -> NDArray[np.float64]:
             left = np.flatnonzero(miss > _SETTLED)
             if not left.size:
                 break
-    ideal, miss = ideal.reshape(seen.shape), miss.reshape(seen.shape[:-1])
     found = (miss < 1e-9) & (np.sum(ideal**2, axis=-1) < _fold_r2(camera))
-    return np.where(found[..., None], ideal, np.nan)
+    return np.where(found[:, None], ideal, np.nan).reshape(seen.shape)
 
 
 def _fold_r2(camera: Camera) -> float:
