@@ -6,12 +6,15 @@ documentation compares the same lines with the page.
 
 from __future__ import annotations
 
+import csv
 import importlib.util
+import json
 import sys
 import tempfile
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from core.refusal import Refusal
 from flight.telemetry.flight_record import FlightRecord
@@ -20,6 +23,7 @@ from flight.telemetry.photo import PhotoTelemetry, read_photo
 from flight.telemetry.read_track import Declared, read_telemetry
 from flight.telemetry.srt import SrtTelemetry, read_srt
 from flight.telemetry.subtitle_fields import FAMILIES, SubtitleFields
+from flight.telemetry.table import Column, TableMapping, read_table
 from flight.track import Pose
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -82,6 +86,49 @@ def real_photos(shared: Path) -> list[str]:
             f"| {path.name} | {pose_place(pose)} | {photo.camera.focal_px:.0f} px ± {photo.camera.focal_sigma:.0%} |"
         )
     return lines
+
+
+def auair(shared: Path) -> list[str]:
+    """Return the first and last annotated frames of AU-AIR, read as a table with its declared units."""
+    notes = json.loads((shared / "data/auair/annotations.json").read_text(encoding="utf-8"))
+    frames = notes["annotations"]
+    mapping = TableMapping(
+        columns={
+            "time": Column(name="time", unit="iso"),
+            "lon": Column(name="longtitude", unit="deg"),
+            "lat": Column(name="latitude", unit="deg"),
+            "height_takeoff": Column(name="altitude", unit="mm"),
+        },
+        zone=UTC,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "auair.csv"
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["time", "longtitude", "latitude", "altitude"])
+            for frame in sorted(frames, key=instant):
+                writer.writerow([instant(frame), frame["longtitude"], frame["latitude"], frame["altitude"]])
+        answer = read_table(path, mapping)
+    if isinstance(answer, Refusal):
+        raise SystemExit(f"AU-AIR is not read: {answer}")
+    lines = [
+        "| frames | poses | refused | first time | first place | first height | last time | last place | last height |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    ends = []
+    for pose in (answer.track.poses[0], answer.track.poses[-1]):
+        place, height, _angles = pose_place(pose).split(" | ")
+        ends.append(f"{pose.captured_at:%Y-%m-%d %H:%M:%S.%f} | {place} | {height}")
+    codes = sorted({refusal.code for refusal in answer.refused})
+    refused = f"{len(answer.refused)}" + (f": {', '.join(codes)}" if codes else "")
+    return [*lines, f"| {len(frames)} | {len(answer.track.poses)} | {refused} | {ends[0]} | {ends[1]} |"]
+
+
+def instant(frame: dict[str, Any]) -> str:
+    """Return an annotation's time as text (its field "ms" holds microseconds, and may pass a million)."""
+    when = frame["time"]
+    whole = datetime(*(int(when[part]) for part in ("year", "month", "day", "hour", "min", "sec")), tzinfo=UTC)
+    return (whole + timedelta(microseconds=float(when["ms"]))).isoformat()
 
 
 def pose_place(pose: Pose) -> str:
@@ -153,6 +200,7 @@ def tables(shared: Path) -> dict[str, list[str]]:
     return {
         "real-subtitles": real_subtitles(shared),
         "real-photos": real_photos(shared),
+        "auair": auair(shared),
         "families": families(),
         "records": records(),
     }

@@ -150,7 +150,7 @@ def read_klv_packets(chunks: Sequence[tuple[float | None, bytes]], *, name: str)
             if isinstance(record, KlvRecord):
                 records.append(record)
             else:
-                refused.append(Refusal(subject=f"{name} #{number}", code=record, reason=_WHY[record]))
+                refused.append(Refusal(subject=f"{name} #{number}", code=record, reason=_why(record)))
     if not records:
         reason = _("holds no MISB ST 0601 packet that can be believed")
         return Refusal(subject=name, code="no-telemetry", reason=reason)
@@ -168,13 +168,15 @@ def read_klv_packets(chunks: Sequence[tuple[float | None, bytes]], *, name: str)
     )
 
 
-_WHY: Final = {
-    "checksum-wrong": _("its checksum is wrong"),
-    "no-checksum": _("has no checksum"),
-    "no-time": _("has no time stamp"),
-    "cut-off": _("is cut off"),
-    "malformed": _("is malformed"),
-}
+def _why(code: str) -> str:
+    """Return for a person why a packet gave nothing."""
+    return {
+        "checksum-wrong": _("its checksum is wrong"),
+        "no-checksum": _("has no checksum"),
+        "no-time": _("has no time stamp"),
+        "cut-off": _("is cut off"),
+        "malformed": _("is malformed"),
+    }[code]
 
 
 def pose_of(record: KlvRecord) -> Pose:
@@ -261,7 +263,7 @@ def checksum(content: bytes) -> int:
 
 
 def _read_packet(packet: bytes, pts_s: float | None) -> KlvRecord | str:
-    """Return the record of one packet, or why there is none (a key of :data:`_WHY`)."""
+    """Return the record of one packet, or why there is none (a code of :func:`_why`)."""
     length = _ber_length(packet, 16)
     if length is None or length[1] + length[0] != len(packet):
         return "cut-off"

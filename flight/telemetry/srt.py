@@ -59,6 +59,7 @@ class SrtTelemetry:
         refused: Records that hold no telemetry or impossible values; records + refused = records in the file.
         track: Timed poses, or None when no time of the world is known.
         video_started_at: World time of the video's zero, or None.
+        begins_s: Video time of each of the track's poses, seconds; empty when some have none.
         assumptions: What was assumed, as sentences; also in the poses.
     """
 
@@ -69,6 +70,7 @@ class SrtTelemetry:
     refused: tuple[Refusal, ...]
     track: Track | None
     video_started_at: datetime | None
+    begins_s: tuple[float, ...] = ()
     assumptions: tuple[str, ...] = ()
 
 
@@ -158,14 +160,18 @@ def read_blocks(
         if instant is not None and record.begin_s is not None
     ]
     dropped = {refusal.subject for refusal in late}
+    kept = tuple(record for record in records if _subject(name, record.number) not in dropped)
+    begins = [record.begin_s for record in kept if record.begin_s is not None]
+    aligned = len(begins) == len(kept) == len(poses) and all(later > earlier for earlier, later in pairwise(begins))
     return SrtTelemetry(
         source=source,
         family=family,
         encoding=encoding,
-        records=tuple(record for record in records if _subject(name, record.number) not in dropped),
+        records=kept,
         refused=refused,
         track=Track(poses=poses, source=source) if poses else None,
         video_started_at=sorted(starts)[len(starts) // 2] if starts else started,
+        begins_s=tuple(begins) if aligned else (),
         assumptions=tuple(notes),
     )
 
@@ -213,20 +219,15 @@ def pose_at_video_time(telemetry: SrtTelemetry, video_s: float, *, max_gap_s: fl
             reason=_("its records cannot be tied to a time of the world"),
             remedy=_("Give the time at which the video began."),
         )
-    poses = telemetry.track.poses
-    begins = [record.begin_s for record in telemetry.records]
-    if len(begins) == len(poses) and all(begin is not None for begin in begins):
+    if telemetry.begins_s:
         # The records say which video time each pose belongs to; going by the camera's clock would add its jitter.
-        return _pose_between_records(telemetry, [begin or 0.0 for begin in begins], video_s, max_gap_s)
+        return _pose_between_records(telemetry, telemetry.track, video_s, max_gap_s)
     return pose_at(telemetry.track, telemetry.video_started_at + timedelta(seconds=video_s), max_gap_s=max_gap_s)
 
 
-def _pose_between_records(
-    telemetry: SrtTelemetry, begins: list[float], video_s: float, max_gap_s: float
-) -> Pose | Refusal:
+def _pose_between_records(telemetry: SrtTelemetry, track: Track, video_s: float, max_gap_s: float) -> Pose | Refusal:
     """Return the pose at a video time by the records' own video times (the last record holds until its end)."""
-    assert telemetry.track is not None  # noqa: S101 - the one caller checked it
-    poses = telemetry.track.poses
+    begins, poses = telemetry.begins_s, track.poses
     right = bisect_right(begins, video_s)
     last_end = telemetry.records[-1].end_s or begins[-1]
     if right == len(begins) and video_s < max(last_end, begins[-1] + 1e-9):
@@ -234,8 +235,8 @@ def _pose_between_records(
     if 0 < right < len(begins):
         share = (video_s - begins[right - 1]) / (begins[right] - begins[right - 1])
         span = poses[right].captured_at - poses[right - 1].captured_at
-        return pose_at(telemetry.track, poses[right - 1].captured_at + span * share, max_gap_s=max_gap_s)
-    return pose_at(telemetry.track, poses[0].captured_at - timedelta(days=1))  # refused as outside the track
+        return pose_at(track, poses[right - 1].captured_at + span * share, max_gap_s=max_gap_s)
+    return pose_at(track, poses[0].captured_at - timedelta(days=1))  # refused as outside the track
 
 
 def _subject(name: str, number: int) -> str:

@@ -10,7 +10,7 @@ from benchmarks.telemetry_samples import tables
 PAGE = Path(__file__).resolve().parents[2] / "docs/telemetry.md"
 
 
-@pytest.mark.parametrize("name", ["real-subtitles", "real-photos", "families", "records"])
+@pytest.mark.parametrize("name", ["real-subtitles", "real-photos", "auair", "families", "records"])
 def test_the_tables_of_the_page_are_what_is_read_today(shared: Path, name: str) -> None:
     page = PAGE.read_text(encoding="utf-8")
     found = re.search(rf"<!-- table: {name} -->\n(.*?)\n<!-- end: {name} -->", page, re.DOTALL)
