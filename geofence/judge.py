@@ -6,7 +6,8 @@ For one sighting:
 2. Its conditions are tried in the order place, motion, times seen, dwell, company, hours, periods. All must hold.
 3. Among the zones that satisfy it, the most probable one is named.
 4. For one hazard class, the first rule that holds decides.
-5. The hazard cites the law as it stood in Beijing on the day the thing was last seen.
+5. What a class calls provable is a lead while its place is less than 0.95 probable.
+6. The hazard cites the law as it stood in Beijing on the day the thing was last seen.
 
 A sighting that is no hazard keeps a reason: that of the rule that came closest.
 """
@@ -30,6 +31,8 @@ from geofence.rule_trial import Facts, Match, Miss, Stand, try_rule
 from geofence.sighting import Sighting
 from geofence.site import Register, Zone
 
+PROVABLE_FROM: Final = 0.95
+"""Below this probability of the place nothing is proven, whatever a frame shows: the claim is that of a lead."""
 _CLAIMS: Final = {Value.ALERT: 0, Value.LEAD: 1, Value.PROVABLE: 2}
 
 
@@ -232,6 +235,10 @@ def _hazard(match: Match, facts: Facts, sighting: Sighting, bench: _Bench) -> Ha
         known = bench.law.hazard_class(rule.hazard_code)
     except KeyError:
         raise ValueError(f"{rule.rule_id}: the catalogue has no hazard {rule.hazard_code}") from None
+    value = rule.value or known.value
+    unsure = value is Value.PROVABLE and match.probability < PROVABLE_FROM
+    if unsure:
+        value = Value.LEAD
     running = sorted(rule.raised_in & facts.periods)
     severity = rule.raised_severity if running and rule.raised_severity is not None else rule.severity
     where = _("anywhere") if zone is None else f"{zone.name} ({zone.zone_type}, {zone.zone_id})"
@@ -246,6 +253,8 @@ def _hazard(match: Match, facts: Facts, sighting: Sighting, bench: _Bench) -> Ha
         fixes=facts.fixes,
         rule=rule.rule_id,
     )
+    if unsure:
+        explanation += _("; a lead, since its place is less than {least:.2f} probable").format(least=PROVABLE_FROM)
     if running:
         explanation += _("; severity raised to {severity} in {periods}").format(
             severity=severity, periods=", ".join(running)
@@ -260,7 +269,7 @@ def _hazard(match: Match, facts: Facts, sighting: Sighting, bench: _Bench) -> Ha
         zone_id=zone.zone_id if zone else None,
         zone_version=zone.version if zone else "",
         probability=match.probability,
-        value=rule.value or known.value,
+        value=value,
         periods=bench.periods,
         citations=cite(bench.law, known.code, facts.seen_at.astimezone(BEIJING).date()),
         authority=known.authority,

@@ -116,6 +116,11 @@ class Standing:
         return self.entries[-1].event is not Event.GONE
 
     @property
+    def before_and_after(self) -> tuple[Entry, Entry]:
+        """The entry that opened it and the last word on it: whose pictures show what was put right."""
+        return self.entries[0], self.entries[-1]
+
+    @property
     def last_seen(self) -> datetime:
         """When it was seen last."""
         return max(entry.at for entry in self.entries if entry.sighting_id)

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from core.errors import StoreFailed
 from core.points import GeoPoint, LocalPlane, from_plane
+from flight.catalogue import read_catalogue
+from flight.patrol import Approval, KeyArea, Patrol
 from geofence.fix import Covariance
 from geofence.hazard import Hazard, Value
 from geofence.persistence import (
@@ -26,6 +28,7 @@ from geofence.persistence import (
     repeat_offenders,
 )
 from geofence.persistence_file import read_standings, write_standings
+from geofence.persistence_patrol import plan_revisit
 from tests.geofence.synthetic_district import CENTRE, SEEN_AT, make_sighting
 
 PLANE = LocalPlane(origin=CENTRE)
@@ -80,6 +83,7 @@ def test_a_hazards_life_over_five_patrols() -> None:
     assert events(standing) == ["opened", "seen-again", "gone", "back"]
     assert standing.last_seen == SEEN_AT + timedelta(days=5)
     assert standing.is_there
+    assert [entry.patrol_id for entry in standing.before_and_after] == ["P0", "P5"]
 
 
 def test_two_things_side_by_side_are_matched_together_not_greedily() -> None:
@@ -182,3 +186,25 @@ def test_follow_up_looks_where_hazards_still_stand_and_first_where_it_is_late() 
         assert GeoPoint(lon_deg=lon, lat_deg=lat).lon_deg == pytest.approx(revisit.point.lon_deg, abs=1e-6)
     assert [one.standing_id for one in overdue(dated, now=now)] == [dated[3].standing_id]
     assert follow_up([], now=now) == ()
+
+
+def test_a_revisit_is_flown_like_the_patrol_that_found_it() -> None:
+    catalogue = read_catalogue()
+    high, low = (
+        KeyArea(name=str(height), shape=EVERYWHERE, height_agl_m=height, speed_m_s=height / 10) for height in (90, 60)
+    )
+    before = Patrol(
+        name="first",
+        areas=(high, low),
+        aircraft=next(iter(catalogue.aircraft.values())),
+        camera=next(iter(catalogue.cameras.values())).camera,
+        home=CENTRE,
+        approval=Approval(number="1", starts_at=SEEN_AT, ends_at=SEEN_AT + timedelta(hours=1), max_height_agl_m=120),
+    )
+    standings = carry_over((), look(0), [found(0), found(300)])
+    again = plan_revisit(follow_up(standings, now=SEEN_AT), before, name="second")
+    assert (again.name, again.approval, len(again.areas)) == ("second", None, 2)
+    assert {(area.height_agl_m, area.speed_m_s, area.priority) for area in again.areas} == {(60, 6.0, 3)}
+    assert (again.aircraft, again.limits, again.no_fly_zones) == (before.aircraft, before.limits, before.no_fly_zones)
+    with pytest.raises(ValueError, match="nothing to revisit"):
+        plan_revisit((), before, name="third")

@@ -106,6 +106,14 @@ def test_a_vehicle_standing_in_a_fire_lane_is_h13(rules: RuleBook, law: LawBook)
     assert "vehicle-standing-in-fire-lane" in hazard.explanation
 
 
+@pytest.mark.parametrize(("share", "value"), [(0.94, Value.LEAD), (0.95, Value.PROVABLE), (1.0, Value.PROVABLE)])
+def test_a_place_that_is_not_sure_proves_nothing(rules: RuleBook, law: LawBook, share: float, value: Value) -> None:
+    seen = sighting()
+    (hazard,) = judge(seen, placed(seen, lane=share), rules=rules, register=REGISTER, law=law)
+    assert hazard.value is value
+    assert ("a lead, since" in hazard.explanation) is (value is Value.LEAD)
+
+
 def test_an_exclusion_zone_is_a_site_rule_and_a_lead(rules: RuleBook, law: LawBook) -> None:
     seen = sighting()
     (hazard,) = judge(seen, placed(seen, shut=0.9), rules=rules, register=REGISTER, law=law)
