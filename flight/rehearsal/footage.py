@@ -207,7 +207,7 @@ def _encode(
     with av.open(str(path), "w", format="mp4") as container:
         container.metadata["creation_time"] = start.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         container.metadata["comment"] = "Skywarden rehearsal: rendered, not filmed"
-        stream = container.add_stream("libx264", rate=fps, options={"crf": "20", "preset": "veryfast"})
+        stream = container.add_stream("libx264", rate=fps, options={"crf": "23", "preset": "superfast"})
         stream.width, stream.height, stream.pix_fmt = camera.width_px, camera.height_px, "yuv420p"
         stream.gop_size = fps
         for index, planar in enumerate(shoot_yuv(world, camera, shots, workers=workers)):

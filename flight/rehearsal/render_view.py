@@ -102,6 +102,9 @@ def clipped_pixels(view: View, polygon: Floats) -> Floats:
     Sutherland and Hodgman's clipping (Communications of the ACM 17, 1974) against the near plane.
     """
     local = in_camera(view, polygon)
+    if (local[:, 2] > NEAR_M).all():
+        whole: Floats = local[:, :2] / local[:, 2:] * view.focal_px + [view.centre_x_px, view.centre_y_px]
+        return whole
     kept: list[Floats] = []
     for here, after in zip(local, np.roll(local, -1, axis=0), strict=True):
         if here[2] > NEAR_M:
