@@ -27,12 +27,14 @@ from flight.routing import Points, Router
 
 LineCost = Callable[[float], float]  # cost of a metre flown at an angle (degrees anticlockwise from east)
 
-PROMISED_SHARE: Final = 0.999  # what the repair works towards
+PROMISED_SHARE: Final = 0.998  # what the repair works towards
 TURN_M: Final = 8.0  # what slowing down and turning at a line's end costs besides its way, as metres of flight
 _SHORTEST_LINE_M: Final = 2.0
 _MOST_REPAIRS: Final = 3
 _LEAST_AREA_M2: Final = 1e-6
 _HAIR: Final = 0.02  # line spacings
+_LEAST_PIECE: Final = 0.02  # squares of a line spacing: smaller unseen pieces get no line
+_ROUGH: Final = 0.1  # line spacings
 _LEVELS_APART: Final = 0.4  # line spacings
 _MOST_LEVELS: Final = 12
 
@@ -195,13 +197,15 @@ def _repairs(area: BaseGeometry, lines: list[Points], router: Router, order: Cov
     """Return lines over the ground that ``lines`` leave unseen, largest pieces first, until the promise is kept."""
     added: list[Points] = []
     allowed = (1 - PROMISED_SHARE) * area.area
-    unseen = area.difference(swath(lines, order))
+    reachable = router.space.ground.buffer(order.spacing_m / 2, quad_segs=2)  # beyond it no line of ours can see
+    unseen = area.difference(swath(lines, order)).intersection(reachable)
+    smallest = _LEAST_PIECE * order.spacing_m**2
     for _round in range(_MOST_REPAIRS):
         pieces = sorted(shapely.get_parts(unseen), key=lambda piece: -piece.area)
-        left = sum(piece.area for piece in pieces)
+        left = math.fsum(piece.area for piece in pieces)
         fresh: list[Points] = []
         for piece in pieces:
-            if left <= allowed:
+            if left <= allowed or piece.area < smallest:
                 break
             left -= piece.area
             fresh.extend(_along(piece, router, order))
@@ -265,7 +269,9 @@ def best_angles(area: BaseGeometry, order: CoverageOrder, cost: LineCost, count:
     """Return the ``count`` directions whose lines and turns cost least by estimate, cheapest first."""
     if order.angle_deg is not None:
         return [order.angle_deg]
-    return sorted(candidate_angles(area), key=lambda angle: round(_estimate(area, order, cost, angle), 6))[:count]
+    rough = area.simplify(_ROUGH * order.spacing_m)  # thousands of corners do not change which direction is cheap
+    rough = rough if rough.area > 0 else area
+    return sorted(candidate_angles(area), key=lambda angle: round(_estimate(rough, order, cost, angle), 6))[:count]
 
 
 def _estimate(area: BaseGeometry, order: CoverageOrder, cost: LineCost, angle: float) -> float:

@@ -25,6 +25,7 @@ _UNKNOWN_FACTOR: Final = 1.3  # a far link that was not tested is taken as this 
 _MOST_ROUNDS: Final = 60
 _LONGEST_MOVE: Final = 3
 _LEAST_GAIN_M: Final = 1e-6
+_WORTH_MOVING_M: Final = 0.5  # a stretch whose going saves less than this is not tried elsewhere
 _MOST_KICKS: Final = 40
 _KICK_LINES: Final = 1500  # kicks times lines: bounds the work on large areas
 _KICK_REACH: Final = 30
@@ -182,12 +183,16 @@ def _moves(tour: Sides, links: Matrix) -> tuple[bool, Sides]:
     changed = False
     for length in range(1, min(_LONGEST_MOVE, len(tour) - 1) + 1):
         i = 0
+        entered, left = _ways_in_and_out(tour, links)
         while i + length <= len(tour):
-            better = _moved(tour, i, length, links)
+            before, after = left[i], entered[i + length + 1]
+            saved = links[before, entered[i + 1]] + links[left[i + length], after] - links[before, after]
+            better = _moved(tour, i, length, links) if saved > _WORTH_MOVING_M else None
             if better is None:
                 i += 1
             else:
                 tour, changed = better, True
+                entered, left = _ways_in_and_out(tour, links)
     return changed, tour
 
 

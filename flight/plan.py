@@ -67,7 +67,9 @@ def plan(patrol: Patrol, *, at: datetime | None = None, calendar: PeriodCalendar
     surveyed = [share for share in shares.values() if share.unit == "m2"] or list(shares.values())
     asked = math.fsum(share.asked for share in surveyed)
     covered = math.fsum(share.asked * share.share for share in surveyed) / asked if asked > 0 else 0.0
-    measured = Measured(patrol=patrol, ground=ground, sorties=tuple(sorties), shares=shares, strays_m=strays, left=left)
+    measured = Measured(
+        patrol=patrol, ground=ground, sorties=tuple(sorties), shares=shares, strays_m=strays, left=left, terrain=terrain
+    )
     return FlightPlan(
         patrol=patrol.name,
         home=patrol.home,

@@ -23,9 +23,11 @@ from flight.patrol import Patrol
 from flight.patterns import AreaRuns
 from flight.profile import profile
 from flight.routing import Points, length_m
-from flight.sorties import Run
+from flight.sorties import Run, SortieBuilder
+from flight.terrain import Terrain
 
 _FULLY: Final = 0.995
+_ROUNDING: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,7 @@ class Measured:
         shares: What each area gave, by name.
         strays_m: How far heights above ground stray below and above what was asked.
         left: Runs that no battery is left for.
+        terrain: The ground, or None when it counts as level with home.
     """
 
     patrol: Patrol
@@ -47,6 +50,7 @@ class Measured:
     shares: dict[str, AreaRuns]
     strays_m: tuple[float, float]
     left: tuple[Run, ...] = ()
+    terrain: Terrain | None = None
 
 
 def engineering_findings(measured: Measured, at: datetime | None = None) -> list[Finding]:
@@ -61,6 +65,7 @@ def engineering_findings(measured: Measured, at: datetime | None = None) -> list
         *_terrain(measured),
         _distance(patrol, paths),
         _battery(patrol, sorties),
+        _way_home(measured, paths),
         _items(patrol, sorties),
         _wind(patrol),
         _temperature(patrol),
@@ -239,6 +244,27 @@ def _battery(patrol: Patrol, sorties: Sequence[Sortie]) -> Finding:
         text=_("{count} sorties; the fullest lands with {left:.0%} of its battery, {reserve:.0%} asked").format(
             count=len(sorties), left=1 - most, reserve=reserve
         ),
+    )
+
+
+def _way_home(measured: Measured, paths: Sequence[Points]) -> Finding:
+    """Measure at every waypoint what would be left on landing if the flight were broken off there."""
+    builder = SortieBuilder(measured.patrol, measured.ground, measured.terrain)
+    least, where = 1.0, ""
+    for sortie, path in zip(measured.sorties, paths, strict=True):
+        for moment in profile(sortie, measured.patrol)[:-1]:
+            point = sortie.waypoints[moment.index]
+            home = builder.home_effort_from(path[moment.index], point.height.metres, path[0], point.area)
+            left = moment.battery_left - home.battery
+            if left < least:
+                least, where = left, f"{sortie.number}.{moment.index}"
+    reserve = measured.patrol.limits.battery_reserve
+    return Finding(
+        code="way-home",
+        severity=Severity.PASS if least >= reserve - _ROUNDING else Severity.FAIL,
+        text=_(
+            "broken off at any waypoint it lands with {left:.1%} or more, {reserve:.0%} asked; least at {where}"
+        ).format(left=least, where=where, reserve=reserve),
     )
 
 

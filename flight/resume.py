@@ -70,13 +70,20 @@ def residual(
             missing += stretches
     if not missing:
         raise PlanRefused(_("{patrol}: every planned photograph was taken").format(patrol=flight_plan.patrol))
-    builder = SortieBuilder(patrol, ground, read_ground_heights(patrol, ground))
+    terrain = read_ground_heights(patrol, ground)
+    builder = SortieBuilder(patrol, ground, terrain)
     shares = share_out(patrol, ground, missing, builder)
     sorties: list[Sortie] = []
     for task in shares.tasks:
         sorties += builder.build(list(task.runs), task.launch, first_number=len(sorties) + 1, crew=task.crew)
     measured = Measured(
-        patrol=patrol, ground=ground, sorties=tuple(sorties), shares={}, strays_m=(0.0, 0.0), left=shares.left
+        patrol=patrol,
+        ground=ground,
+        sorties=tuple(sorties),
+        shares={},
+        strays_m=(0.0, 0.0),
+        left=shares.left,
+        terrain=terrain,
     )
     rules = read_airspace_rules(patrol.jurisdiction)
     return FlightPlan(

@@ -146,8 +146,12 @@ class SortieBuilder:
 
     def home_effort(self, run: Run, launch: Points) -> Effort:
         """Return what coming home from the end of a run and landing costs."""
-        way, high = self._way_home(run.path[-1], float(run.heights_m[-1]), launch, run.area)
-        effort = self._leg(0.0, 0.0, high - float(run.heights_m[-1]), self.patrol.aircraft.cruise_m_s)
+        return self.home_effort_from(run.path[-1], float(run.heights_m[-1]), launch, run.area)
+
+    def home_effort_from(self, at: Points, height_m: float, launch: Points, area: str) -> Effort:
+        """Return what coming home from a place at a height above take-off and landing costs."""
+        way, high = self._way_home(at, height_m, launch, area)
+        effort = self._leg(0.0, 0.0, high - height_m, self.patrol.aircraft.cruise_m_s)
         for leg in np.diff(way, axis=0):
             effort += self._leg(float(leg[0]), float(leg[1]), 0.0, self.patrol.aircraft.cruise_m_s)
         return effort + self._landing(high)
@@ -268,11 +272,8 @@ class SortieBuilder:
     def _home_used(self, flight: Flight) -> float:
         """Return the share of the battery used when the flight now goes home and lands."""
         last = flight.stops[-1]
-        way, high = self._way_home(last.at, last.height_m, flight.home, last.area)
-        used = flight.effort.battery + self._leg(0.0, 0.0, high - last.height_m, 1.0).battery
-        for leg in np.diff(way, axis=0):
-            used += self._leg(float(leg[0]), float(leg[1]), 0.0, self.patrol.aircraft.cruise_m_s).battery
-        return used + self._landing(high).battery
+        home = self.home_effort_from(last.at, last.height_m, flight.home, last.area)
+        return flight.effort.battery + home.battery
 
     def _landing(self, height_m: float) -> Effort:
         return self._leg(0.0, 0.0, -height_m, self.patrol.aircraft.cruise_m_s) + hover_effort(
