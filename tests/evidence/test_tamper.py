@@ -103,6 +103,23 @@ def test_a_flipped_byte_anywhere_is_found_and_its_file_named(small: Any) -> None
     assert missed == []
 
 
+@pytest.mark.parametrize(
+    "garbage",
+    [b"", b"{}", b"[]", b"null", b"\xff\xfe", b"[" * 50_000, b'{"schema":7}', b"\n", b"\0" * 100, b"1e999"],
+    ids=["nothing", "object", "list", "null", "no text", "deep", "other schema", "line", "zeros", "infinite"],
+)
+def test_garbage_in_any_place_is_a_finding_and_never_a_crash(small: Any, garbage: bytes) -> None:
+    case, _package, files = small
+    for path in files:
+        forgeries = [files | {path: garbage}]
+        if path not in names.TAG_MANIFESTS:
+            forgeries.append(_retagged(files | {path: garbage}))
+        for forged in forgeries:
+            verification = _verify(forged, case)
+            assert verification.outcome is Outcome.FAIL, path
+            assert _names(verification, path)
+
+
 def test_a_dropped_file_is_found_and_named(small: Any) -> None:
     case, _package, files = small
     for path in files:

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from fractions import Fraction
+from io import BytesIO
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from core.clock import FrozenClock
+from core.errors import InputRefused
+from evidence.clip import cut_clip
+from evidence.ingest import ingest_file
+from evidence.original import Original
+
+FPS = 10
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Original:
+    path = tmp_path / "DJI_0007.MP4"
+    with av.open(str(path), "w") as sink:
+        stream = sink.add_stream("mpeg4", rate=FPS)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.gop_size = 10
+        stream.codec_context.time_base = Fraction(1, FPS)
+        for index in range(60):
+            pixels = np.full((48, 64, 3), index * 4, dtype=np.uint8)
+            for packet in stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")):
+                sink.mux(packet)
+        for packet in stream.encode():
+            sink.mux(packet)
+    original = ingest_file(path, clock=FrozenClock(instant=datetime(2026, 10, 1, tzinfo=UTC)))
+    assert isinstance(original, Original)
+    return original
+
+
+def _frames(source: str | BytesIO) -> list[bytes]:
+    with av.open(source) as container:
+        return [frame.to_ndarray(format="rgb24").tobytes() for frame in container.decode(video=0)]
+
+
+def test_a_clip_holds_the_originals_own_frames_from_a_key_frame_on(video: Original) -> None:
+    clip = cut_clip(video, start_s=2.5, end_s=4.0, name="clip.mp4")
+    whole, part = _frames(str(video.path)), _frames(BytesIO(clip.content))
+    with av.open(str(video.path)) as container:
+        keys = [index for index, frame in enumerate(container.decode(video=0)) if frame.key_frame]
+    first = max(index for index in keys if index <= 25)
+    assert len(keys) > 3
+    assert part == whole[first:40]  # from the key frame before 2.5 s, and nothing from 4 s on
+    parameters = dict(clip.derivation.parameters)
+    assert float(parameters["first_frame_s"]) == pytest.approx(first / FPS)
+    assert parameters["frames"] == str(40 - first)
+    assert clip.derivation.source_sha256 == video.sha256
+    assert clip.media_type == "video/mp4"
+
+
+def test_the_same_cut_gives_the_same_bytes(video: Original) -> None:
+    first, second = (cut_clip(video, start_s=0, end_s=1, name="clip.mp4") for _round in range(2))
+    assert first == second
+
+
+def test_what_cannot_be_cut_is_refused(video: Original, tmp_path: Path) -> None:
+    with pytest.raises(InputRefused, match="nothing lies between"):
+        cut_clip(video, start_s=600, end_s=601, name="x.mp4")
+    text = tmp_path / "note.mp4"
+    text.write_text("no video")
+    with pytest.raises(InputRefused, match="no clip can be cut"):
+        cut_clip(replace(video, path=text), start_s=0, end_s=1, name="x.mp4")
+    with pytest.raises(ValueError, match="ends after"):
+        cut_clip(video, start_s=2, end_s=1, name="x.mp4")
