@@ -10,7 +10,7 @@ import pytest
 from core.errors import InputRefused
 from geofence.hazard import Value
 from geofence.law import article_name, cite, read_law
-from geofence.law_book import Article, LawBook
+from geofence.law_book import Article, LawBook, Role
 
 DAY = date(2026, 10, 1)
 HERE = Path(__file__).resolve().parents[2]
@@ -79,6 +79,13 @@ def test_a_day_before_every_version_held_is_cited_as_unknown(law: LawBook) -> No
     citations = [citation for citation in cite(law, "H13", date(2018, 3, 26)) if citation.law.endswith("消防法")]
     assert citations
     assert all((citation.confidence, citation.text, citation.version) == ("unknown", "", "") for citation in citations)
+
+
+def test_who_decides_is_cited_with_every_penalty_of_the_two_main_laws(law: LawBook) -> None:
+    for known in law.classes:
+        roles = {(basis.law, basis.role) for basis in known.basis}
+        for name in ("中华人民共和国安全生产法", "中华人民共和国消防法"):
+            assert ((name, Role.PENALTY) in roles) == ((name, Role.COMPETENCE) in roles), known.code
 
 
 def test_an_unread_penalty_is_unknown_and_never_a_number(law: LawBook) -> None:
