@@ -25,10 +25,13 @@ class Lens(StrEnum):
     """The formula that a camera's distortion coefficients belong to."""
 
     BROWN_CONRADY = "brown-conrady"  # OpenCV's pinhole model: (k1, k2, p1, p2, k3); DJI's DewarpData is this one
+    RATIONAL = (
+        "rational"  # the same over (1 + k4·r² + k5·r⁴ + k6·r⁶): (k1, k2, p1, p2, k3, k4, k5, k6), DJI DewarpDataK6
+    )
     FISHEYE = "fisheye"  # OpenCV's Kannala–Brandt model: (k1, k2, k3, k4) of the angle from the axis
 
 
-_COEFFICIENTS: Final = {Lens.BROWN_CONRADY: 5, Lens.FISHEYE: 4}
+_COEFFICIENTS: Final = {Lens.BROWN_CONRADY: 5, Lens.RATIONAL: 8, Lens.FISHEYE: 4}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,11 +135,16 @@ def _seen(camera: Camera, pixels: ArrayLike) -> NDArray[np.float64]:
 
 def _brown(coefficients: tuple[float, ...], xy: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
     """Return Brown–Conrady's x', y' and its derivatives dx'/dx, dx'/dy (= dy'/dx), dy'/dy at ideal ``xy``."""
-    k1, k2, p1, p2, k3 = coefficients
+    k1, k2, p1, p2, k3, *below = coefficients
     x, y = xy[..., 0], xy[..., 1]
     r2 = x * x + y * y
     radial = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))
     slope = 2 * (k1 + r2 * (2 * k2 + 3 * r2 * k3))  # d(radial)/d(r²) doubled, so that times x it is d(radial)/dx
+    if below:
+        k4, k5, k6 = below
+        divisor = 1 + r2 * (k4 + r2 * (k5 + r2 * k6))
+        slope = (slope - radial / divisor * 2 * (k4 + r2 * (2 * k5 + 3 * r2 * k6))) / divisor
+        radial = radial / divisor
     return (
         x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x),
         y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y,
@@ -186,8 +194,11 @@ def _fold_r2(camera: Camera) -> float:
     """Return the squared ideal radius at which the radial polynomial stops rising (inf when it never does)."""
     if camera.lens is Lens.FISHEYE or not camera.distortion:
         return math.inf
-    k1, k2, _p1, _p2, k3 = camera.distortion
-    roots = np.roots([7 * k3, 5 * k2, 3 * k1, 1.0])  # d(r·radial)/dr as a polynomial of r²
+    k1, k2, _p1, _p2, k3, *below = camera.distortion
+    above, divisor, s = np.poly1d([k3, k2, k1, 1.0]), np.poly1d([*below[::-1], 1.0]), np.poly1d([1.0, 0.0])
+    # With s = r²: d(r·above/divisor)/dr vanishes where this does; so, too, does the formula where the divisor does.
+    rise = (above + 2 * s * above.deriv()) * divisor - 2 * s * above * divisor.deriv()
+    roots = np.concatenate([rise.roots, divisor.roots])
     rising_until = [root.real for root in roots if abs(root.imag) < 1e-9 * max(abs(root), 1.0) and root.real > 0]
     return min(rising_until, default=math.inf)
 
@@ -315,9 +326,9 @@ def _nearest(angle_deg: float, to_deg: float) -> float:
 def turned_half(camera: Camera) -> Camera:
     """Return the camera of the same photos stored turned by 180°: its centre and tangential terms are mirrored."""
     distortion = camera.distortion
-    if camera.lens is Lens.BROWN_CONRADY and distortion:
-        k1, k2, p1, p2, k3 = distortion
-        distortion = (k1, k2, -p1, -p2, k3)
+    if camera.lens is not Lens.FISHEYE and distortion:
+        k1, k2, p1, p2, *others = distortion
+        distortion = (k1, k2, -p1, -p2, *others)
     return replace(
         camera,
         centre_x_px=camera.width_px - camera.centre_x_px,

@@ -5,7 +5,8 @@ turns the heights that a pose states into one height above that reference, or sa
 kinds are never mixed. :meth:`Ground.strike` then casts rays. Rays run in the east-north-up frame of a local plane at
 the camera; the Earth's curvature (8 cm at 1 km, 2 m at 5 km) is part of the geometry.
 
-Drivers: :class:`FlatAtTakeoff`, :class:`FlatAt` here, :class:`geofence.ground_dem.DemGround` for a raster.
+Drivers: :class:`FlatAtTakeoff`, :class:`FlatAt`, :class:`AtLaserSpot` here, :class:`geofence.ground_dem.DemGround`
+for a raster.
 """
 
 from __future__ import annotations
@@ -226,6 +227,54 @@ class FlatAt:
         """Return (n,) slant distances to the plane; see :class:`Ground`."""
         del origin
         return strike_level(starts_m, directions, self.height.metres, reach_m)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtLaserSpot:
+    """Level ground through the spot that the aircraft's laser rangefinder hits, which is where the camera looks.
+
+    Attributes:
+        distance_m: Measured slant distance (DJI LRFTargetDistance), metres.
+        sigma_m: One-sigma error of the ground's height: the laser's own ± 0.2 m, and ground that is not quite level.
+    """
+
+    distance_m: float
+    sigma_m: float = 0.5
+
+    def __post_init__(self) -> None:
+        _check_sigma(self.sigma_m)
+        if not (math.isfinite(self.distance_m) and self.distance_m > 0):
+            raise ValueError("a laser distance is positive")
+
+    def stand(self, pose: Pose) -> Standing | NoStanding:
+        """Return the camera's height above the spot: the distance times the sine of the camera's depression."""
+        if pose.pitch_deg is None:
+            return NoStanding(reason=_("the pose has no pitch, which the laser's distance needs"))
+        height = -self.distance_m * math.sin(math.radians(pose.pitch_deg))
+        if height <= 0:
+            return NoStanding(reason=_("the camera and its laser look above the horizon"))
+        note = _(
+            "the ground is taken as level at the spot that the laser hit, {distance:g} m away, ± {sigma:g} m"
+        ).format(distance=self.distance_m, sigma=self.sigma_m)
+        return Standing(
+            height_m=height,
+            datum=HeightDatum.GROUND,
+            # The height is measured, not flown by: what the barometer or the receiver says has no part in it.
+            sigma_m=0.2,
+            reference_hae_m=None if pose.height_hae is None else pose.height_hae.metres - height,
+            assumptions=(note,),
+        )
+
+    def strike(
+        self,
+        origin: tuple[float, float],
+        starts_m: NDArray[np.float64],
+        directions: NDArray[np.float64],
+        reach_m: float,
+    ) -> NDArray[np.float64]:
+        """Return (n,) slant distances to the level through the spot; see :class:`Ground`."""
+        del origin
+        return strike_level(starts_m, directions, 0.0, reach_m)
 
 
 def _same_kind_first(pose: Pose, wanted: Geoid | None) -> list[HaeHeight | MslHeight]:

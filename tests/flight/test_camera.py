@@ -18,6 +18,7 @@ from flight.camera import (
     undistorted,
 )
 
+RATIONAL = (0.31, -0.12, 0.0005, -0.0003, 0.02, 0.52, -0.09, 0.03)
 BARREL = (-0.28, 0.11, 0.0006, -0.0004, -0.02)
 
 
@@ -85,7 +86,13 @@ def test_rotations_are_the_product_of_the_three_turns() -> None:
 )
 @settings(max_examples=80)
 @pytest.mark.parametrize(
-    "model", [camera(), camera(distortion=BARREL), camera(distortion=(0.02, -0.01, 0.003, 0.0), lens=Lens.FISHEYE)]
+    "model",
+    [
+        camera(),
+        camera(distortion=BARREL),
+        camera(distortion=RATIONAL, lens=Lens.RATIONAL),
+        camera(distortion=(0.02, -0.01, 0.003, 0.0), lens=Lens.FISHEYE),
+    ],
 )
 def test_pixel_to_point_to_pixel(  # noqa: PLR0917 - drawn by Hypothesis
     model: Camera, u: float, v: float, yaw: float, pitch: float, roll: float, distance: float
@@ -101,10 +108,11 @@ def matrix(model: Camera) -> np.ndarray:
     return np.array([[model.focal_px, 0, model.centre_x_px - 0.5], [0, focal_y, model.centre_y_px - 0.5], [0, 0, 1]])
 
 
-def test_brown_conrady_is_opencvs() -> None:
-    model = camera(distortion=BARREL)
+@pytest.mark.parametrize(("coefficients", "lens"), [(BARREL, Lens.BROWN_CONRADY), (RATIONAL, Lens.RATIONAL)])
+def test_brown_conrady_and_rational_are_opencvs(coefficients: tuple[float, ...], lens: Lens) -> None:
+    model = camera(distortion=coefficients, lens=lens)
     points = np.random.default_rng(3).uniform([-20, -15, 30], [20, 15, 60], (50, 3))
-    theirs = cv2.projectPoints(points, np.zeros(3), np.zeros(3), matrix(model), np.array(BARREL))[0][:, 0] + 0.5
+    theirs = cv2.projectPoints(points, np.zeros(3), np.zeros(3), matrix(model), np.array(coefficients))[0][:, 0] + 0.5
     ours = project(model, looking(0, 0, 0), points @ camera_to_enu(looking(0, 0, 0)).T)
     assert np.abs(ours - theirs).max() < 1e-6
 
@@ -189,3 +197,9 @@ def test_a_photo_stored_turned_is_a_camera_turned() -> None:
     pixel = np.array([700.0, 2500.0])
     as_stored = [model.width_px - pixel[0], model.height_px - pixel[1]]
     assert np.abs(rays(model, upright, pixel) - rays(turned_half(model), turned, as_stored)).max() < 1e-12
+
+
+def test_a_rational_lens_is_nan_beyond_its_fold() -> None:
+    model = camera(distortion=(-0.2, 0.0, 0.0, 0.0, 0.0, 0.1, 0.0, 0.0), lens=Lens.RATIONAL)
+    assert np.all(np.isnan(project(model, looking(0, 0, 0), np.array([30.0, 10.0, 0.0]))))
+    assert np.all(np.isfinite(project(model, looking(0, 0, 0), np.array([3.0, 10.0, 0.0]))))

@@ -10,7 +10,7 @@ from flight.camera import Camera, camera_to_enu, project
 from flight.track import Pose, orientation_of
 from geofence.error_budget import DeviceClass
 from geofence.fix import Fix, Unlocated
-from geofence.ground import FlatAt, FlatAtTakeoff, Ground
+from geofence.ground import AtLaserSpot, FlatAt, FlatAtTakeoff, Ground
 from geofence.locate import locate
 from geofence.locate_contact import stature_of
 from tests.geofence.locating import CAMERA, NOON, plan, pose, seen
@@ -214,3 +214,29 @@ def test_the_earth_curves_away() -> None:
     assert plan(fix.point)[1] - flat_earth == pytest.approx(
         flat_earth**2 / 2 / 6.371e6 / math.tan(math.radians(6)), rel=0.02
     )
+
+
+def test_the_laser_puts_the_ground_where_it_hit() -> None:
+    """Land 20 m higher than the take-off point, seen at 30°: flat ground is 35 m wrong, the laser is not."""
+    at = pose(pitch=-30)
+    ground = AtLaserSpot(distance_m=160.0)
+    middle = plan(fix_of(2000, 1500, at, ground=ground).point)
+    assert middle == pytest.approx([0.0, 160 * math.cos(math.radians(30))], abs=0.01)
+    assert np.hypot(*(plan(fix_of(2000, 1500, at).point) - middle)) > 30
+    lower = plan(fix_of(2000, 2300, at, ground=ground).point)
+    assert lower == pytest.approx([0.0, 80 / math.tan(math.radians(30) + math.atan(800 / 3000))], abs=0.05)
+    assert refusal_of(2000, 2900, pose(pitch=3), ground=ground) == "no-pose"
+    assert refusal_of(2000, 1500, replace(at, pitch_deg=None), ground=ground) == "no-pose"
+    with pytest.raises(ValueError, match="positive"):
+        AtLaserSpot(distance_m=0.0)
+
+
+def test_a_lens_ignored_is_metres_off_and_is_never_ignored() -> None:
+    bent = replace(CAMERA, distortion=(-0.11, 0.015, 0.0, 0.0, -0.027))
+    at = pose(pitch=-60)
+    orientation = orientation_of(at)
+    assert orientation is not None
+    truth = np.array([50.0, 95.0])
+    u, v = project(bent, orientation, [*truth, -100.0])
+    assert np.hypot(*(plan(fix_of(float(u), float(v), at, camera=bent).point) - truth)) < 0.01
+    assert np.hypot(*(plan(fix_of(float(u), float(v), at).point) - truth)) > 1.0
