@@ -30,6 +30,8 @@ from flight.track import Pose, Track
 STEP_S: Final = 0.1  # between poses of the track
 LEAST_VISIBLE: Final = 0.6
 LEAST_PX: Final = 12.0
+BENCHMARK_FOCAL: Final = 24 / 43.2666 * 1.25
+"""Focal length over image width of a 24 mm equivalent lens on a 4:3 sensor, of which video keeps the full width."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +167,45 @@ def write_patrol_video(
         world, track, camera, folder, seconds=seconds, fps=fps, name=name, every=boxes_every
     )
     return PatrolVideo(video=video, subtitles=subtitles, truth=truth, boxes=boxes, things=count)
+
+
+def write_benchmark_video(
+    world: World,
+    folder: Path,
+    *,
+    corners: tuple[PlanePoint, PlanePoint] = ((20.0, 40.0), (580.0, 380.0)),
+    seconds: float = 60.0,
+    size_px: tuple[int, int] = (3840, 2160),
+    fps: int = 30,
+    workers: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+) -> PatrolVideo:
+    """Render the patrol video that detectors are measured on: up and down a district at 70 m, looking 70° down.
+
+    Args:
+        world: What there is to see, for instance the demo district.
+        folder: Where to; made if missing.
+        corners: The flown rectangle; the demo district's by default.
+        seconds: How long.
+        size_px: Width and height.
+        fps: Frames per second.
+        workers: Processes to render on.
+        progress: Told after each frame.
+    """
+    width, height = size_px
+    camera = Camera(
+        model="SKYWARDEN-VIDEO",
+        width_px=width,
+        height_px=height,
+        focal_px=width * BENCHMARK_FOCAL,
+        centre_x_px=width / 2,
+        centre_y_px=height / 2,
+        source="rehearsal",
+    )
+    track = lawnmower(world, corners, seconds=seconds + 1)
+    return write_patrol_video(
+        world, track, camera, folder, seconds=seconds, fps=fps, workers=workers, progress=progress
+    )
 
 
 def write_truth(

@@ -10,8 +10,8 @@ ground; a heading is clockwise from north, and a thing's length lies along it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from core.points import GeoPoint, LocalPlane, from_plane
@@ -541,6 +541,26 @@ def point_of(world: World, place: PlanePoint) -> GeoPoint:
     """Return the position of a place in the world's plane."""
     lon, lat = from_plane(LocalPlane(origin=world.origin), place)
     return GeoPoint(lon_deg=float(lon), lat_deg=float(lat))
+
+
+def without(world: World, thing_ids: Collection[str]) -> World:
+    """Return the world after some things were taken away: what a follow-up patrol finds when they were put right.
+
+    Raises:
+        ValueError: An id names nothing that can be taken away.
+    """
+    unknown = set(thing_ids) - {thing_id for thing_id, *_ in _plantable(world)}
+    if unknown:
+        raise ValueError(f"nothing movable is called {', '.join(sorted(unknown))}")
+    return replace(
+        world,
+        vehicles=tuple(vehicle for vehicle in world.vehicles if vehicle.vehicle_id not in thing_ids),
+        containers=tuple(container for container in world.containers if container.container_id not in thing_ids),
+        drums=tuple(stack for stack in world.drums if stack.stack_id not in thing_ids),
+        heaps=tuple(heap for heap in world.heaps if heap.heap_id not in thing_ids),
+        tents=tuple(tent for tent in world.tents if tent.tent_id not in thing_ids),
+        plumes=tuple(plume for plume in world.plumes if plume.plume_id not in thing_ids),
+    )
 
 
 def truths(world: World) -> tuple[Truth, ...]:

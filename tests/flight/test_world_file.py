@@ -14,16 +14,20 @@ from flight.rehearsal.world import (
     Building,
     Container,
     DrumStack,
+    Heap,
+    Lamp,
     Light,
     Marking,
     MarkingKind,
     Material,
     Patch,
+    Person,
     Planted,
     Plume,
     PlumeKind,
     RoofKind,
     Tank,
+    Tent,
     Tree,
     Vehicle,
     VehicleKind,
@@ -31,6 +35,7 @@ from flight.rehearsal.world import (
     World,
     is_convex,
     truths,
+    without,
 )
 from flight.rehearsal.world_file import read_world, world_text
 
@@ -78,6 +83,10 @@ def worlds(draw: st.DrawFn) -> World:
         containers=(Container(container_id="c", centre=draw(places), heading_deg=0.0, planted=draw(planted)),),
         vehicles=tuple(replace(vehicle, vehicle_id=f"v{index}") for index, vehicle in enumerate(vehicles)),
         drums=(DrumStack(stack_id="d", centre=draw(places), heading_deg=3.0, columns=2, rows=3),),
+        heaps=(Heap(heap_id="h", centre=draw(places), heading_deg=1.0, length_m=3.0, width_m=2.0),),
+        tents=(Tent(tent_id="k", centre=draw(places), heading_deg=1.0, planted=draw(planted)),),
+        people=(Person(person_id="m", centre=draw(places)),),
+        lamps=(Lamp(centre=draw(places)),),
         plumes=(
             Plume(plume_id="p", kind=PlumeKind.SMOKE, centre=draw(places), radius_m=2.0, height_m=9.0, drift_deg=5.0),
         ),
@@ -98,12 +107,19 @@ def test_truths_are_exactly_the_planted_things(world: World) -> None:
     expected = [vehicle.vehicle_id for vehicle in world.vehicles if vehicle.planted]
     found = truths(world)
     assert [truth.thing_id for truth in found if truth.label == "vehicle"] == expected
-    assert all(truth.label == "container" for truth in found if truth.thing_id == "c")
+    assert {truth.thing_id: truth.label for truth in found if truth.label != "vehicle"} == {
+        thing_id: label
+        for thing_id, label, expected_of in (
+            ("c", "container", world.containers[0].planted),
+            ("k", "tent", world.tents[0].planted),
+        )
+        if expected_of
+    }
     for truth in found:
         (thing,) = [
             thing
-            for thing in (*world.vehicles, *world.containers)
-            if truth.thing_id in {getattr(thing, "vehicle_id", None), getattr(thing, "container_id", None)}
+            for thing in (*world.vehicles, *world.containers, *world.tents)
+            if truth.thing_id in {getattr(thing, name, None) for name in ("vehicle_id", "container_id", "tent_id")}
         ]
         back = to_plane(LocalPlane(origin=ORIGIN), [truth.position.lon_deg, truth.position.lat_deg])
         assert back == pytest.approx(thing.centre, abs=1e-4)
@@ -147,6 +163,20 @@ def test_a_faulty_world_is_refused_with_its_fault(tmp_path: Path, text: str, fau
 def test_a_missing_world_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputRefused, match="cannot be read"):
         read_world(tmp_path / "none.yaml")
+
+
+@settings(max_examples=15, deadline=None)
+@given(worlds())
+def test_what_was_put_right_is_gone_and_nothing_else(world: World) -> None:
+    gone = {truth.thing_id for truth in truths(world)} | {"h", "p"}
+    after = without(world, gone)
+    assert truths(after) == ()
+    assert not after.plumes
+    assert not after.heaps
+    assert {vehicle.vehicle_id for vehicle in after.vehicles} == {v.vehicle_id for v in world.vehicles} - gone
+    assert after.buildings == world.buildings
+    with pytest.raises(ValueError, match="nothing movable"):
+        without(world, {"b"})
 
 
 def test_two_things_with_one_id_are_no_world() -> None:
