@@ -49,7 +49,8 @@ class DatumSuspicion:
     def __str__(self) -> str:
         return _(
             "The sites are declared as {declared}, and only {before:.0%} of {places} places of the footage lie on one. "
-            "Taken as {likely} they would move by {shift:.0f} m and {after:.0%} would. Find out which datum the file is in."
+            "Taken as {likely} they would move by {shift:.0f} m and {after:.0%} would. "
+            "Find out which datum the file is in."
         ).format(
             declared=self.declared,
             likely=self.likely,
