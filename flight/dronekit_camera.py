@@ -21,6 +21,7 @@ from flight.flight_log import Trigger
 Message: TypeAlias = Any  # a pymavlink message
 
 _STALE_S: Final = 1.0  # a gimbal report older than this (vehicle time) says nothing of the present
+_OTHER_CLOCK_S: Final = 3.0  # times further than this from the autopilot's are another clock's
 _WAIT_S: Final = 1.5  # how long a photograph waits for the gimbal report behind it, vehicle time
 _YAW_LOCK, _YAW_VEHICLE, _YAW_EARTH = 16, 32, 64  # GIMBAL_DEVICE_FLAGS
 
@@ -138,6 +139,8 @@ class CameraReports:
             boot_s = self.times.latest_s
             pitch, roll = message.pointing_a / 100, message.pointing_b / 100
             yaw = message.pointing_c / 100 + self.heading_deg
+        if abs(boot_s - self.times.latest_s) > _OTHER_CLOCK_S:
+            boot_s = self.times.latest_s  # a gimbal with a computer, and a start, of its own
         if all(map(math.isfinite, (yaw, pitch, roll))):
             self._angles.append(Angles(time_s=boot_s, yaw_deg=yaw % 360, pitch_deg=pitch, roll_deg=roll))
 
@@ -181,6 +184,9 @@ class CameraReports:
         if self.times.zero is not None and unix_us > 1_500_000_000_000_000:
             at = datetime.fromtimestamp(unix_us / 1e6, UTC)
             boot_s = (at - self.times.zero).total_seconds()
+            if abs(boot_s - self.times.latest_s) > _OTHER_CLOCK_S:
+                boot_s = self.times.latest_s  # the camera's clock is not the autopilot's
+                at = self.times.utc(boot_s)
         elif self.times.zero is not None:
             boot_s = self.times.latest_s
             at = self.times.utc(boot_s)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import collections
 import collections.abc
+import contextlib
 import logging
 import math
 import struct
@@ -174,8 +175,9 @@ class DroneKitLink:
         asked_at = -math.inf
         while (missing := [name for name in NEEDED if name not in self._reports.latest]) and time.monotonic() < until:
             if time.monotonic() - asked_at > 2.0:  # a request may be lost on the way
+                first = asked_at == -math.inf
                 asked_at = time.monotonic()
-                self._ask_for_streams()
+                self._ask_for_streams(all_of_them=not first)
             self._await_message(missing[0], min(until, time.monotonic() + 0.5), ())
         if missing:
             self._await_message(missing[0], until, NEEDED)
@@ -183,10 +185,10 @@ class DroneKitLink:
         for name in ("SYSTEM_TIME", "EXTENDED_SYS_STATE"):
             self._await_message(name, min(until, time.monotonic() + 2.0), ())
 
-    def _ask_for_streams(self) -> None:
+    def _ask_for_streams(self, *, all_of_them: bool) -> None:
+        """Ask for what is needed and no more: a radio of 57,600 baud carries little. The old form asks for all."""
         mav = self._port.mavlink
-        if self.dialect is Dialect.ARDUPILOT:
-            # For firmware and simulators that do not know SET_MESSAGE_INTERVAL, the old form first.
+        if all_of_them and self.dialect is Dialect.ARDUPILOT:  # firmware that does not know SET_MESSAGE_INTERVAL
             self._send(mav.MAVLink_request_data_stream_message(0, 0, 0, int(STREAM_HZ), 1))
         for number, hertz in _STREAMS.items():
             params = (float(number), 1e6 / hertz, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -428,15 +430,18 @@ class DroneKitLink:
         if self._sortie is None or not 0 < waypoint < len(self._sortie.waypoints):
             raise ValueError(f"there is no waypoint {waypoint} to fly to in the loaded sortie")
         leg = self._sortie.waypoints[waypoint]
+        # The items passed over would have set these; those of the leg itself, which come with the jump, only say what
+        # differs from the leg before it.
+        pitch = (leg.gimbal_pitch_deg, 0.0, 0.0, 0.0, 0.0, 0.0, 2.0)
+        for number, params, what in (
+            (Command.DO_CHANGE_SPEED, (1.0, leg.speed_m_s), _("set the speed")),
+            (Command.DO_MOUNT_CONTROL, pitch, _("tilt the camera")),
+            (Command.DO_SET_CAM_TRIGG_DIST, (0.0,), _("stop photographing")),
+        ):
+            with contextlib.suppress(CommandUnknown):  # an aircraft without a gimbal skips too
+                self._commander.order(number, *params, what=what)
         seq = navigation_seq(self._items, waypoint)
         self._commander.order(_C_JUMP, float(seq), what=_("skip to waypoint {number}").format(number=waypoint))
-        # The items passed over would have set these; those of the leg itself only say what differs from the leg before.
-        self._commander.order(Command.DO_CHANGE_SPEED, 1.0, leg.speed_m_s, what=_("set the speed"))
-        self._commander.order(
-            Command.DO_MOUNT_CONTROL, leg.gimbal_pitch_deg, 0.0, 0.0, 0.0, 0.0, 0.0, 2.0, what=_("tilt the camera")
-        )
-        if leg.photo_spacing_m is None:
-            self._commander.order(Command.DO_SET_CAM_TRIGG_DIST, 0.0, what=_("stop photographing"))
 
     # --- reports ------------------------------------------------------------------------------------------------
 

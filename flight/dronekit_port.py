@@ -203,4 +203,4 @@ class Port:
             except LinkFailed:
                 raise
             except Exception:  # noqa: BLE001 - a driver module: one listener's fault (DroneKit's, say) must not silence the others
-                _LOG.exception("listener of %s", kind)
+                _LOG.debug("listener of %s", kind, exc_info=True)

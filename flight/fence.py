@@ -89,7 +89,7 @@ def rally_items(points: Iterable[GeoPoint], height_takeoff_m: float) -> tuple[Mi
             command=Command.NAV_RALLY_POINT,
             x_e7=round(point.lat_deg * 1e7),
             y_e7=round(point.lon_deg * 1e7),
-            z=height_takeoff_m,
+            z=float(round(height_takeoff_m)),  # autopilots keep whole metres here
         )
         for seq, point in enumerate(points)
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from core.clock import Clock, iso_utc
-from core.errors import LinkFailed, PlanRefused
+from core.errors import LinkFailed, PlanRefused, VehicleRefused
 from core.text import _
 from flight.fence import fence_items
 from flight.flight_log import FlightLog, Outcome
@@ -130,7 +130,8 @@ def fly(
     Raises:
         ValueError: The plan has no such sortie.
         PlanRefused: A real flight is not approved, or the checklist has failures that nobody overrode.
-        LinkFailed: The vehicle could not be loaded or started; it has not taken off.
+        LinkFailed: The vehicle could not be loaded, or refused to start; it has not taken off. (A link that dies
+            while it is being started is not this: it may be flying, and the watch goes on.)
     """
     sortie = sortie_of(plan, sortie_number)
     if not rehearsal:
@@ -148,8 +149,7 @@ def fly(
             )  # fmt: skip
             _settle_checks(recording, checks, confirm)
             link.on_trigger(recording.trigger)
-            link.arm_and_start()
-            recording.note("start", _("armed, mission begun"))
+            _start(recording, link)
         except (LinkFailed, PlanRefused) as error:
             recording.said(link.messages())
             recording.note("refused", str(error))
@@ -229,6 +229,18 @@ def _load(recording: Recording, link: Link, sortie: Sortie, patrol: Patrol | Non
         fence = fence_items(patrol.permitted, patrol.no_fly_zones, sortie)
         link.upload_fence(fence)
         recording.note("upload", _("fence of {count} corners loaded and verified").format(count=len(fence)))
+
+
+def _start(recording: Recording, link: Link) -> None:
+    """Arm and start. A no is final; silence is not: the vehicle may have heard, and taken off, so it is watched."""
+    try:
+        link.arm_and_start()
+    except VehicleRefused:
+        raise
+    except LinkFailed as error:
+        recording.note("start", _("{reason} It is not known whether it took off.").format(reason=error))
+    else:
+        recording.note("start", _("armed, mission begun"))
 
 
 def _settle_checks(

@@ -165,6 +165,8 @@ def set_demanded(link: Link, sortie: Sortie, patrol: Patrol | None) -> dict[str,
     changed = {}
     for name, value in demanded.items():
         before = held[name]
+        if before is None and name == "RTL_ALT":
+            continue  # firmware that names it otherwise; the checklist warns of it
         if before is None or not math.isclose(before, value, abs_tol=1e-6):
             link.set_parameter(name, value)
             changed[name] = (before, value)

@@ -14,6 +14,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Final
 
+from core.clock import iso_utc
 from core.errors import LinkFailed
 from core.points import distance_m
 from core.text import _
@@ -26,6 +27,7 @@ from flight.recording import Recording
 MISSION_MODES: Final = frozenset({"AUTO", "MISSION"})
 RETURN_MODES: Final = frozenset({"RTL", "SMART_RTL", "AUTO_RTL", "LAND", "RTGS"})
 HOLD_MODES: Final = frozenset({"BRAKE", "LOITER"})
+_GROUNDED_S: Final = 3.0  # disarmed for this long after the start: it will not take off any more
 _AGAIN_S: Final = 2.0  # between tries of an order that failed
 _HOLD_AT_EDGE_S: Final = 60.0  # how long a pilot is waited for at the edge of a no-fly zone, vehicle time
 _AT_HOME_M: Final = 30.0
@@ -185,8 +187,8 @@ class Watch:
         if self.lost or state.armed:
             return None
         if not self.flew:
-            if recording.clock.monotonic_s() - (self._began_s or 0.0) > 3.0:
-                recording.note("decision", _("it disarmed before taking off"))
+            if recording.clock.monotonic_s() - (self._began_s or 0.0) > _GROUNDED_S:
+                recording.note("decision", _("it is disarmed and has not taken off"))
                 return Outcome.REFUSED
             return None
         return self._ending(state)
@@ -342,3 +344,33 @@ class Watch:
 def progress_time(state: VehicleState) -> float:
     """Return the vehicle's time as seconds."""
     return state.at.timestamp()
+
+
+def view_fields(view: FlightView) -> dict[str, object]:
+    """Return a view as JSON values: one line of the station's stream."""
+    state, progress = view.state, view.progress
+    position = state.position
+    return {
+        "at": iso_utc(state.at),
+        "lon_deg": None if position is None else position.lon_deg,
+        "lat_deg": None if position is None else position.lat_deg,
+        "height_takeoff_m": round(state.height_takeoff_m, 2),
+        "yaw_deg": round(state.yaw_deg, 1),
+        "ground_speed_m_s": round(state.ground_speed_m_s, 2),
+        "battery": state.battery_share,
+        "battery_home": progress.battery_home,
+        "armed": state.armed,
+        "mode": state.mode,
+        "waypoint": state.waypoint,
+        "heartbeat_age_s": round(min(state.heartbeat_age_s, 1e6), 2),
+        "along_m": round(progress.along_m, 1),
+        "length_m": round(progress.length_m, 1),
+        "off_m": progress.off_m,
+        "home_m": progress.home_m,
+        "home_s": round(progress.home_s, 1),
+        "edge_m": progress.edge_m,
+        "next_action": view.next_action,
+        "in_command": view.in_command,
+        "advice": [{"monitor": a.monitor, "action": a.action.name.lower(), "text": a.text} for a in view.advice],
+        "messages": list(view.messages),
+    }

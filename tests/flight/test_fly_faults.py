@@ -93,7 +93,7 @@ EXPECTED: dict[FaultKind, dict[Phase, Cell]] = {
     K.DISCONNECT: {
         CONNECT: cell(NOT_FLOWN, DONE),  # the connection may not have been made yet when it is cut
         UPLOAD: cell(NOT_FLOWN, told="is dead"),
-        ARM: cell(NOT_FLOWN, told="is dead"),
+        ARM: cell(NOT_FLOWN, DONE, told="is dead"),  # cut while it is being started: it may fly, and is found again
         TAKEOFF: cell(DONE, told="opened anew"),
         MISSION: cell(DONE, told="opened anew"),
         RETURN: cell(DONE, told="opened anew"),

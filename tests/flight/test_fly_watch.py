@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import queue
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,7 @@ from flight.fly import fly
 from flight.patrol import Aircraft, Approval, KeyArea, NoFlyZone, Patrol
 from flight.preflight import Override
 from flight.rehearsal.vehicle import RehearsalVehicle
-from flight.watch import FlightView, Order, OrderKind
+from flight.watch import FlightView, Order, OrderKind, view_fields
 
 HOME = GeoPoint(lon_deg=113.5, lat_deg=23.1)
 PLANE = LocalPlane(origin=HOME)
@@ -275,5 +276,8 @@ def test_the_view_tells_where_it_is_and_what_comes_next(tmp_path: Path) -> None:
     assert 100 < min(edges) < 125
     actions = {view.next_action for view in crew.views}
     assert {"climb to 15 m", "line in yard, photographs every 15 m", "fly home", "land"} <= actions
+    lines = [json.loads(json.dumps(view_fields(view), allow_nan=False)) for view in crew.views]
+    assert {line["in_command"] for line in lines} == {"mission"}
+    assert lines[-1]["messages"]
     homes = [view.progress.battery_home for view in crew.views if view.progress.battery_home is not None]
     assert all(0.8 < home <= 1 for home in homes)
