@@ -388,7 +388,8 @@ class DroneKitLink:
 
     def _await_mission(self, timeout_s: float = 8.0) -> None:
         until = time.monotonic() + timeout_s
-        while not ((state := self.state()).armed and state.mode in _MISSION_MODES):
+        # In the air counts too: a failsafe may have ended the mission before this look at it.
+        while not ((state := self.state()).armed and (state.mode in _MISSION_MODES or state.landed is False)):
             if time.monotonic() > until:
                 raise LinkFailed(
                     _("The vehicle acknowledged the start and did not begin: mode {mode}, {armed}.").format(

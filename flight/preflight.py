@@ -114,10 +114,11 @@ def preflight(
     unknown = set(overrides or {}) - {code for code, _judge in _CHECKS}
     if unknown:
         raise ValueError(f"there is no check named {', '.join(sorted(unknown))}")
+    health, parameters = link.health(), link.parameters(PARAMETERS)
     situation = Situation(
-        state=link.state(),
-        health=link.health(),
-        parameters=link.parameters(PARAMETERS),
+        state=link.state(),  # last, so that it is fresh when the others took their time
+        health=health,
+        parameters=parameters,
         plan=plan,
         sortie=sortie,
         patrol=patrol,

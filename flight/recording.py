@@ -33,6 +33,7 @@ class Recording:
         vehicle_time: The vehicle's own time, once known; what happens is noted by it.
         last_item: Index of the last waypoint reached.
         disk_failed: Whether the log could not be written any more.
+        highest_m: Greatest height above take-off so far, metres.
     """
 
     patrol: str
@@ -45,6 +46,7 @@ class Recording:
     triggers: list[Trigger] = field(default_factory=list)
     events: list[FlightEvent] = field(default_factory=list)
     disk_failed: bool = False
+    highest_m: float = 0.0
     _states_at_s: float = -1e9
 
     def _write(self, kind: str, at: datetime | None = None, **fields: Any) -> None:  # noqa: ANN401 - JSON values
@@ -101,6 +103,8 @@ class Recording:
             if not self.poses or pose.captured_at > self.poses[-1].captured_at:
                 self.file.enqueue("pose", pose.captured_at, **pose_fields(pose))
                 self.poses.append(pose)
+                if pose.height_takeoff is not None:
+                    self.highest_m = max(self.highest_m, pose.height_takeoff.metres)
         self._flush()
         now_s = self.clock.monotonic_s()
         if now_s - self._states_at_s >= 0.5:

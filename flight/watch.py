@@ -150,7 +150,8 @@ class Watch:
             recording.note(
                 "link", _("link lost; the vehicle follows its own failsafe") if silent else _("the link is back")
             )
-        self.flew = self.flew or (state.armed and (state.landed is False or state.height_takeoff_m > 2.5))
+        aloft = state.armed and (state.landed is False or state.height_takeoff_m > 2.5)
+        self.flew = self.flew or aloft or recording.highest_m > 2.5  # it may have been up and down between two looks
         if state.boot_s + 5 < self._boot_s:
             recording.note("vehicle", _("the autopilot has started anew"))
         self._boot_s = state.boot_s
