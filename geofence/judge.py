@@ -14,8 +14,8 @@ A sighting that is no hazard keeps a reason: that of the rule that came closest.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from core.clock import BEIJING
@@ -122,30 +122,33 @@ def judge_all(
     rules: RuleBook,
     register: Register,
     law: LawBook,
-    periods: tuple[str, ...] = (),
+    periods: tuple[str, ...] | Callable[[Sighting], tuple[str, ...]] = (),
+    scene: Sequence[Sighting] | None = None,
 ) -> Judgement:
     """Return what many sightings mean, with a reason for each that is no hazard.
 
     Args:
-        pairs: Sightings with their attributions; together they are the scene.
+        pairs: Sightings with their attributions.
         rules: As in :func:`judge`.
         register: As in :func:`judge`.
         law: As in :func:`judge`.
-        periods: As in :func:`judge`.
+        periods: As in :func:`judge`; a function says for each sighting which periods were running.
+        scene: Everything seen in the run, where that is more than these sightings; None for just these.
 
     Raises:
         ValueError: A rule names a hazard that the catalogue lacks, or claims more than its class.
     """
     check_codes(rules, law)
     listed = list(pairs)
-    scene = build_scene(register, [sighting for sighting, _attribution in listed])
-    bench = _bench(rules, register, law, periods, scene)
+    whole = build_scene(register, [sighting for sighting, _attribution in listed] if scene is None else scene)
+    running = periods if callable(periods) else lambda _sighting: periods
+    bench = _bench(rules, register, law, (), whole)
     hazards: list[Hazard] = []
     missed: list[NoHazard] = []
     refused: list[Refusal] = []
     for sighting, attribution in listed:
         try:
-            outcome = _judge_one(sighting, attribution, bench)
+            outcome = _judge_one(sighting, attribution, replace(bench, periods=running(sighting)))
         except ValueError as error:
             refused.append(Refusal(subject=sighting.sighting_id, code="not-judged", reason=str(error)))
             continue

@@ -344,6 +344,24 @@ def test_company_counts_others_close_by_at_the_same_time(law: LawBook, others: l
     assert judge(seen, placed(seen), rules=rules, register=REGISTER, law=law) == ()  # nobody looked around
 
 
+def test_a_group_is_judged_within_the_whole_scene_under_each_ones_periods(law: LawBook) -> None:
+    seen, other = sighting(), beside("person", 4)
+    rules = one_rule(
+        company=[{"labels": ["person"], "within_m": 5, "at_least": 1}], raised={"in_periods": ["NT"], "severity": 4}
+    )
+    pairs = [(seen, placed(seen))]
+    assert not judge_all(pairs, rules=rules, register=REGISTER, law=law).hazards
+    (hazard,) = judge_all(
+        pairs,
+        rules=rules,
+        register=REGISTER,
+        law=law,
+        scene=[seen, other],
+        periods=lambda one: ("NT",) if one is seen else (),
+    ).hazards
+    assert (hazard.severity, hazard.periods) == (4, ("NT",))
+
+
 @pytest.mark.parametrize(("hour", "found"), [(13, False), (14, True), (21, True), (22, False)])
 def test_hours_are_those_of_beijing_and_may_pass_midnight(law: LawBook, hour: int, found: bool) -> None:  # noqa: FBT001
     seen = sighting(seen_at=datetime(2026, 10, 1, hour, tzinfo=UTC))
