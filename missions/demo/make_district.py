@@ -104,7 +104,7 @@ CODES = {key: credit_code(entry[0]) for key, entry in SITES.items()}
 # zone_id: (type, name, site key or None, ring)
 ZONES: dict[str, tuple[str, str, str | None, tuple[tuple[float, float], ...]]] = {
     "Z01": ("fire_lane", "涂料厂东侧消防车道", "coatings", box(122, 10, 132, 178)),
-    "Z02": ("storage", "涂料厂原料库", "coatings", box(12, 96, 62, 176)),
+    "Z02": ("storage", "涂料厂原料库", "coatings", box(12, 96, 70, 176)),
     "Z03": ("tank_farm", "涂料厂溶剂罐区", "coatings", box(76, 122, 114, 176)),
     "Z04": ("exclusion", "涂料厂罐区禁停区", "coatings", box(72, 94, 116, 118)),
     "Z05": ("parking", "涂料厂停车场", "coatings", box(12, 10, 62, 30)),
@@ -444,7 +444,7 @@ def containers() -> list[Container]:
 
 
 def drums() -> list[DrumStack]:
-    """Return drums where drums belong (under the shed's edge), none planted."""
+    """Return drums where drums belong: in the raw material store of the coatings works."""
     return [DrumStack(stack_id="d01", centre=(66.0, 140.0), heading_deg=0, columns=8, rows=4)]
 
 
