@@ -173,6 +173,27 @@ def declared_camera(
     )
 
 
+def sharper_camera(
+    stated: Camera | None, model: str, width_px: int, height_px: int, *, focal_mm: float | None = None
+) -> Camera | None:
+    """Return the catalogue's camera where it is better known than what a photo's header states, else the header's.
+
+    A header that gives only a 35 mm equivalent in whole millimetres (two to four per cent) is worse than the
+    catalogue; one with the maker's calibration of the very camera is better.
+
+    Args:
+        stated: What the header says, or None.
+        model: As the header writes it.
+        width_px: Width of the image as stored.
+        height_px: Its height.
+        focal_mm: EXIF FocalLength, or None.
+    """
+    listed = catalogue_camera(model, width_px, height_px, focal_mm=focal_mm)
+    if isinstance(listed, Refusal):
+        return stated
+    return listed if stated is None or listed.focal_sigma < stated.focal_sigma else stated
+
+
 def _mode(lens: CatalogueLens, width_px: int, height_px: int) -> Mode | None:
     """Return the lens's mode of this size, or None."""
     return next((mode for mode in lens.modes if (mode.width_px, mode.height_px) == (width_px, height_px)), None)

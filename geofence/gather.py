@@ -11,10 +11,10 @@ known is the covariance of their *mean*, in which the same shared errors do not 
 each :class:`~geofence.fix.Fix` carries; causes are shared within a sortie, and the ground's and the body's own for
 ever.
 
-A thing that moved is followed over short gaps only: what stands where nothing stood may be what left its place nearby a
-moment ago. Passes count looks that are separated by at least ``pass_gap_s``: photos along a survey strip follow each
-other in 2–5 s and the neighbouring strip comes back after half a minute or more, so 30 s tells one look from the
-next.
+A thing that moves is followed over short gaps only (footage, not photographs every few seconds), from its first look
+on and as long as it keeps moving; what was seen to stand and then drives off is a new sighting. Passes count looks
+that are separated by at least ``pass_gap_s``: photos along a survey strip follow each other in 2–5 s and the
+neighbouring strip comes back after half a minute or more, so 30 s tells one look from the next.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.points import GeoPoint, LocalPlane, from_plane, to_plane
+from core.points import GeoPoint, LocalPlane, distance_m, from_plane, to_plane
 from geofence.fix import Covariance, Fix
 from geofence.sighting import Sighting
 
@@ -35,7 +35,11 @@ Floats = NDArray[np.float64]
 
 GATE_CHI2: Final = 9.21  # 99 % of two degrees of freedom
 MOVING_CHI2: Final = 13.82  # 99.9 %: only then is a difference called motion
+_SPEED_CHANGE_M_S: Final = 3.0  # how much a vehicle's speed changes from one look to the next, one sigma
+_AREA_M: Final = 20_000.0  # fixes farther apart are gathered in planes of their own
+_SETTING_OFF: Final = 2.0  # what it costs, as a squared distance, to take one look's thing for moving
 _NOTHING: Final = np.zeros(2)
+SURELY_MOVING_CHI2: Final = 30.0  # asked again with every fix of a long look, so a stricter question
 _LASTING: Final = frozenset({"ground", "lift", "focal"})  # causes that outlive a sortie
 
 
@@ -54,7 +58,7 @@ class Gathering:
     gate_chi2: float = GATE_CHI2
     pass_gap_s: float = 30.0
     sortie_gap_s: float = 900.0
-    follow_s: float = 3.0
+    follow_s: float = 1.5
     fastest_m_s: float = 20.0
 
     def __post_init__(self) -> None:
@@ -89,6 +93,7 @@ class _Group:
     own: Floats = field(default_factory=lambda: np.zeros((2, 2)))
     shared: dict[tuple[str, int], Floats] = field(default_factory=dict)
     width: float = 0.0
+    moving: bool = False
 
     def add(self, member: _Member) -> None:
         """Take a member in: weights are inverse whole covariances."""
@@ -103,6 +108,7 @@ class _Group:
         spread = np.linalg.inv(self.information)
         self.shared = {cause: spread @ displacement for cause, displacement in self.weighted_shared.items()}
         self.place, self.own = spread @ self.weighted, spread @ self.weighted_own @ spread
+        self.moving = self.moving or _motion(self, chi2=SURELY_MOVING_CHI2)[0] is True
         self.width = float(np.trace(self.own)) + sum(float(d @ d) for d in self.shared.values())
 
     def covariance(self) -> Floats:
@@ -114,18 +120,31 @@ def gather(fixes: Sequence[Fix], *, how: Gathering | None = None) -> tuple[Sight
     """Return sightings such that every fix is in exactly one of them.
 
     Args:
-        fixes: Fixes of any classes, frames, sorties and days, within 50 km of the first.
+        fixes: Fixes of any classes, frames, places, sorties and days.
         how: The figures; the defaults are described in :class:`Gathering`.
 
     Returns:
         Sightings in order of their first fix.
-
-    Raises:
-        ValueError: Two fixes lie more than 50 km apart; gather each area on its own.
     """
-    if not fixes:
-        return ()
     rules = how or Gathering()
+    sightings = [sighting for area in _areas(fixes) for sighting in _gather_area(area, rules)]
+    return tuple(sorted(sightings, key=lambda sighting: (sighting.first_seen, sighting.sighting_id)))
+
+
+def _areas(fixes: Sequence[Fix]) -> list[list[Fix]]:
+    """Return the fixes in groups that each fit a local plane: within 20 km of the first of their group."""
+    areas: list[list[Fix]] = []
+    for fix in sorted(fixes, key=lambda fix: (fix.captured_at, fix.detection.detection_id)):
+        home = next((area for area in areas if distance_m(area[0].point, fix.point) <= _AREA_M), None)
+        if home is None:
+            areas.append([fix])
+        else:
+            home.append(fix)
+    return areas
+
+
+def _gather_area(fixes: Sequence[Fix], rules: Gathering) -> list[Sighting]:
+    """Return the sightings of one area."""
     plane = LocalPlane(origin=fixes[0].point)
     members = _members(fixes, plane, rules)
     groups: dict[str, list[_Group]] = {}
@@ -134,8 +153,7 @@ def gather(fixes: Sequence[Fix], *, how: Gathering | None = None) -> tuple[Sight
         for label in sorted({member.fix.detection.label for member in of_frame}):
             kin = groups.setdefault(label, [])
             _take(kin, label, [member for member in of_frame if member.fix.detection.label == label], rules)
-    sightings = [_sighting(group, plane, rules) for kin in groups.values() for group in kin]
-    return tuple(sorted(sightings, key=lambda sighting: (sighting.first_seen, sighting.sighting_id)))
+    return [_sighting(group, plane, rules) for kin in groups.values() for group in kin]
 
 
 def _members(fixes: Sequence[Fix], plane: LocalPlane, rules: Gathering) -> list[_Member]:
@@ -176,13 +194,8 @@ def _difference(member: _Member, group: _Group) -> tuple[Floats, Floats]:
 
 
 def _take(kin: list[_Group], label: str, members: list[_Member], rules: Gathering) -> None:
-    """Put the members of one frame and class into its groups: where things stand first, then where they moved."""
-    near = _near(kin, members, rules)
-    left = _assign(near, members, rules, standing=True)
-    of_this_frame = {id(member) for member in members}
-    free = [group for group in near if id(group.members[-1]) not in of_this_frame]
-    left = _assign(free, left, rules, standing=False)
-    for member in left:
+    """Put the members of one frame and class into that class's groups; those that fit none begin one."""
+    for member in _assign(_near(kin, members, rules), members, rules):
         group = _Group(label=label)
         group.add(member)
         kin.append(group)
@@ -208,7 +221,7 @@ def _near(groups: list[_Group], members: list[_Member], rules: Gathering) -> lis
     return [group for group, may in zip(groups, reach, strict=True) if may]
 
 
-def _assign(groups: list[_Group], members: list[_Member], rules: Gathering, *, standing: bool) -> list[_Member]:
+def _assign(groups: list[_Group], members: list[_Member], rules: Gathering) -> list[_Member]:
     """Give members to groups by the assignment of least cost within the gate; return those that found none."""
     from scipy.optimize import linear_sum_assignment
 
@@ -217,7 +230,7 @@ def _assign(groups: list[_Group], members: list[_Member], rules: Gathering, *, s
     cost = np.full((len(members), len(groups)), np.inf)
     for i, member in enumerate(members):
         for j, group in enumerate(groups):
-            cost[i, j] = _cost(member, group, rules, standing=standing)
+            cost[i, j] = _cost(member, group, rules)
     # Staying alone costs the gate: a column of its own for each member.
     alone = np.full((len(members), len(members)), 1e9)
     np.fill_diagonal(alone, rules.gate_chi2)
@@ -231,24 +244,42 @@ def _assign(groups: list[_Group], members: list[_Member], rules: Gathering, *, s
     return left
 
 
-def _cost(member: _Member, group: _Group, rules: Gathering, *, standing: bool) -> float:
+def _cost(member: _Member, group: _Group, rules: Gathering) -> float:
     """Return the squared Mahalanobis distance of a member to a group, or inf outside the gate."""
-    if standing:
+    moving = group.moving
+    if not moving:
         far = member.at - group.place
-        if float(far @ far) > 2 * rules.gate_chi2 * (group.width + float(np.trace(member.whole))):
-            return np.inf  # as in _near: surely outside, and cheaper to tell
-        gap, covariance = _difference(member, group)
-    else:
-        last = group.members[-1]
-        elapsed = member.time_s - last.time_s
-        if not 0 < elapsed <= rules.follow_s:
-            return np.inf
-        gap = member.at - last.at
-        free = max(0.0, float(np.hypot(*gap)) - rules.fastest_m_s * elapsed)
-        covariance = member.own + last.own
-        gap = gap * (free / max(float(np.hypot(*gap)), 1e-9))
-    distance = float(gap @ np.linalg.solve(covariance, gap))
+        if float(far @ far) <= 2 * rules.gate_chi2 * (group.width + float(np.trace(member.whole))):
+            gap, covariance = _difference(member, group)
+            distance = float(gap @ np.linalg.solve(covariance, gap))
+            if distance <= rules.gate_chi2:
+                return distance
+    # What was seen to stand is not taken to have driven off: that would make one thing of two parked side by side.
+    last = group.members[-1]
+    elapsed = member.time_s - last.time_s
+    if not (moving or len(group.members) == 1) or not 0 < elapsed <= rules.follow_s:
+        return np.inf
+    if float(np.hypot(*(member.at - last.at))) > rules.fastest_m_s * elapsed + 3 * np.sqrt(np.trace(last.own)):
+        return np.inf
+    # Where it went on to, if it was seen to go; within how much, by how well its speed is known.
+    velocity = _velocity(group, rules)
+    gap = member.at - last.at - (0.0 if velocity is None else velocity * elapsed)
+    loose = rules.fastest_m_s / 3 if velocity is None else _SPEED_CHANGE_M_S
+    covariance = member.own + last.own + np.eye(2) * (loose * elapsed) ** 2
+    distance = float(gap @ np.linalg.solve(covariance, gap)) + (0.0 if moving else _SETTING_OFF)
     return distance if distance <= rules.gate_chi2 else np.inf
+
+
+def _velocity(group: _Group, rules: Gathering) -> Floats | None:
+    """Return how fast the last two fixes of a group moved, metres per second; None when they do not tell."""
+    if len(group.members) < 2:
+        return None
+    before, last = group.members[-2:]
+    elapsed = last.time_s - before.time_s
+    if not 0 < elapsed <= rules.follow_s:
+        return None
+    velocity: Floats = (last.at - before.at) / elapsed
+    return velocity
 
 
 def _sighting(group: _Group, plane: LocalPlane, rules: Gathering) -> Sighting:
@@ -275,7 +306,7 @@ def _sighting(group: _Group, plane: LocalPlane, rules: Gathering) -> Sighting:
     )
 
 
-def _motion(group: _Group) -> tuple[bool | None, tuple[float, float] | None]:
+def _motion(group: _Group, chi2: float = MOVING_CHI2) -> tuple[bool | None, tuple[float, float] | None]:
     """Return whether the members cannot be one standing thing, and their mean velocity if so.
 
     The first and the last fix are compared with the covariance of their difference.
@@ -287,6 +318,6 @@ def _motion(group: _Group) -> tuple[bool | None, tuple[float, float] | None]:
     alone = _Group(label=group.label)
     alone.add(first)
     gap, covariance = _difference(last, alone)
-    if float(gap @ np.linalg.solve(covariance, gap)) <= MOVING_CHI2:
+    if float(gap @ np.linalg.solve(covariance, gap)) <= chi2:
         return False, None
     return True, (float(gap[0] / elapsed), float(gap[1] / elapsed))

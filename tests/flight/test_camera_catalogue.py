@@ -5,7 +5,7 @@ import pytest
 from core.errors import InputRefused
 from core.refusal import Refusal
 from flight.camera import Camera
-from flight.camera_catalogue import FILM_DIAGONAL_MM, catalogue_camera, declared_camera, read_lenses
+from flight.camera_catalogue import FILM_DIAGONAL_MM, catalogue_camera, declared_camera, read_lenses, sharper_camera
 
 _GOOD = "models: [X], full_px: [100, 80], sigma: 0.1, source: s"
 
@@ -112,3 +112,17 @@ def test_bad_catalogues_are_refused(tmp_path: Path, text: str, problem: str) -> 
     path.write_text(text)
     with pytest.raises(InputRefused, match=problem):
         read_lenses(path)
+
+
+def test_the_better_known_camera_is_taken() -> None:
+    film = declared_camera(4000, 2250, equivalent_mm=26)
+    taken = sharper_camera(film, "FC220", 4000, 2250)
+    assert taken is not None
+    assert taken.focal_px == 3045.0
+    calibrated = Camera(
+        model="FC220", width_px=4000, height_px=2250, focal_px=3050.0, centre_x_px=2000, centre_y_px=1125,
+        focal_sigma=0.002, source="DewarpData",
+    )  # fmt: skip
+    assert sharper_camera(calibrated, "FC220", 4000, 2250) is calibrated
+    assert sharper_camera(film, "TELLO", 2592, 1936) is film
+    assert sharper_camera(None, "TELLO", 2592, 1936) is None

@@ -198,3 +198,34 @@ def test_every_fix_ends_in_exactly_one_sighting(things: list[tuple[float, float]
         assert len(frames_of) == len(set(frames_of))
     assert [s.sighting_id for s in gather(fixes)] == [s.sighting_id for s in sightings]
     assert sightings[0].first_seen >= NOON
+
+
+def test_two_lorries_one_behind_the_other_stay_two() -> None:
+    fixes = []
+    for i in range(6):
+        fixes += fixes_of(
+            [(-30 + 10.0 * i, 10.0), (-45 + 10.0 * i, 10.0)], frame=f"f{i}", seconds=float(i), label="truck"
+        )
+    sightings = gather(fixes)
+    assert [len(s.fixes) for s in sightings] == [6, 6]
+    assert all(s.moving for s in sightings)
+    for sighting in sightings:
+        east = [plan(fix.point)[0] for fix in sighting.fixes]
+        assert np.diff(east) == pytest.approx(10.0, abs=0.5)
+
+
+def test_two_lorries_that_pass_each_other_keep_their_ways() -> None:
+    fixes = []
+    for i in range(9):
+        fixes += fixes_of(
+            [(-40 + 10.0 * i, 12.0), (40 - 10.0 * i, 8.0)], frame=f"f{i}", seconds=float(i), label="truck"
+        )
+    sightings = gather(fixes)
+    assert sorted(len(s.fixes) for s in sightings) == [9, 9]
+    assert sorted(round(s.velocity_m_s[0]) for s in sightings if s.velocity_m_s) == [-10, 10]
+
+
+def test_things_of_two_cities_are_gathered_each_in_its_own_plane() -> None:
+    here = fixes_of([(0, 0)], frame="a", seconds=0) + fixes_of([(0, 0)], frame="b", seconds=2)
+    there = [replace(fix, point=replace(fix.point, lon_deg=fix.point.lon_deg + 3.0)) for fix in here]
+    assert sorted(len(sighting.fixes) for sighting in gather(here + there)) == [2, 2]
