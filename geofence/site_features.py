@@ -14,6 +14,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,10 +22,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
 from core.errors import InputRefused
+from core.refusal import Refusal
 from core.text import _
 from geofence.datums import Datum, to_wgs84
 
@@ -35,6 +38,9 @@ _OUTLINES: Final = ("wkt", "geometry", "geom", "outline", "范围", "边界")
 _KML_STYLE: Final = frozenset(
     {"timestamp", "begin", "end", "altitudeMode", "tessellate", "extrude", "visibility", "drawOrder", "icon", "snippet"}
 )
+
+_HARMLESS: Final = ("Measured (M) geometry types are not supported",)
+"""Warnings of the driver that lose nothing a fence needs."""
 
 HEADINGS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -73,12 +79,16 @@ class Feature:
     shape: BaseGeometry | None
 
 
-def read_features(path: Path, *, datum: Datum = Datum.WGS84) -> list[Feature]:
-    """Return the features of a file in WGS-84 longitude and latitude.
+def read_features(path: Path, *, datum: Datum = Datum.WGS84) -> tuple[list[Feature], tuple[Refusal, ...]]:
+    """Return the features of a file in WGS-84 longitude and latitude, and what its driver took as it should not be.
 
     Args:
         path: A vector file or a table with WKT.
         datum: What the file's degrees are in, where that is declared to be other than WGS-84.
+
+    Returns:
+        The features, and a refusal for each thing that the driver says it read otherwise than it is written: nobody
+        knows which feature that was, so a person must look.
 
     Raises:
         InputRefused: The file cannot be read, declares no coordinate system, or its positions cannot be believed.
@@ -92,13 +102,24 @@ def read_features(path: Path, *, datum: Datum = Datum.WGS84) -> list[Feature]:
             _("is of no known kind ({suffix})").format(suffix=path.suffix or "-"),
             _("Name a GeoJSON, GeoPackage, Shapefile, KML, CSV or Excel file."),
         )
-    frames = _layers(path) if suffix in _VECTORS else iter([_table(path)])
+    warned: list[str] = []
+    frames = _layers(path, warned) if suffix in _VECTORS else iter([_table(path)])
     features: list[Feature] = []
     for frame in frames:
         for properties, shape in _rows(_in_degrees(path, frame, datum)):
             subject = _("{file}, feature {number}").format(file=path.name, number=len(features) + 1)
             features.append(Feature(subject=subject, properties=properties, shape=shape))
-    return features
+    remedy = _("Look at the entry, and write it as it is meant.")
+    doubts = (
+        Refusal(
+            subject=path.name,
+            code="driver-warning",
+            reason=_("the driver says: {word}").format(word=word),
+            remedy=remedy,
+        )
+        for word in dict.fromkeys(warned)
+    )
+    return features, tuple(doubts)
 
 
 def parts_of(path: Path) -> list[Path]:
@@ -109,16 +130,21 @@ def parts_of(path: Path) -> list[Path]:
     return [path, *(part for part in companions if part.is_file())]
 
 
-def _layers(path: Path) -> Iterator[Any]:
-    """Yield each layer of a vector file as a GeoDataFrame."""
+def _layers(path: Path, warned: list[str]) -> Iterator[Any]:
+    """Yield each layer of a vector file as a GeoDataFrame; what the driver warns of is added to ``warned``."""
     import geopandas
     import pyogrio
 
     options = {"encoding": _dbf_encoding(path)} if path.suffix.lower() == ".shp" else {}
+    # A ring that does not close is no ring: without this, the driver closes it and says so to nobody.
+    pyogrio.set_gdal_config_options({"OGR_GEOMETRY_ACCEPT_UNCLOSED_RING": "NO"})
     try:
-        names = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
-        for name in names:
-            yield geopandas.read_file(path, layer=name, engine="pyogrio", on_invalid="ignore", **options)
+        for name in [str(name) for name in pyogrio.list_layers(path)[:, 0]]:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                frame = geopandas.read_file(path, layer=name, engine="pyogrio", on_invalid="ignore", **options)
+            warned += [str(word.message) for word in caught if not str(word.message).startswith(_HARMLESS)]
+            yield frame
     except Exception as error:  # the driver's own errors have no common root
         raise InputRefused(
             path,
@@ -159,11 +185,17 @@ def _table(path: Path) -> Any:  # noqa: ANN401 - a GeoDataFrame; geopandas has n
     if len(systems) > 1:
         problem = _("mixes coordinate systems ({systems})").format(systems=", ".join(map(str, sorted(systems))))
         raise InputRefused(path, problem, _("Write all outlines in one."))
-    shapes = [
-        shapely.from_wkt(text.partition(";")[2] if _has_srid(text) else text, on_invalid="ignore") for text in texts
-    ]
+    plain = [text.partition(";")[2] if _has_srid(text) else text for text in texts]
+    with np.errstate(over="ignore", invalid="ignore"):  # a number beyond all numbers is infinite, and refused below
+        shapes = shapely.from_wkt(np.array(plain, dtype=object), on_invalid="ignore")
     columns = {name: [row[place] for row in rows[1:]] for place, name in enumerate(header) if place != outline and name}
-    return geopandas.GeoDataFrame(columns, geometry=shapes, crs=f"EPSG:{systems.pop()}")
+    try:
+        return geopandas.GeoDataFrame(columns, geometry=shapes, crs=f"EPSG:{systems.pop()}")
+    except Exception as error:  # pyproj's own error, for a number that names no system
+        problem = _("has outlines in an unknown coordinate system: {reason}").format(reason=error)
+        raise InputRefused(
+            path, problem, _("Write SRID= with an EPSG number, for instance SRID=4547;POLYGON(…).")
+        ) from error
 
 
 def _has_srid(text: str) -> bool:
@@ -171,14 +203,19 @@ def _has_srid(text: str) -> bool:
 
 
 def _srid(text: str) -> int:
-    number = text.partition(";")[0][5:] if _has_srid(text) else "4326"
-    return int(number) if number.isdigit() else 4326
+    number = text.partition(";")[0][5:].strip() if _has_srid(text) else "4326"
+    return int(number) if number.isdigit() else 0
 
 
 def _csv_rows(path: Path) -> list[list[str]]:
     content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
     text = content.decode(text_encoding(content), errors="replace")
-    rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text)) if row]
+    csv.field_size_limit(2**31 - 1)  # the outline of a large zone is longer than the default of 128 kB
+    try:
+        rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text, newline="")) if row]
+    except csv.Error as error:
+        problem = _("cannot be read as CSV: {reason}").format(reason=error)
+        raise InputRefused(path, problem, _("Save it again as CSV.")) from error
     return _squared(rows)
 
 

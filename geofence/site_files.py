@@ -71,12 +71,14 @@ def read_register(
         InputRefused: A file cannot be read, or its positions cannot be believed.
     """
     paths = [sites] if zones is None else [sites, zones]
-    features = [feature for path in paths for feature in read_features(path, datum=datum)]
-    digest = hashlib.sha256()
+    features: list[Feature] = []
+    doubts: list[Refusal] = []
     for path in paths:
-        for part in parts_of(path):
-            digest.update(hashlib.sha256(part.read_bytes()).digest())
-    register, refusals = compile_register(features, sha256=digest.hexdigest())
+        found, warned = read_features(path, datum=datum)
+        features += found
+        doubts += warned
+    register, refused = compile_register(features, sha256=digest_files(paths))
+    refusals = (*doubts, *refused)
     if not register.sites and not register.zones:
         reasons = "; ".join(str(refusal) for refusal in refusals[:3]) or _("it has no features")
         raise InputRefused(
@@ -85,6 +87,15 @@ def read_register(
             _("Name a file of polygons with the properties code and name."),
         )
     return register, refusals
+
+
+def digest_files(paths: Iterable[Path]) -> str:
+    """Return the digest of files with their companions, hex."""
+    digest = hashlib.sha256()
+    for path in paths:
+        for part in parts_of(path):
+            digest.update(hashlib.sha256(part.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def compile_register(features: Iterable[Feature], *, sha256: str) -> tuple[Register, tuple[Refusal, ...]]:

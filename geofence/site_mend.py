@@ -8,14 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 import shapely
 from shapely import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
+from core.refusal import Refusal
 from core.text import _
-from geofence.site_features import Feature
+from geofence.datums import Datum
+from geofence.site import Register
+from geofence.site_features import Feature, read_features
+from geofence.site_files import compile_register, digest_files
 
 _LEAST_SAME: Final = 0.99
 
@@ -53,6 +58,31 @@ def mend_features(features: Iterable[Feature]) -> tuple[list[Feature], tuple[Men
         done.append(Mended(subject=feature.subject, says=says))
         result.append(replace(feature, shape=mended))
     return result, tuple(done)
+
+
+def read_mended_register(
+    sites: Path, zones: Path | None = None, *, datum: Datum = Datum.WGS84
+) -> tuple[Register, tuple[Refusal, ...], tuple[Mended, ...]]:
+    """Return the register of one or two files after mending, what is still refused, and what was mended.
+
+    Args:
+        sites: As in :func:`geofence.site_files.read_register`.
+        zones: As there.
+        datum: As there.
+
+    Raises:
+        InputRefused: As there.
+    """
+    paths = [sites] if zones is None else [sites, zones]
+    features: list[Feature] = []
+    doubts: list[Refusal] = []
+    for path in paths:
+        found, warned = read_features(path, datum=datum)
+        features += found
+        doubts += warned
+    mended, done = mend_features(features)
+    register, refused = compile_register(mended, sha256=digest_files(paths))
+    return register, (*doubts, *refused), done
 
 
 def _mend(shape: BaseGeometry | None) -> tuple[Polygon | MultiPolygon, float] | None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import random
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ from geofence.credit_code import complete_code
 from geofence.datums import Datum, from_wgs84
 from geofence.site import Register, ZoneType
 from geofence.site_files import read_register
+from geofence.site_mend import read_mended_register
 
+FOLDER = Path(__file__).resolve().parents[2] / "missions" / "register-sample"
 CODE = complete_code("91", "440115", "MA59A1B2")
 OTHER = complete_code("91", "440115", "MA5XK7Q3")
 
@@ -232,6 +235,78 @@ def test_a_row_without_a_sound_outline_is_refused_alone(tmp_path: Path, text: st
     register, refusals = read_register(path)
     assert len(register.sites) == 1
     assert [refusal.code for refusal in refusals] == [code]
+
+
+@pytest.mark.parametrize("system", ["99999", "abc", ""])
+def test_a_table_in_an_unknown_system_is_refused_not_guessed(tmp_path: Path, system: str) -> None:
+    path = tmp_path / "register.csv"
+    path.write_text(f'code,name,wkt\n{CODE},x,"SRID={system};POLYGON((1 1, 2 1, 2 2, 1 1))"\n')
+    with pytest.raises(InputRefused, match="unknown coordinate system"):
+        read_register(path)
+
+
+def test_what_the_driver_takes_otherwise_than_it_is_written_is_told(tmp_path: Path) -> None:
+    # A Shapefile keeps numbers as text; this one has a letter in it, which the driver leaves out with a warning.
+    import geopandas
+
+    path = tmp_path / "sites.shp"
+    geopandas.read_file(write(tmp_path / "sites.geojson", site(boundary_s=0.5))).to_file(path, encoding="utf-8")
+    table = path.with_suffix(".dbf").read_bytes()
+    assert table.count(b"0.500000000") == 1
+    path.with_suffix(".dbf").write_bytes(table.replace(b"0.500000000", b"0.5G0000000"))
+    register, refusals = read_register(path)
+    assert len(register.sites) == 1
+    assert [refusal.code for refusal in refusals] == ["driver-warning"]
+    assert "0.5G" in refusals[0].reason
+
+
+def test_mending_is_asked_for_and_listed(tmp_path: Path) -> None:
+    ring = square(113.5, 22.75)[0]
+    (east, south), (_, north) = ring[1], ring[2]
+    spiked = [
+        *ring[:2],
+        [east, south + 6e-4],
+        [east + 2e-6, south + 6.1e-4],
+        [east, south + 5.9e-4],
+        [east, north],
+        *ring[3:],
+    ]
+    path = write(tmp_path / "sites.geojson", feature([spiked], code=CODE, name="x"), site(113.6, code=OTHER))
+    _, refusals = read_register(path)
+    assert [refusal.code for refusal in refusals] == ["invalid-shape"]
+    register, refusals, mended = read_mended_register(path)
+    assert len(register.sites) == 2
+    assert refusals == ()
+    assert [one.subject for one in mended] == ["sites.geojson, feature 1"]
+
+
+@pytest.mark.parametrize("suffix", ["geojson", "csv", "kml"])
+def test_a_damaged_file_is_read_or_refused_and_never_breaks(tmp_path: Path, suffix: str) -> None:
+    import geopandas
+
+    source = geopandas.read_file(FOLDER / "sites.geojson").head(3)
+    whole = tmp_path / f"whole.{suffix}"
+    if suffix == "csv":
+        rows = [("code", "name", "wkt"), *zip(source["code"], source["name"], source.geometry.to_wkt(), strict=True)]
+        with whole.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows(rows)
+    else:
+        source.to_file(whole, driver="KML" if suffix == "kml" else "GeoJSON")
+    content = whole.read_bytes()
+    chance = random.Random(suffix)  # noqa: S311 - damage, not secrets
+    outcomes = set()
+    for number in range(25):
+        damaged = bytearray(content[: chance.randrange(len(content))] if number % 3 == 0 else content)
+        for _ in range(chance.randrange(1, 12)):
+            damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+        path = tmp_path / f"{number}.{suffix}"
+        path.write_bytes(bytes(damaged))
+        try:
+            register, _ = read_register(path)
+            outcomes.add(len(register.sites) <= 3)
+        except InputRefused as refused:
+            outcomes.add(refused.path == path)
+    assert outcomes == {True}
 
 
 def test_a_table_without_outlines_is_refused(tmp_path: Path) -> None:
