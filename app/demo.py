@@ -16,8 +16,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
+from shapely import Point
+
 from app.instruments import Progress
 from core.clock import BEIJING, Clock
+from core.errors import LinkFailed
 from core.points import GeoPoint, distance_m
 from core.text import _
 from flight.dronekit_link import connect
@@ -38,9 +41,11 @@ from flight.track import Track
 # A National Day morning: the holiday period and the forest-fire period are both running.
 TAKEOFF_AT: Final = datetime(2026, 10, 1, 10, 0, tzinfo=BEIJING)
 SPEEDUP: Final = 12.0
-VIDEO_S: Final = 16.0
+VIDEO_S: Final = 10.0
+VIDEO_FPS: Final = 10
 SAME_PLACE_M: Final = 8.0  # an incident this near to a planted thing is taken to be about it
 DISTRICT: Final = Path(str(files("missions") / "demo"))
+PATROL: Final = DISTRICT / "patrol.yaml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,18 +97,32 @@ class Score:
     missed: tuple[Truth, ...]
 
 
-def rehearse(folder: Path, *, progress: Progress, clock: Clock, seed: int = 1, sorties: int | None = None) -> Rehearsed:
-    """Plan the demo patrol, fly it against a simulated vehicle, and render what its camera saw.
+def rehearse(
+    folder: Path,
+    *,
+    progress: Progress,
+    clock: Clock,
+    seed: int = 1,
+    patrol_file: Path = PATROL,
+    video_s: float = VIDEO_S,
+) -> Rehearsed:
+    """Plan a patrol of the demo district, fly it against a simulated vehicle, and render what its camera saw.
 
     Args:
         folder: Where the plan, the logs and the footage go.
         progress: Told of planning, flying and filming.
         clock: The station's clock.
         seed: Of the flight's wind and sensor errors.
-        sorties: Fly only so many; all when None.
+        patrol_file: The patrol; it must lie over the demo district, or the camera sees empty ground.
+        video_s: Length of the video, seconds.
+
+    Raises:
+        InputRefused: The patrol file cannot be used.
+        PlanRefused: No flight keeps its promises.
+        LinkFailed: A sortie did not come to its end.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    patrol = read_patrol(DISTRICT / "patrol.yaml")
+    patrol = read_patrol(patrol_file)
     progress.start(_("planning"), 1)
     made = plan(patrol, at=TAKEOFF_AT)
     write_plan_file(made, folder / "plan.json")
@@ -111,14 +130,22 @@ def rehearse(folder: Path, *, progress: Progress, clock: Clock, seed: int = 1, s
     progress.step()
     footage = folder / "footage"
     logs = tuple(
-        _fly_and_film(patrol, made, sortie.number, footage, progress=progress, clock=clock, seed=seed)
-        for sortie in made.sorties[:sorties]
+        _fly_and_film(patrol, made, sortie.number, footage, progress=progress, clock=clock, seed=seed, video_s=video_s)
+        for sortie in made.sorties
     )
     return Rehearsed(patrol=patrol, plan=made, logs=logs, footage=footage)
 
 
 def _fly_and_film(
-    patrol: Patrol, made: FlightPlan, number: int, footage: Path, *, progress: Progress, clock: Clock, seed: int
+    patrol: Patrol,
+    made: FlightPlan,
+    number: int,
+    footage: Path,
+    *,
+    progress: Progress,
+    clock: Clock,
+    seed: int,
+    video_s: float,
 ) -> FlightLog:
     """Fly one sortie and render its photos, and for the first sortie a video."""
     sortie = made.sorties[number - 1]
@@ -151,7 +178,11 @@ def _fly_and_film(
             link.close()
         true_track, true_triggers = vehicle.true_track(), vehicle.true_triggers()
     if log.outcome is not Outcome.COMPLETED:
-        raise RuntimeError(f"sortie {number} of the rehearsal ended {log.outcome.value}")
+        raise LinkFailed(
+            _("Sortie {number} of the rehearsal ended early ({outcome}); see {log}.").format(
+                number=number, outcome=log.outcome.value, log=footage.parent / f"sortie-{number}.jsonl"
+            )
+        )
     world = read_world(DISTRICT / "world.yaml")
     progress.start(_("filming sortie {number}").format(number=number), len(log.triggers))
     write_photos(
@@ -164,7 +195,7 @@ def _fly_and_film(
     )
     if number == 1:
         start = _first_line(made, true_track)
-        progress.start(_("filming a video"), round(VIDEO_S * 12))
+        progress.start(_("filming a video"), round(video_s * VIDEO_FPS))
         write_video(
             world,
             true_track,
@@ -172,7 +203,8 @@ def _fly_and_film(
             video_camera(patrol.camera),
             footage / f"sortie-{number}",
             start=start,
-            seconds=VIDEO_S,
+            seconds=video_s,
+            fps=VIDEO_FPS,
             progress=lambda _done, _all: progress.step(),
         )
     return log
@@ -194,9 +226,13 @@ def _first_line(made: FlightPlan, track: Track) -> datetime:
     return min(near)[1]
 
 
-def planted_in_demo() -> tuple[Truth, ...]:
-    """Return what was planted in the demo district; to be called only after processing is over."""
-    return truths(read_world(DISTRICT / "world.yaml"))
+def planted_in(patrol: Patrol) -> tuple[Truth, ...]:
+    """Return what was planted on the ground that a patrol looks at; to be called only after processing is over."""
+    return tuple(
+        truth
+        for truth in truths(read_world(DISTRICT / "world.yaml"))
+        if any(area.shape.covers(Point(truth.position.lon_deg, truth.position.lat_deg)) for area in patrol.areas)
+    )
 
 
 def score(planted: Sequence[Truth], found: Sequence[Finding]) -> Score:

@@ -14,7 +14,7 @@ from app.bars import bars_on
 from app.commands.crew import print_plan
 from app.commands.footage import places_of, settings_of
 from app.commands.version import program_version
-from app.demo import DISTRICT, Finding, Score, planted_in_demo, rehearse, score
+from app.demo import DISTRICT, PATROL, Finding, Score, planted_in, rehearse, score
 from app.instruments import Station
 from app.languages import language_of
 from app.process import Job, process
@@ -35,13 +35,14 @@ def add_commands(application: typer.Typer) -> None:
     )
     def _demo(
         out: Annotated[Path, typer.Option(help=_("Folder to write."))] = Path("out/demo"),
+        patrol: Annotated[Path, typer.Option(help=_("Another patrol of the demo district."))] = PATROL,
         seed: Annotated[int, typer.Option(help=_("Of the simulated wind and sensor errors."))] = 1,
     ) -> None:
         console = Console()
         clock = SystemClock()
         cases = out / "cases"
         with bars_on(console) as bars:
-            rehearsed = rehearse(out / "flight", progress=bars, clock=clock, seed=seed)
+            rehearsed = rehearse(out / "flight", progress=bars, clock=clock, seed=seed, patrol_file=patrol)
             jurisdiction, refused = open_jurisdiction(
                 sites=DISTRICT / "sites.geojson", zones=DISTRICT / "zones.geojson", rules=None
             )
@@ -75,7 +76,7 @@ def add_commands(application: typer.Typer) -> None:
             )
             for line in report.incidents
         ]
-        console.print(_score_table(score(planted_in_demo(), found)))
+        console.print(_score_table(score(planted_in(rehearsed.patrol), found)))
         for name, path in places_of(cases):
             console.print(f"[bold]{name}[/bold]  {path}", soft_wrap=True)
 
