@@ -12,7 +12,7 @@ for a raster.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import numpy as np
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from core.heights import Geoid, HaeHeight, HeightDatum, MslHeight
 from core.text import _
 from flight.track import Pose
-from geofence.geoid import GeoidHeights, on_datum
+from geofence.geoid import GeoidHeights, installed_geoid, on_datum
 
 # An absolute height whose error nobody states: barometers of consumer drones are off by that much.
 _LOOSE_SIGMA_M: Final = 10.0
@@ -174,12 +174,12 @@ class FlatAt:
         height: The ground's height: above the ellipsoid, or above mean sea level on a named geoid. A pose that states
             another kind needs a geoid, and is refused without.
         sigma_m: One-sigma error of that height, metres.
-        geoid: The geoid (:func:`geofence.geoid.installed_geoid`), or None.
+        geoid: The geoid; by default the installed grids (:func:`geofence.geoid.installed_geoid`), None for none.
     """
 
     height: HaeHeight | MslHeight
     sigma_m: float = 1.0
-    geoid: GeoidHeights | None = None
+    geoid: GeoidHeights | None = field(default_factory=installed_geoid)
 
     def __post_init__(self) -> None:
         if not isinstance(self.height, HaeHeight | MslHeight):

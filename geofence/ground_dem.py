@@ -29,7 +29,7 @@ from core.heights import Geoid, HaeHeight, HeightDatum
 from core.points import GeoPoint, LocalPlane, from_plane, to_enu
 from core.text import _
 from flight.track import Pose
-from geofence.geoid import GeoidHeights, on_datum
+from geofence.geoid import GeoidHeights, installed_geoid, on_datum
 from geofence.ground import EARTH_RADIUS_M, NoStanding, Standing
 from geofence.raycast import HeightGrid, bilinear, first_hits, height_grid
 
@@ -58,14 +58,14 @@ class DemGround:
         vertical: The geoid its heights refer to, or None when they are above the WGS-84 ellipsoid.
         sigma_m: One-sigma error of its heights, metres (Copernicus GLO-30: 4 m at 90 %, so 2.4 m).
         takeoff: The take-off point, for poses that state their height above it; None when it is not known.
-        geoid: Gives the geoid's height above the ellipsoid (:func:`geofence.geoid.installed_geoid`); None for none.
+        geoid: Gives the geoid's height above the ellipsoid ; by default the installed grids, None for none.
     """
 
     path: Path
     vertical: Geoid | None
     sigma_m: float = 2.4
     takeoff: GeoPoint | None = None
-    geoid: GeoidHeights | None = None
+    geoid: GeoidHeights | None = field(default_factory=installed_geoid)
     _window: _Window | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:

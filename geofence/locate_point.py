@@ -19,7 +19,6 @@ from flight.camera import Camera
 from flight.track import Pose
 from geofence.error_budget import DeviceClass
 from geofence.fix import Covariance, Unlocated
-from geofence.geoid import GeoidHeights
 from geofence.ground import FlatAt, FlatAtTakeoff, Ground
 from geofence.ground_dem import DemGround
 from geofence.locate import LEAST_DEPRESSION_DEG, REACH_M, locate
@@ -72,7 +71,6 @@ def ground_of(
     height_datum: HeightDatum | None = None,
     sigma_m: float | None = None,
     takeoff: GeoPoint | None = None,
-    geoid: GeoidHeights | None = None,
 ) -> Ground:
     """Return the ground that options describe.
 
@@ -82,7 +80,6 @@ def ground_of(
         height_datum: What the heights of either are measured from. Needed with both: there is no default datum.
         sigma_m: One-sigma error of the ground, metres; None for the default of its kind.
         takeoff: The take-off point, for a raster and heights above take-off.
-        geoid: The geoid, for heights on another datum (:func:`geofence.geoid.installed_geoid`).
 
     Raises:
         ValueError: Both are given, or a datum is missing or of the wrong kind.
@@ -95,15 +92,13 @@ def ground_of(
         raise ValueError(_("say what the ground's heights are measured from: ellipsoid, EGM96 or EGM2008"))
     vertical = None if height_datum is HeightDatum.ELLIPSOID else Geoid(height_datum)
     if dem is not None:
-        ground = DemGround(path=dem, vertical=vertical, takeoff=takeoff, geoid=geoid)
+        ground = DemGround(path=dem, vertical=vertical, takeoff=takeoff)
         if sigma_m is not None:
             ground.sigma_m = sigma_m
         return ground
     metres = float(ground_height_m or 0.0)
     height = HaeHeight(metres=metres) if vertical is None else MslHeight(metres=metres, geoid=vertical)
-    return (
-        FlatAt(height=height, geoid=geoid) if sigma_m is None else FlatAt(height=height, sigma_m=sigma_m, geoid=geoid)
-    )
+    return FlatAt(height=height) if sigma_m is None else FlatAt(height=height, sigma_m=sigma_m)
 
 
 def locate_point(

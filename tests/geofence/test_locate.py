@@ -183,7 +183,7 @@ def test_an_unknown_class_is_a_body_of_doubtful_height() -> None:
 
 
 def test_heights_of_two_kinds_are_not_mixed() -> None:
-    msl_ground = FlatAt(height=MslHeight(metres=20.0, geoid=Geoid.EGM2008))
+    msl_ground = FlatAt(height=MslHeight(metres=20.0, geoid=Geoid.EGM2008), geoid=None)
     with_msl96 = replace(pose(), height_msl=MslHeight(metres=120.0, geoid=Geoid.EGM96))
     assert refusal_of(2000, 1500, with_msl96, ground=msl_ground) == "no-pose"
     assert refusal_of(2000, 1500, replace(pose(), height_hae=HaeHeight(metres=120.0)), ground=msl_ground) == "no-pose"

@@ -181,7 +181,7 @@ def test_heights_are_related_to_the_raster_in_the_order_of_trust(tmp_path: Path)
 def test_a_geoid_is_never_ignored(tmp_path: Path) -> None:
     path = write_dem(tmp_path / "flat.tif", np.full((100, 100), 20.0))
     at = replace(pose(), height_takeoff=None, height_hae=HaeHeight(metres=115.0, sigma_m=0.05))
-    bare = DemGround(path=path, vertical=Geoid.EGM2008)
+    bare = DemGround(path=path, vertical=Geoid.EGM2008, geoid=None)
     assert isinstance(bare.stand(at), NoStanding)
     found = locate(seen(2000, 1500), pose=at, camera=CAMERA, ground=bare, captured_at=NOON)
     assert isinstance(found, Unlocated)
