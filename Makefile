@@ -87,3 +87,7 @@ bench-detection: $(STAMP)
 	$(BIN)/python -m benchmarks.detection
 	$(BIN)/python -m benchmarks.detection_fire
 	$(BIN)/python -m benchmarks.detection_runtime
+
+.PHONY: bench-two-reviewers
+bench-two-reviewers: $(STAMP)
+	$(BIN)/python -m benchmarks.two_reviewers

@@ -48,6 +48,7 @@ from evidence.viewer import draw_viewer
 from flight.track import Track
 
 PROGRAM_ACTOR: Final = "program:skywarden"
+SYNCING: Final = 8  # files that are waited for at once
 EXCERPT: Final = timedelta(seconds=10)
 
 
@@ -309,7 +310,7 @@ def _write_payload(folder: Path, sealing: _Sealing) -> dict[str, Digests]:
     ]
     if len({path.lower() for path, _content in contents}) != len(contents):
         raise ValueError("two members of the package would have one name")
-    members = {path: _put(folder, path, content) for path, content in contents}
+    members = _put_all(folder, dict(contents))
     carried = {original_member(original): original for original in sealing.chosen.carried}
     with ThreadPoolExecutor(max_workers=WORKERS) as pool:
         copies = pool.map(lambda member: _copy_original(carried[member], folder / member), carried)
@@ -317,9 +318,11 @@ def _write_payload(folder: Path, sealing: _Sealing) -> dict[str, Digests]:
     return members
 
 
-def _put(folder: Path, path: str, content: bytes) -> Digests:
-    write_durably(folder / path, content)
-    return digest_bytes(content)
+def _put_all(folder: Path, contents: Mapping[str, bytes]) -> dict[str, Digests]:
+    """Write files and wait until all are on the disk; waiting together lets the disk commit them together."""
+    with ThreadPoolExecutor(max_workers=SYNCING) as pool:
+        list(pool.map(lambda path: write_durably(folder / path, contents[path]), contents))
+    return {path: digest_bytes(content) for path, content in contents.items()}
 
 
 def _copy_original(original: Original, destination: Path) -> Digests:
@@ -356,7 +359,7 @@ def _write_tags(folder: Path, members: Mapping[str, Digests], sealing: _Sealing)
     for algorithm in ALGORITHMS:
         digests = {path: str(getattr(digest, algorithm)) for path, digest in members.items()}
         tags[manifest_name(algorithm)] = manifest_text(digests)
-    return {path: _put(folder, path, content) for path, content in tags.items()}
+    return _put_all(folder, tags)
 
 
 def _predicate(sealing: _Sealing) -> Predicate:
@@ -384,7 +387,9 @@ def _write_signature(folder: Path, members: Mapping[str, Digests], sealing: _Sea
         names.PUBLIC_KEY: public_pem(sealing.key.public),
     }
     tags = {path: digests for path, digests in members.items() if path in names.SIGNED_TAGS}
-    tags |= {path: _put(folder, path, content) for path, content in signature.items()}
+    tags |= _put_all(folder, signature)
+    manifests = {}
     for algorithm in ALGORITHMS:
         digests = {path: str(getattr(digest, algorithm)) for path, digest in tags.items()}
-        write_durably(folder / manifest_name(algorithm, tags=True), manifest_text(digests))
+        manifests[manifest_name(algorithm, tags=True)] = manifest_text(digests)
+    _put_all(folder, manifests)

@@ -82,9 +82,11 @@ def kill_at_random(folder: Path, kills: int, seed: int) -> dict[str, int]:
         )
         assert worker.stdout is not None
         assert worker.stdout.readline() == "ready\n"
-        time.sleep(dice.uniform(0.0, 0.6))
+        # So many promises first, so that a slow machine gets somewhere too; then anywhere within the next step.
+        lines = [worker.stdout.readline() for _promise in range(dice.randrange(6))]
+        time.sleep(dice.uniform(0.0, 0.15))
         worker.kill()
-        for line in worker.stdout.read().splitlines(keepends=True):
+        for line in [*lines, *worker.stdout.read().splitlines(keepends=True)]:
             if line.endswith("\n"):
                 word, subject = line.split()
                 promised[word].add(subject)
