@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -21,8 +21,10 @@ from core.points import GeoPoint
 from core.refusal import Refusal
 from core.text import _
 from flight.airspace_law import SUN_UP_DEG
+from flight.fleet import CHANGE_S
 from flight.patrol import Crew, KeyArea, Patrol
 from flight.periods import PeriodCalendar, PeriodWindow, windows
+from flight.plan import plan
 from flight.sun import sun_elevation_deg
 from flight.yaml_lines import read_yaml
 
@@ -108,6 +110,21 @@ def read_frequency(path: Path = SHIPPED) -> FrequencyRules:
 def areas_due(patrols: Sequence[Patrol], window: PeriodWindow) -> tuple[str, ...]:
     """Return the names of the areas that a window's period makes due, in the patrols' order."""
     return tuple(area.name for patrol in patrols if window.period.code in patrol.periods for area in patrol.areas)
+
+
+def season_tasks(patrols: Sequence[Patrol]) -> tuple[SeasonTask, ...]:
+    """Return a task for each area of each patrol, with the time its own plan takes, battery changes included.
+
+    Raises:
+        PlanRefused: An area cannot be planned.
+    """
+    tasks = []
+    for patrol in patrols:
+        for area in patrol.areas:
+            alone = plan(replace(patrol, areas=(area,), crews=()))
+            flown_s = math.fsum(sortie.duration_s for sortie in alone.sorties)
+            tasks.append(SeasonTask(patrol=patrol, area=area, visit_s=flown_s + CHANGE_S * (len(alone.sorties) - 1)))
+    return tuple(tasks)
 
 
 def season(

@@ -15,6 +15,7 @@ import shapely
 from core.errors import InputRefused, PlanRefused
 from core.points import GeoPoint, LocalPlane, from_plane
 from flight.catalogue import read_catalogue
+from flight.exports.bundle import export
 from flight.exports.geojson import photo_footprints, plan_layers, write_geojson
 from flight.exports.gpx import write_gpx
 from flight.exports.kml import write_kml
@@ -207,3 +208,19 @@ def test_the_footprints_of_the_photographs_cover_the_field(planned: FlightPlan) 
     seen = shapely.union_all([shape for _n, area, shape in photo_footprints(planned, patrol()) if area == "field"])
     field = on_earth(shapely.box(60, 60, 400, 300).difference(HOLE))
     assert seen.intersection(field).area / field.area > 0.999
+
+
+def test_every_format_is_written_or_refused(planned: FlightPlan, tmp_path: Path) -> None:
+    written, refused = export(planned, patrol(), tmp_path / "out", at=MADE_AT)
+    assert refused == ()
+    assert {path.suffix for path in written} == {
+        ".json", ".plan", ".waypoints", ".kmz", ".kml", ".gpx", ".geojson", ".png", ".pdf",
+    }  # fmt: skip
+    assert all(path.stat().st_size > 500 for path in written)
+    written, refused = export(
+        planned, patrol("generic-arducopter"), tmp_path / "ardu", at=MADE_AT, formats=["wpml", "gpx"]
+    )
+    assert [path.suffix for path in written] == [".gpx"]
+    assert [refusal.subject for refusal in refused] == ["wpml"]
+    with pytest.raises(ValueError, match="no format"):
+        export(planned, patrol(), tmp_path, at=MADE_AT, formats=["dwg"])

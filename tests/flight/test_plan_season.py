@@ -16,8 +16,9 @@ from core.points import GeoPoint
 from flight.catalogue import read_catalogue
 from flight.exports.icalendar import write_icalendar
 from flight.patrol import Crew, KeyArea, Patrol
+from flight.period_table import period_rows
 from flight.periods import active_periods, read_calendar, windows
-from flight.season import SeasonTask, areas_due, read_frequency, season
+from flight.season import SeasonTask, areas_due, read_frequency, season, season_tasks
 from flight.sun import sun_elevation_deg
 
 HOME = GeoPoint(lon_deg=113.5, lat_deg=22.8)
@@ -111,3 +112,22 @@ def test_a_window_names_the_areas_it_makes_due() -> None:
     due = {window.period.code: areas_due(patrols, window) for window in span}
     assert due["QM"] == ("林区",)
     assert due["FF+"] == ()
+
+
+def test_the_rows_of_a_season_name_hazards_areas_and_what_is_only_usual() -> None:
+    patrols = [patrol(area("林区"), periods=("FF", "QM"))]
+    heading, rows = period_rows(
+        read_calendar(), datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 5, 1, tzinfo=UTC), patrols
+    )
+    assert all(len(row) == len(heading) for row in rows)
+    by_code = {row[0]: row for row in rows}
+    assert by_code["QM"][2] == "2026-03-29 00:00"  # seven days before 清明, 5 April 2026
+    assert by_code["QM"][5] == "林区"
+    assert "H29" in by_code["FF"][4]
+    assert "usual" in by_code["FS"][6]
+    assert [row[0] for row in rows].count("NT") == 1
+
+
+def test_a_visit_takes_the_time_of_its_own_plan() -> None:
+    (task,) = season_tasks([patrol(area("罐区"))])
+    assert 60 < task.visit_s < 4 * 3600
