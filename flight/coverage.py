@@ -32,7 +32,7 @@ TURN_M: Final = 8.0  # what slowing down and turning at a line's end costs besid
 _SHORTEST_LINE_M: Final = 2.0
 _MOST_REPAIRS: Final = 3
 _LEAST_AREA_M2: Final = 1e-6
-_HAIR: Final = 0.02  # line spacings
+_HAIR: Final = 0.02  # band widths
 _LEAST_PIECE: Final = 0.02  # squares of a line spacing: smaller unseen pieces get no line
 _ROUGH: Final = 0.1  # line spacings
 _LEVELS_APART: Final = 0.4  # line spacings
@@ -146,7 +146,7 @@ def _banded(part: BaseGeometry, levels: list[float], order: CoverageOrder) -> li
         count = max(1, math.ceil((high - low) / order.spacing_m - 1e-6))
         edges.extend(low + (high - low) / count * index for index in range(count))
     lows, highs = np.array(edges), np.array([*edges[1:], levels[-1]])
-    hair = _HAIR * order.spacing_m  # an edge that runs along a band's edge must not stretch the band's line
+    hair = _HAIR * (highs - lows)  # an edge that runs along a band's edge must not stretch the band's line
     boxes = shapely.box(np.full(len(lows), min_x - 1.0), lows + hair, np.full(len(lows), max_x + 1.0), highs - hair)
     shapely.prepare(part)
     spans = []
@@ -199,7 +199,7 @@ def _repairs(area: BaseGeometry, lines: list[Points], router: Router, order: Cov
     allowed = (1 - PROMISED_SHARE) * area.area
     reachable = router.space.ground.buffer(order.spacing_m / 2, quad_segs=2)  # beyond it no line of ours can see
     unseen = area.difference(swath(lines, order)).intersection(reachable)
-    smallest = _LEAST_PIECE * order.spacing_m**2
+    smallest = min(_LEAST_PIECE * order.spacing_m**2, 0.1 * allowed)
     for _round in range(_MOST_REPAIRS):
         pieces = sorted(shapely.get_parts(unseen), key=lambda piece: -piece.area)
         left = math.fsum(piece.area for piece in pieces)
