@@ -17,13 +17,15 @@ from statistics import median
 from typing import Final
 
 from core.clock import in_utc
-from core.heights import Geoid, MslHeight, TakeoffHeight
+from core.heights import Geoid, HaeHeight, MslHeight, TakeoffHeight
 from core.points import GeoPoint
 from core.refusal import Refusal
 from core.text import _
 from flight.track import Pose, PoseSigma, Track, Velocity
 
-LOG_LIMIT_S: Final = 1e7  # four months of power; a log time beyond it is damage
+# A log's clock begins at power-on, or (PX4 in simulation) is seconds since 1970; beyond 2100 it is damage either way.
+LOG_LIMIT_S: Final = 4_102_444_800.0
+EARLIEST_S: Final = 946_684_800.0  # 2000-01-01, before any of these logs was written
 FASTEST_M_S: Final = 150.0  # no aircraft of ours; a place that needs more from both its neighbours is damage
 STREAM_GAP_S: Final = 1.0  # streams of 1 Hz and more are joined; a longer silence is a gap
 GIMBAL_SIGMA_DEG: Final = 2.0  # class of vehicle-mounted gimbals whose angles are reported, not measured
@@ -101,6 +103,7 @@ class Place:
         position: Where.
         msl_m: Above mean sea level, metres, or None.
         takeoff_m: Above take-off (home), metres, or None.
+        hae_m: Above the WGS-84 ellipsoid, metres, or None.
         velocity: How it moves, or None.
     """
 
@@ -108,6 +111,7 @@ class Place:
     position: GeoPoint
     msl_m: float | None = None
     takeoff_m: float | None = None
+    hae_m: float | None = None
     velocity: Velocity | None = None
 
 
@@ -127,7 +131,7 @@ class Stream:
 
 
 def within_log(t: float) -> bool:
-    """Return whether ``t`` can be a log's own time (seconds since power-on)."""
+    """Return whether ``t`` can be a log's own time."""
     return math.isfinite(t) and 0 <= t <= LOG_LIMIT_S
 
 
@@ -174,7 +178,7 @@ def clock_offset(pairs: Iterable[tuple[float, float]]) -> tuple[float, float] | 
         pairs: Log time and UTC time of the same instants, seconds. The median is robust against the odd late one; the
             spread is 1.4826 times the median absolute deviation.
     """
-    differences = [utc - own for own, utc in pairs if within_log(own) and 946_684_800 < utc < 4_102_444_800]  # to 2100
+    differences = [utc - own for own, utc in pairs if within_log(own) and EARLIEST_S < utc < LOG_LIMIT_S]
     if not differences:
         return None
     middle = median(differences)
@@ -250,7 +254,11 @@ def joined(
         said.append(_("{count} bytes of the log are damaged and were skipped").format(count=damaged))
     if not any(axis.times for axis in gimbal):
         said.append(_("the log holds no gimbal angles; where the camera looked is not known"))
-    ordered = sorted((place for place in places if within_log(place.t)), key=lambda place: place.t)
+
+    def dated(t: float) -> bool:
+        return within_log(t) and EARLIEST_S < t + seconds < LOG_LIMIT_S
+
+    ordered = sorted((place for place in places if dated(place.t)), key=lambda place: place.t)
     sound = _without_jumps(ordered)
     if len(sound) < len(ordered):
         said.append(_("{count} positions jump and were left out").format(count=len(ordered) - len(sound)))
@@ -269,13 +277,14 @@ def joined(
         attitudes=tuple(
             Attitude(at=datetime.fromtimestamp(t + seconds, UTC), yaw_deg=yaw % 360, pitch_deg=pitch, roll_deg=roll)
             for t, (yaw, pitch, roll) in zip(attitude.times, attitude.values, strict=True)
+            if dated(t)
         ),
         shutters=tuple(
             Shutter(
                 at=datetime.fromtimestamp(t + seconds, UTC), number=number, position=position, height_takeoff_m=height
             )
             for t, number, position, height in shutters
-            if within_log(t)
+            if dated(t)
         ),
         messages=messages,
         damaged=damaged,
@@ -328,6 +337,7 @@ def _pose(
         position=place.position,
         height_takeoff=None if place.takeoff_m is None else TakeoffHeight(metres=place.takeoff_m),
         height_msl=None if place.msl_m is None else MslHeight(metres=place.msl_m, geoid=Geoid.UNSTATED),
+        height_hae=None if place.hae_m is None else HaeHeight(metres=place.hae_m),
         yaw_deg=yaw,
         pitch_deg=pitch,
         roll_deg=roll,

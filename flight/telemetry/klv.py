@@ -152,7 +152,10 @@ def read_klv_packets(chunks: Sequence[tuple[float | None, bytes]], *, name: str)
             else:
                 refused.append(Refusal(subject=f"{name} #{number}", code=record, reason=_why(record)))
     if not records:
-        reason = _("holds no MISB ST 0601 packet that can be believed")
+        codes = ", ".join(sorted({refusal.code for refusal in refused})) or "-"
+        reason = _("holds no MISB ST 0601 packet that can be believed ({count} refused: {codes})").format(
+            count=len(refused), codes=codes
+        )
         return Refusal(subject=name, code="no-telemetry", reason=reason)
     source = f"{name}, MISB ST 0601"
     poses: list[Pose] = []

@@ -27,6 +27,7 @@ from flight.telemetry.flight_record import (
     sound_height,
     stream_of,
 )
+from flight.track import Velocity
 
 _MAGIC: Final = b"ULog\x01\x12\x35"
 _TOPICS: Final = [
@@ -91,13 +92,11 @@ def _record(name: str, log: Any) -> FlightRecord | Refusal:  # noqa: ANN401 - py
     ]
     first_fix = min((row["timestamp"] / 1e6 for row in fixed), default=math.inf)
     home = next((row.get("alt") for row in _rows(log, "home_position") if row.get("valid_alt", 1)), None)
-    places = []
-    for row in _rows(log, "vehicle_global_position"):
-        position = place_of(row.get("lon"), row.get("lat")) if row.get("lat_lon_valid", 1) else None
-        msl = sound_height(row.get("alt")) if row.get("alt_valid", 1) else None
-        if position is not None and row["timestamp"] / 1e6 >= first_fix:
-            takeoff = None if msl is None or home is None else sound_height(msl - home)
-            places.append(Place(t=row["timestamp"] / 1e6, position=position, msl_m=msl, takeoff_m=takeoff))
+    places = [
+        place
+        for row in _rows(log, "vehicle_global_position")
+        if (place := _estimated_place(row, home)) is not None and place.t >= first_fix
+    ] or [place for row in fixed if (place := _gps_place(row)) is not None]
     attitude = stream_of(_attitudes(_rows(log, "vehicle_attitude")), angles=True)
     in_world = (
         row for row in _rows(log, "gimbal_device_attitude_status") if int(row.get("device_flags", 0)) & (64 | 16)
@@ -126,6 +125,41 @@ def _record(name: str, log: Any) -> FlightRecord | Refusal:  # noqa: ANN401 - py
         messages=sum(len(topic.data.get("timestamp", ())) for topic in log.data_list),
         damaged=0,
         notes=notes,
+    )
+
+
+def _estimated_place(row: dict[str, float], home: float | None) -> Place | None:
+    """Return the estimator's position as a place."""
+    position = place_of(row.get("lon"), row.get("lat")) if row.get("lat_lon_valid", 1) else None
+    if position is None:
+        return None
+    msl = sound_height(row.get("alt")) if row.get("alt_valid", 1) else None
+    takeoff = None if msl is None or home is None else sound_height(msl - home)
+    hae = sound_height(row.get("alt_ellipsoid")) if row.get("alt_ellipsoid") and row.get("alt_valid", 1) else None
+    return Place(t=row["timestamp"] / 1e6, position=position, msl_m=msl, takeoff_m=takeoff, hae_m=hae)
+
+
+def _gps_place(row: dict[str, float]) -> Place | None:
+    """Return the receiver's position as a place, for logs without an estimate (integers until PX4 1.14)."""
+    if "latitude_deg" in row:
+        lon, lat = row.get("longitude_deg"), row["latitude_deg"]
+        msl, hae = row.get("altitude_msl_m"), row.get("altitude_ellipsoid_m")
+    elif "lat" in row and "lon" in row:
+        lon, lat = row["lon"] / 1e7, row["lat"] / 1e7
+        msl, hae = (row[name] / 1e3 if name in row else None for name in ("alt", "alt_ellipsoid"))
+    else:
+        return None
+    position = place_of(lon, lat)
+    north, east, down = (row.get(f"vel_{axis}_m_s", math.nan) for axis in ("n", "e", "d"))
+    moving = bool(row.get("vel_ned_valid")) and all(map(math.isfinite, (north, east, down)))
+    if position is None:
+        return None
+    return Place(
+        t=row["timestamp"] / 1e6,
+        position=position,
+        msl_m=sound_height(msl),
+        hae_m=sound_height(hae),
+        velocity=Velocity(east_m_s=east, north_m_s=north, up_m_s=-down) if moving else None,
     )
 
 

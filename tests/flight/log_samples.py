@@ -172,21 +172,40 @@ def quaternion(*, yaw: float, pitch: float, roll: float) -> list[float]:
     ]
 
 
-def ulog(*, gimbal: bool = True, utc: bool = True) -> bytes:
-    """Return a PX4 ``.ulg``."""
+def ulog(
+    *, gimbal: bool = True, utc: bool = True, estimate: bool = True, degrees: bool = False, boot_s: float = BOOT_S
+) -> bytes:
+    """Return a PX4 ``.ulg``.
+
+    Args:
+        gimbal: Whether gimbal angles are logged.
+        utc: Whether the receiver tells its time.
+        estimate: Whether the estimator's position is logged.
+        degrees: Whether the receiver's position is in degrees (PX4 1.14 and later) or in integers.
+        boot_s: The log's zero on its own clock (in simulation, seconds since 1970).
+    """
 
     def message(kind: str, body: bytes) -> bytes:
         return struct.pack("<HB", len(body), ord(kind)) + body
 
     formats = {
         "vehicle_global_position": "uint64_t timestamp;double lat;double lon;float alt;",
-        "vehicle_gps_position": "uint64_t timestamp;uint64_t time_utc_usec;float eph;float epv;uint8_t fix_type;",
+        "vehicle_gps_position": (
+            "uint64_t timestamp;uint64_t time_utc_usec;"
+            + (
+                "double latitude_deg;double longitude_deg;double altitude_msl_m;double altitude_ellipsoid_m;"
+                if degrees
+                else "int32_t lat;int32_t lon;int32_t alt;int32_t alt_ellipsoid;"
+            )
+            + "float eph;float epv;float vel_n_m_s;float vel_e_m_s;float vel_d_m_s;"
+            + "uint8_t fix_type;uint8_t vel_ned_valid;"
+        ),
         "vehicle_attitude": "uint64_t timestamp;float[4] q;",
         "home_position": "uint64_t timestamp;float alt;",
         "gimbal_device_attitude_status": "uint64_t timestamp;float[4] q;uint16_t device_flags;",
         "camera_capture": "uint64_t timestamp;double lat;double lon;float alt;uint32_t seq;",
     }
-    out = [b"ULog\x01\x12\x35\x01" + struct.pack("<Q", round(BOOT_S * 1e6))]
+    out = [b"ULog\x01\x12\x35\x01" + struct.pack("<Q", round(boot_s * 1e6))]
     out.append(message("B", bytes(8) + bytes(8) + bytes(24)))
     key = b"char[3] sys_name"
     out.append(message("I", bytes([len(key)]) + key + b"PX4"))
@@ -196,12 +215,18 @@ def ulog(*, gimbal: bool = True, utc: bool = True) -> bytes:
     def data(name: str, layout: str, *values: Any) -> None:
         out.append(message("D", struct.pack("<H" + layout, list(formats).index(name), *values)))
 
-    data("home_position", "Qf", round(BOOT_S * 1e6), 10.5)
+    data("home_position", "Qf", round(boot_s * 1e6), 10.5)
     for t in steps():
-        us = round((BOOT_S + t) * 1e6)
+        us = round((boot_s + t) * 1e6)
         stamp = round((START.timestamp() + t) * 1e6) if utc else 0
-        data("vehicle_gps_position", "QQffB", us, stamp, 0.8, 1.2, 4)
-        data("vehicle_global_position", "Qddf", us, 23.12 + 1e-5 * t, 113.25, 70.5 + t)
+        lat, lon, msl = 23.12 + 1e-5 * t, 113.25, 70.5 + t
+        if degrees:
+            data("vehicle_gps_position", "QQdddd5fBB", us, stamp, lat, lon, msl, msl - 5, 0.8, 1.2, 1.112, 0, -1, 4, 1)
+        else:
+            place = (round(lat * 1e7), round(lon * 1e7), round(msl * 1e3), round((msl - 5) * 1e3))
+            data("vehicle_gps_position", "QQiiii5fBB", us, stamp, *place, 0.8, 1.2, 1.112, 0, -1, 4, 1)
+        if estimate:
+            data("vehicle_global_position", "Qddf", us, lat, lon, msl)
         data("vehicle_attitude", "Q4f", us, *quaternion(yaw=350 + t, pitch=-2.0, roll=1.0))
         if gimbal:
             data("gimbal_device_attitude_status", "Q4fH", us, *quaternion(yaw=20 + t, pitch=-45 - t, roll=0.5), 64)

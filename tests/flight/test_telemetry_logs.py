@@ -104,6 +104,25 @@ def test_gps_places_carry_velocity_when_the_estimator_is_not_logged(tmp_path: Pa
     assert pose.height_takeoff is None
 
 
+@pytest.mark.parametrize("degrees", [False, True])
+def test_a_px4_log_without_an_estimate_is_read_by_its_receiver(tmp_path: Path, *, degrees: bool) -> None:
+    pose = read(tmp_path, "ulg", estimate=False, degrees=degrees).track.poses[10]
+    assert pose.position is not None
+    assert (pose.position.lat_deg, pose.position.lon_deg) == pytest.approx((23.12002, 113.25), abs=1e-7)
+    assert pose.height_takeoff is None
+    assert pose.height_msl is not None
+    assert pose.height_hae is not None
+    assert (pose.height_msl.metres, pose.height_hae.metres) == pytest.approx((72.5, 67.5), abs=1e-3)
+    assert pose.velocity is not None
+    assert (pose.velocity.north_m_s, pose.velocity.up_m_s) == pytest.approx((1.112, 1.0), abs=1e-6)
+
+
+def test_a_simulated_px4_log_counts_from_1970(tmp_path: Path) -> None:
+    record = read(tmp_path, "ulg", boot_s=logs.START.timestamp())
+    assert len(record.track.poses) == len(logs.steps())
+    assert abs((record.track.poses[0].captured_at - logs.START).total_seconds()) < 1e-3
+
+
 def test_the_stations_clock_is_set_against_the_vehicles(tmp_path: Path) -> None:
     record = read(tmp_path, "tlog", station_ahead_s=2.5)
     assert any("+2.50 s" in sentence for sentence in record.assumptions)
