@@ -24,6 +24,7 @@ without applying the Orientation tag, which :attr:`PhotoTelemetry.stored_orienta
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -42,6 +43,7 @@ from flight.telemetry.photo_time import captured_at
 from flight.track import Pose, PoseSigma
 
 POSITIONS_AGREE_M: Final = 20.0  # EXIF holds fewer digits than XMP; GCJ-02 would differ by hundreds of metres
+SAME_AS_WGS84: Final = frozenset({"WGS84", "WGS1984", "EPSG4326", "CGCS2000"})
 GIMBAL_SIGMA_DEG: Final = (
     1.5,
     0.7,
@@ -140,7 +142,16 @@ def fix_of(lon_deg: float | None, lat_deg: float | None) -> GeoPoint | None:
 
 
 def _position(header: PhotoHeader) -> tuple[GeoPoint | None, tuple[str, ...]]:
-    """Return the position of XMP (more digits) or EXIF; None when they contradict each other."""
+    """Return the position of XMP (more digits) or EXIF.
+
+    None when the two contradict each other, when the receiver says that it had no fix (DJI ``GpsStatus``), or when the
+    header names a datum that is not WGS-84 (CGCS2000 is the same to centimetres; GCJ-02 is not).
+    """
+    if header.xmp.get("drone-dji:GpsStatus", "").strip().lower() == "invalid":
+        return None, (_("its receiver had no fix"),)
+    datum = (header.text("GPSMapDatum") or "").upper()
+    if datum and re.sub(r"[^A-Z0-9]", "", datum) not in SAME_AS_WGS84:
+        return None, (_("its position is on the datum {datum}, which is not WGS-84").format(datum=datum),)
     by_xmp = fix_of(
         # DJI, Autel (whose firmware spells it "Longtitude") and Skydio.
         header.xmp_number(

@@ -193,6 +193,21 @@ def test_positions_that_contradict_each_other_are_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("datum", "known"), [("WGS-84", True), ("CGCS2000", True), ("", True), ("GCJ-02", False), ("TOKYO", False)]
+)
+def test_a_position_on_another_datum_is_none(tmp_path: Path, datum: str, *, known: bool) -> None:
+    telemetry = read(write_photo(tmp_path / "a.jpg", exif=TIME, gps={**PLACE, GPS.GPSMapDatum: datum}))
+    assert (telemetry.pose.position is not None) is known
+    assert any(datum in sentence for sentence in telemetry.assumptions) or known
+
+
+def test_a_receiver_that_says_it_had_no_fix_is_believed(tmp_path: Path) -> None:
+    telemetry = read(write_photo(tmp_path / "a.jpg", exif=TIME, gps=PLACE, xmp=packet('drone-dji:GpsStatus="Invalid"')))
+    assert telemetry.pose.position is None
+    assert any("fix" in sentence for sentence in telemetry.assumptions)
+
+
+@pytest.mark.parametrize(
     ("fields", "expected"),
     [
         (
