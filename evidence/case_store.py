@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from hashlib import sha256
 from threading import RLock
 from typing import Final, Protocol
 
-from core.clock import Clock
+from core.clock import Clock, iso_utc
+from core.errors import IntegrityFailed
 from core.refusal import Refusal
 from core.text import _
 from evidence.canonical import encode
@@ -30,6 +32,7 @@ _ACTIONS: Final = {
     Deed.RESUMED: Action.REVIEWED,
     Deed.CHECKED_ON_SITE: Action.CHECKED_ON_SITE,
 }
+CLOCK_STEP: Final = timedelta(seconds=5)  # a time server's correction; more is a clock set back
 
 # What :meth:`CaseStore.note` notes: done elsewhere, about a digest that the store does not hold.
 NOTED: Final = frozenset(
@@ -119,6 +122,23 @@ def check_noted(action: Action) -> None:
         raise ValueError(f"{action.value} is not noted, it is done")
 
 
+def entry_time(now: datetime, last: CustodyEntry | None) -> datetime:
+    """Return the time of the next audit entry: now, or the last entry's where the clock was corrected by a moment.
+
+    Raises:
+        IntegrityFailed: The clock stands more than :data:`CLOCK_STEP` before the last entry: it was set back.
+    """
+    if last is None or now >= last.at:
+        return now
+    if last.at - now > CLOCK_STEP:
+        raise IntegrityFailed(
+            _(
+                "The clock says {now}, but the last audit entry is of {last}: it was set back. Set the clock right."
+            ).format(now=iso_utc(now), last=iso_utc(last.at))
+        )
+    return last.at
+
+
 def life_digest(life: Life) -> str:
     """Return the digest of a case's decisions, hex: what an audit entry of a decision speaks of."""
     return sha256(encode(REVIEW_SCHEMA, life)).hexdigest()
@@ -187,7 +207,7 @@ class MemoryCaseStore:
     def _log(self, actor: str, action: Action, incident: Incident, digest: str, facts: dict[str, str]) -> None:
         entry = append(
             self._chain[-1:],
-            at=max(self.clock.now(), self._chain[-1].at) if self._chain else self.clock.now(),
+            at=entry_time(self.clock.now(), self._chain[-1] if self._chain else None),
             actor=actor,
             action=action,
             subject=incident.number,
@@ -201,9 +221,10 @@ class MemoryCaseStore:
         with self._lock:
             if incident.incident_id in self._incidents:
                 return already_open(incident)
-            self._incidents[incident.incident_id] = replace(incident, state=State.LEAD)
-            self._lives[incident.incident_id] = begin_life(incident)
-            self._log(actor, Action.OPENED, incident, incident_digest(replace(incident, state=State.LEAD)), {})
+            fresh = replace(incident, state=State.LEAD)
+            self._log(actor, Action.OPENED, fresh, incident_digest(fresh), {})
+            self._incidents[fresh.incident_id] = fresh
+            self._lives[fresh.incident_id] = begin_life(fresh)
             return None
 
     def read_case(self, incident_id: str, *, viewer: Person) -> Case | Refusal:
@@ -222,10 +243,10 @@ class MemoryCaseStore:
                 return unknown_case(incident_id)
             life = decide(self._lives[incident_id], decision)
             if isinstance(life, Life):
-                self._lives[incident_id] = life
                 facts = {"deed": decision.deed.value}
                 incident = self._incidents[incident_id]
                 self._log(actor_of(decision.people), action_of(decision), incident, life_digest(life), facts)
+                self._lives[incident_id] = life
             return life
 
     def note(

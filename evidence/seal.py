@@ -147,6 +147,32 @@ def seal(
     return destination
 
 
+def list_originals(
+    incident: Incident,
+    originals: Sequence[Original],
+    frames: Sequence[FrameRecord] = (),
+    carry: Carry | None = None,
+) -> tuple[OriginalRecord, ...]:
+    """Return what a package of ``incident`` will say of its originals, for documents that are to be sealed with it."""
+    return _listed(choose_originals(incident, originals_by_frame(incident, originals, frames), carry or Carry()))
+
+
+def _listed(chosen: Chosen) -> tuple[OriginalRecord, ...]:
+    carried = {original.sha256 for original in chosen.carried}
+    return tuple(
+        OriginalRecord(
+            name=original.name,
+            size_bytes=original.size_bytes,
+            sha256=original.sha256,
+            sm3=original.sm3,
+            media_type=original.media_type,
+            ingested_at=original.ingested_at,
+            path=original_member(original) if original.sha256 in carried else None,
+        )
+        for original in (*chosen.carried, *chosen.kept)
+    )
+
+
 def original_member(original: Original) -> str:
     """Return the path at which a package carries an original; refuses a name that could lead elsewhere."""
     name = original.name
@@ -220,21 +246,7 @@ def _records(sealing: _Sealing) -> list[tuple[str, bytes]]:
         {frame.frame_id: frame for frame in sealing.frames if frame.frame_id in seen}.values(),
         key=lambda frame: (frame.captured_at, frame.frame_id),
     )
-    carried = {original.sha256 for original in sealing.chosen.carried}
-    listed = OriginalRecords(
-        originals=tuple(
-            OriginalRecord(
-                name=original.name,
-                size_bytes=original.size_bytes,
-                sha256=original.sha256,
-                sm3=original.sm3,
-                media_type=original.media_type,
-                ingested_at=original.ingested_at,
-                path=original_member(original) if original.sha256 in carried else None,
-            )
-            for original in (*sealing.chosen.carried, *sealing.chosen.kept)
-        )
-    )
+    listed = OriginalRecords(originals=_listed(sealing.chosen))
     copies = DerivedRecords(
         derived=tuple(
             DerivedRecord(

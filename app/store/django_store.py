@@ -29,6 +29,7 @@ from evidence.case_store import (
     already_open,
     begin_life,
     check_noted,
+    entry_time,
     incident_digest,
     life_digest,
     line_of,
@@ -96,10 +97,9 @@ class DjangoCaseStore:
     def _log(self, actor: str, action: Action, incident: Incident, digest: str, facts: dict[str, str]) -> None:
         last = AuditRow.objects.using(self.alias).order_by("-seq").first()
         tail = () if last is None else (decode(AUDIT_SCHEMA, CustodyEntry, last.document.encode(), "audit"),)
-        now = self.clock.now()
         entry = append(
             tail,
-            at=max(now, tail[-1].at) if tail else now,
+            at=entry_time(self.clock.now(), tail[-1] if tail else None),
             actor=actor,
             action=action,
             subject=incident.number,

@@ -21,7 +21,7 @@ import pytest
 
 from app.store.open_store import open_store
 from core.clock import FrozenClock
-from core.errors import StoreFailed
+from core.errors import IntegrityFailed, StoreFailed
 from core.refusal import Refusal
 from evidence.case_store import Case, CaseStore, MemoryCaseStore, custody_of
 from evidence.custody import Action, first_break
@@ -159,6 +159,20 @@ def test_what_is_done_elsewhere_is_noted_and_travels_as_the_cases_own_chain(stor
     assert [entry.action for entry in chain] == [Action.OPENED, Action.HANDED_OVER]
     assert first_break(chain) is None
     assert dict(chain[1].facts)["audit_sha256"] == store.audit()[1].sha256
+
+
+def test_a_clock_set_back_stops_the_store_and_a_moments_correction_does_not(store: Any, case: Any) -> None:
+    store.open_case(case.incident, actor="program:skywarden")
+    key, right = case.incident.incident_id, store.clock.instant
+    store.clock.instant = right - timedelta(seconds=2)
+    assert isinstance(store.read_case(key, viewer=CHEN), Case)
+    before = store.audit()
+    assert before[1].at == before[0].at
+    store.clock.instant = right - timedelta(days=1)
+    with pytest.raises(IntegrityFailed, match="set back"):
+        store.decide(key, _decision(case, Deed.TAKEN_UP))
+    assert store.audit() == before
+    assert [line.state for line in store.list_cases()] == [State.LEAD]
 
 
 def test_two_reviewers_at_once_lose_and_double_nothing(store: CaseStore, case_maker: Any) -> None:

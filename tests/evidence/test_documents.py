@@ -12,9 +12,11 @@ import pytest
 from core.errors import StoreFailed
 from evidence import package as names
 from evidence.canonical import decode
+from evidence.context import Attachment
 from evidence.documents import CaseFile, Paper, Particulars, Party, write_document
 from evidence.life import Person
 from evidence.package import OriginalRecords
+from evidence.seal import list_originals
 
 OFFICERS = (Person(name="陈某", certificate_no="粤A00001"), Person(name="林某", certificate_no="粤A00002"))
 FULL = Particulars(
@@ -31,11 +33,10 @@ FULL = Particulars(
 
 
 @pytest.fixture
-def case_file(case: Any, package: Path) -> CaseFile:
-    listed = decode(names.ORIGINALS_SCHEMA, OriginalRecords, (package / names.ORIGINALS).read_bytes(), "originals")
+def case_file(case: Any) -> CaseFile:
     return CaseFile(
         incident=case.incident,
-        originals=listed.originals,
+        originals=list_originals(case.incident, case.originals),
         derived=case.derived,
         site_name="广州示范化工有限公司",
         program="skywarden 0.1.0",
@@ -113,3 +114,14 @@ def test_a_picture_that_is_none_is_a_plain_failure(case_file: CaseFile) -> None:
 def test_two_officers_have_two_certificates() -> None:
     with pytest.raises(ValueError, match="two certificates"):
         Particulars(officers=(OFFICERS[0], replace(OFFICERS[1], certificate_no=OFFICERS[0].certificate_no)))
+
+
+def test_a_report_is_sealed_with_the_case_and_lists_what_the_package_lists(
+    case: Any, case_file: CaseFile, tmp_path: Path
+) -> None:
+    report = write_document(Paper.EVIDENCE_REPORT, case_file)
+    attached = Attachment(name="evidence-report.pdf", media_type="application/pdf", content=report)
+    package = case.seal(tmp_path / "out", documents=[attached])
+    listed = decode(names.ORIGINALS_SCHEMA, OriginalRecords, (package / names.ORIGINALS).read_bytes(), "originals")
+    assert listed.originals == case_file.originals
+    assert (package / "data/documents/evidence-report.pdf").read_bytes() == report
