@@ -24,7 +24,7 @@ from flight.patterns import AreaRuns
 from flight.profile import profile
 from flight.routing import Points, length_m
 from flight.sorties import Run, SortieBuilder
-from flight.terrain import Terrain
+from flight.terrain import Terrain, over_ground_m
 
 _FULLY: Final = 0.995
 _ROUNDING: Final = 1e-6
@@ -57,12 +57,13 @@ def engineering_findings(measured: Measured, at: datetime | None = None) -> list
     """Return the engineering checklist of a plan flown at ``at`` (None: some time), in a fixed order."""
     patrol, sorties = measured.patrol, measured.sorties
     paths = [path_of(measured.ground.plane, sortie) for sortie in sorties]
+    lowest, highest = _true_heights(measured, paths)
     return [
         *_coverage(measured.shares),
         *_left(measured),
         _no_fly(measured, paths),
-        _height(patrol),
-        *_terrain(measured),
+        _height_finding(highest, patrol.limits.max_height_agl_m),
+        *_terrain(measured, lowest),
         _distance(patrol, paths),
         _battery(patrol, sorties),
         _way_home(measured, paths),
@@ -187,7 +188,7 @@ def _no_fly(measured: Measured, paths: Sequence[Points]) -> Finding:
     return Finding(code="no-fly", severity=Severity.PASS if kept else Severity.FAIL, text=text)
 
 
-def _terrain(measured: Measured) -> list[Finding]:
+def _terrain(measured: Measured, lowest_m: float) -> list[Finding]:
     if measured.patrol.terrain is None:
         return [
             Finding(
@@ -197,7 +198,7 @@ def _terrain(measured: Measured) -> list[Finding]:
             )
         ]
     below, above = measured.strays_m
-    tolerance = measured.patrol.limits.terrain_tolerance_m
+    tolerance, keep = measured.patrol.limits.terrain_tolerance_m, measured.patrol.limits.obstacle_distance_m
     return [
         Finding(
             code="terrain",
@@ -206,12 +207,28 @@ def _terrain(measured: Measured) -> list[Finding]:
                 "heights above ground stray {below:.1f} m below and {above:.1f} m above what is asked, between "
                 "waypoints too; {tolerance:.0f} m are allowed"
             ).format(below=below, above=above, tolerance=tolerance),
-        )
+        ),
+        Finding(
+            code="ground-clearance",
+            severity=Severity.PASS if lowest_m >= keep else Severity.FAIL,
+            text=_(
+                "the ground comes as near as {lowest:.1f} m anywhere on the way, {keep:.0f} m are to be kept"
+            ).format(lowest=lowest_m, keep=keep),
+        ),
     ]
 
 
-def _height(patrol: Patrol) -> Finding:
-    return _height_finding(max(area.height_agl_m for area in patrol.areas), patrol.limits.max_height_agl_m)
+def _true_heights(measured: Measured, paths: Sequence[Points]) -> tuple[float, float]:
+    """Return the lowest and highest true height between take-off and landing, metres."""
+    low, high = math.inf, 0.0
+    for sortie, path in zip(measured.sorties, paths, strict=True):
+        heights = np.array([point.height.metres for point in sortie.waypoints])[:-1]
+        if measured.terrain is None:
+            lowest, highest = float(heights.min()), float(heights.max())
+        else:
+            lowest, highest = over_ground_m(measured.terrain, path[:-1], heights)
+        low, high = min(low, lowest), max(high, highest)
+    return low, high
 
 
 def _height_finding(highest: float, limit: float) -> Finding:

@@ -145,6 +145,18 @@ def strays_m(
     return float(max(0.0, -over_ground.min())), float(max(0.0, over_ground.max()))
 
 
+def over_ground_m(terrain: Terrain, path: Points, heights_m: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the lowest and highest true height of a flown path, metres, measured between waypoints too."""
+    low, high = math.inf, -math.inf
+    for ends, levels in zip(pairwise(path), pairwise(heights_m), strict=True):
+        leg = np.stack(ends)
+        along, dense, _bends = _dense(leg)
+        share = along / along[-1] if along[-1] > 0 else np.linspace(0.0, 1.0, len(along))
+        above = levels[0] + (levels[1] - levels[0]) * share - ground_heights(terrain, dense)
+        low, high = min(low, float(above.min())), max(high, float(above.max()))
+    return low, high
+
+
 def highest_ground_m(terrain: Terrain, path: Points) -> float:
     """Return the highest ground under a path, metres above home."""
     return float(ground_heights(terrain, _dense(path)[1]).max())

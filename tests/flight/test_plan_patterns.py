@@ -179,6 +179,18 @@ def test_a_survey_over_a_hill_follows_it_within_the_tolerance(tmp_path: Path) ->
                 assert abs(waypoint.height.metres - ground - 60) < patrol.limits.terrain_tolerance_m + 2
     heights = [w.height.metres for sortie in flight_plan.sorties for w in sortie.waypoints]
     assert max(heights) > 110
+    findings = {finding.code: finding for finding in flight_plan.findings}
+    assert findings["ground-clearance"].severity is Severity.PASS
+    assert findings["height-limit"].severity is Severity.PASS
+
+
+def test_a_way_home_over_a_hill_clears_it_and_a_true_height_above_the_limit_fails(tmp_path: Path) -> None:
+    behind = patrol_for(shapely.box(700, 450, 900, 600), Pattern.SURVEY, height_agl_m=20.0)
+    asked = replace(behind, terrain=hill(tmp_path / "dem.tif"))
+    findings = {finding.code: finding for finding in plan(asked).findings}
+    assert findings["ground-clearance"].severity is Severity.PASS
+    low = replace(asked, limits=replace(asked.limits, max_height_agl_m=60.0))
+    assert {f.code: f.severity for f in plan(low).findings}["height-limit"] is Severity.FAIL
 
 
 def test_a_steep_climb_begins_early_enough(tmp_path: Path) -> None:
