@@ -19,75 +19,24 @@ What a vault does not do: decide who may read it (the operating system does), an
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO
 
-from core.clock import Clock, from_iso, iso_utc
+from core.clock import Clock
 from core.errors import StoreFailed
 from core.ids import derived_id
 from core.refusal import Refusal
 from core.text import _
 from evidence.ingest import CHUNK_BYTES, Digests, list_footage, media_type_of, read_digests
 from evidence.original import Original
+from evidence.vault_records import DONE, Card, Deposit, DepositState, object_key, read_deposits, write_deposit
 from evidence.vault_store import LocalStore, Staged, VaultStore
-
-OBJECTS: Final = "objects/sha256"
-RECORDS: Final = "records"
-DONE: Final = "done"
-RECORD_FORMAT: Final = "skywarden-deposit"
-RECORD_VERSION: Final = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
-    """Where footage comes from, as far as the crew says.
-
-    Attributes:
-        serial: The memory card's serial number or label; empty when unknown.
-        device: The aircraft or camera it was in.
-        operator: Who brings it.
-    """
-
-    serial: str = ""
-    device: str = ""
-    operator: str = ""
-
-
-class DepositState(StrEnum):
-    """What a run did with a file."""
-
-    COPIED = "copied"
-    DUPLICATE = "duplicate"  # the same bytes were in the vault already, from another file
-    KNOWN = "known"  # this very file was deposited by an earlier run
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deposit:
-    """A file that is in the vault.
-
-    Attributes:
-        original: The file; its path is the vault's copy where the vault is on this machine.
-        source: Its path on the card, with forward slashes.
-        modified_at: Its modification time on the card, aware UTC (cards on FAT keep it to two seconds).
-        card: Where it came from.
-        state: What was done.
-        duplicate_of: The source of the first deposit with the same bytes; empty for none.
-    """
-
-    original: Original
-    source: str
-    modified_at: datetime
-    card: Card
-    state: DepositState
-    duplicate_of: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,11 +71,6 @@ def open_vault(address: str | Path) -> VaultStore:
     from evidence.vault_remote import RemoteStore
 
     return RemoteStore(text)
-
-
-def object_key(sha256: str) -> str:
-    """Return the key of the object with a digest."""
-    return f"{OBJECTS}/{sha256[:2]}/{sha256}"
 
 
 def ingest_card(
@@ -257,17 +201,6 @@ def _settled(store: VaultStore, staged: Staged, deposit: Deposit, mark: str) -> 
     return _recorded(store, deposit, mark=mark, twin=twin)
 
 
-def read_deposits(store: VaultStore, *, sha256: str = "") -> Iterator[Deposit]:
-    """Yield the recorded deposits, of one digest or of all, sorted by record key.
-
-    Raises:
-        StoreFailed: A record cannot be read.
-    """
-    prefix = f"{RECORDS}/{sha256[:2]}/{sha256}" if sha256 else RECORDS
-    for key in store.keys(prefix):
-        yield _from_record(store, key)
-
-
 def _opened(path: Path, source: str) -> BinaryIO | Refusal:
     """Open a file of footage that holds something, for reading only."""
     if media_type_of(path) is None:
@@ -347,71 +280,9 @@ def _recorded(store: VaultStore, deposit: Deposit, *, mark: str, twin: bool) -> 
         first = min(earlier, key=lambda old: old.original.ingested_at)
         deposit = replace(deposit, state=DepositState.DUPLICATE, duplicate_of=first.source)
     if not same:
-        identity = derived_id("record", original.sha256, card.serial, deposit.source)
-        key = f"{RECORDS}/{original.sha256[:2]}/{original.sha256}/{identity}.json"
-        store.put(key, _to_record(deposit))
+        write_deposit(store, deposit)
     store.put(mark, original.sha256.encode())
     return deposit
-
-
-def _to_record(deposit: Deposit) -> bytes:
-    """Return the canonical JSON (RFC 8785) of a deposit."""
-    import rfc8785
-
-    original, card = deposit.original, deposit.card
-    return bytes(
-        rfc8785.dumps(
-            {
-                "format": RECORD_FORMAT,
-                "version": RECORD_VERSION,
-                "name": original.name,
-                "source": deposit.source,
-                "source_modified_at": iso_utc(deposit.modified_at),
-                "size_bytes": original.size_bytes,
-                "sha256": original.sha256,
-                "sm3": original.sm3,
-                "media_type": original.media_type,
-                "ingested_at": iso_utc(original.ingested_at),
-                "card": {"serial": card.serial, "device": card.device, "operator": card.operator},
-                "duplicate_of": deposit.duplicate_of,
-            }
-        )
-    )
-
-
-def _from_record(store: VaultStore, key: str) -> Deposit:
-    """Return the deposit of a record."""
-    with store.open(key) as reader:
-        content = reader.read()
-    try:
-        fields: dict[str, Any] = json.loads(content)
-        _expect_format(fields)
-        sha256 = fields["sha256"]
-        return Deposit(
-            original=Original(
-                name=fields["name"],
-                path=store.local_path(object_key(sha256)) or Path(fields["name"]),
-                size_bytes=fields["size_bytes"],
-                sha256=sha256,
-                sm3=fields["sm3"],
-                media_type=fields["media_type"],
-                ingested_at=from_iso(fields["ingested_at"]),
-            ),
-            source=fields["source"],
-            modified_at=from_iso(fields["source_modified_at"]),
-            card=Card(**fields["card"]),
-            state=DepositState.DUPLICATE if fields["duplicate_of"] else DepositState.COPIED,
-            duplicate_of=fields["duplicate_of"],
-        )
-    except (ValueError, KeyError, TypeError) as problem:
-        raise StoreFailed(
-            _("The vault's record {key} is damaged. Run the vault's verification.").format(key=key)
-        ) from problem
-
-
-def _expect_format(fields: dict[str, Any]) -> None:
-    if (fields["format"], fields["version"]) != (RECORD_FORMAT, RECORD_VERSION):
-        raise ValueError(fields["format"])
 
 
 def _unreadable(source: str, problem: OSError) -> Refusal:

@@ -13,7 +13,7 @@ from typing import Final
 from core.errors import StoreFailed
 from core.text import _
 from evidence.ingest import read_digests
-from evidence.vault import DONE, OBJECTS, RECORDS, object_key, read_deposits
+from evidence.vault_records import DONE, OBJECTS, RECORDS, object_key, read_deposits
 from evidence.vault_store import STAGING, VaultStore
 
 HARMLESS: Final = frozenset({"unrecorded", "leftover"})

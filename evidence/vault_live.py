@@ -23,7 +23,8 @@ from core.clock import Clock, iso_utc
 from core.errors import StoreFailed
 from core.refusal import Refusal
 from core.text import _
-from evidence.vault import Card, Deposit, deposit_file
+from evidence.vault import deposit_file
+from evidence.vault_records import Card, Deposit
 from evidence.vault_store import VaultStore
 
 if TYPE_CHECKING:

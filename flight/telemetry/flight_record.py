@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import median
@@ -263,26 +263,14 @@ def joined(
     if len(sound) < len(ordered):
         said.append(_("{count} positions jump and were left out").format(count=len(ordered) - len(sound)))
     assumptions = tuple(said)
-    poses: list[Pose] = []
-    for place in sound:
-        at = datetime.fromtimestamp(place.t + seconds, UTC)
-        if not poses or at > poses[-1].captured_at:
-            angles = [sample(axis, place.t) for axis in gimbal]
-            poses.append(_pose(place, at, angles, sample(accuracy, place.t), assumptions))
     source = f"{name}, {kind}"
     return FlightRecord(
         source=source,
         vehicle=vehicle,
-        track=Track(poses=tuple(poses), source=source),
-        attitudes=tuple(
-            Attitude(at=datetime.fromtimestamp(t + seconds, UTC), yaw_deg=yaw % 360, pitch_deg=pitch, roll_deg=roll)
-            for t, (yaw, pitch, roll) in zip(attitude.times, attitude.values, strict=True)
-            if dated(t)
-        ),
+        track=Track(poses=_poses(sound, gimbal, accuracy, seconds, assumptions), source=source),
+        attitudes=_attitudes(attitude, seconds, dated),
         shutters=tuple(
-            Shutter(
-                at=datetime.fromtimestamp(t + seconds, UTC), number=number, position=position, height_takeoff_m=height
-            )
+            Shutter(at=_at(t, seconds), number=number, position=position, height_takeoff_m=height)
             for t, number, position, height in shutters
             if dated(t)
         ),
@@ -290,6 +278,35 @@ def joined(
         damaged=damaged,
         clock_sigma_s=sigma_s,
         assumptions=assumptions,
+    )
+
+
+def _at(t: float, offset_s: float) -> datetime:
+    return datetime.fromtimestamp(t + offset_s, UTC)
+
+
+def _poses(
+    places: Sequence[Place],
+    gimbal: tuple[Stream, Stream, Stream],
+    accuracy: Stream,
+    offset_s: float,
+    assumptions: tuple[str, ...],
+) -> tuple[Pose, ...]:
+    """Return a pose for every place, in strictly rising order of time."""
+    poses: list[Pose] = []
+    for place in places:
+        at = _at(place.t, offset_s)
+        if not poses or at > poses[-1].captured_at:
+            angles = [sample(axis, place.t) for axis in gimbal]
+            poses.append(_pose(place, at, angles, sample(accuracy, place.t), assumptions))
+    return tuple(poses)
+
+
+def _attitudes(attitude: Stream, offset_s: float, dated: Callable[[float], bool]) -> tuple[Attitude, ...]:
+    return tuple(
+        Attitude(at=_at(t, offset_s), yaw_deg=yaw % 360, pitch_deg=pitch, roll_deg=roll)
+        for t, (yaw, pitch, roll) in zip(attitude.times, attitude.values, strict=True)
+        if dated(t)
     )
 
 

@@ -144,8 +144,6 @@ def read_blocks(
             reason=_("its camera wrote its clock without a time zone"),
             remedy=_("Declare the zone that the camera's clock was set to."),
         )
-    family = Counter(record.fields.family for record in records).most_common(1)[0][0]
-    source = f"{name}, {FAMILIES[family]}"
     notes = [] if encoding.startswith("UTF") else [_("its text is {encoding}").format(encoding=encoding)]
     if camera_zone is not None and any(record.fields.clock for record in records):
         notes.append(_("the camera's clock is taken to show {zone} time, as declared").format(zone=camera_zone))
@@ -153,13 +151,31 @@ def read_blocks(
     instants, said = _instants(records, camera_zone, started)
     notes += said
     poses, late = _poses(records, instants, tuple(notes), name)
-    refused = (*refused, *late)
+    return _timed(
+        name, encoding, records, instants, poses=poses, refused=(*refused, *late), started=started, notes=tuple(notes)
+    )
+
+
+def _timed(
+    name: str,
+    encoding: str,
+    records: tuple[SubtitleRecord, ...],
+    instants: list[datetime | None],
+    *,
+    poses: tuple[Pose, ...],
+    refused: tuple[Refusal, ...],
+    started: datetime | None,
+    notes: tuple[str, ...],
+) -> SrtTelemetry:
+    """Return the telemetry of records whose times are settled; records that were refused for theirs are left out."""
+    family = Counter(record.fields.family for record in records).most_common(1)[0][0]
+    source = f"{name}, {FAMILIES[family]}"
     starts = [
         instant - timedelta(seconds=record.begin_s)
         for record, instant in zip(records, instants, strict=True)
         if instant is not None and record.begin_s is not None
     ]
-    dropped = {refusal.subject for refusal in late}
+    dropped = {refusal.subject for refusal in refused}
     kept = tuple(record for record in records if _subject(name, record.number) not in dropped)
     begins = [record.begin_s for record in kept if record.begin_s is not None]
     aligned = len(begins) == len(kept) == len(poses) and all(later > earlier for earlier, later in pairwise(begins))
@@ -172,7 +188,7 @@ def read_blocks(
         track=Track(poses=poses, source=source) if poses else None,
         video_started_at=sorted(starts)[len(starts) // 2] if starts else started,
         begins_s=tuple(begins) if aligned else (),
-        assumptions=tuple(notes),
+        assumptions=notes,
     )
 
 

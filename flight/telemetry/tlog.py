@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from core.points import GeoPoint
 from core.refusal import Refusal
 from core.text import _
 from flight.telemetry.flight_record import (
     FlightRecord,
     Place,
+    Stream,
     axes_of,
     clock_offset,
     joined,
@@ -180,13 +182,43 @@ def _record(name: str, mine: list[Stamped], *, read: int, damaged: int) -> Fligh
         ),
         angles=True,
     )
+    accuracy = stream_of(
+        (at - shift, (m.h_acc / 1e3, m.v_acc / 1e3))
+        for at, m in of("GPS_RAW_INT")
+        if getattr(m, "h_acc", 0) > 0 and getattr(m, "v_acc", 0) > 0
+    )
+    kinds = Counter(m.type for _at, m in of("HEARTBEAT") if m.type != _GCS)
+    return joined(
+        name=name,
+        kind="MAVLink tlog",
+        places=places,
+        attitude=attitude,
+        gimbal=_gimbal(of, attitude),
+        accuracy=accuracy,
+        shutters=_shutters(of, shift),
+        offset=by_gps or station,
+        vehicle=f"MAV_TYPE {kinds.most_common(1)[0][0]}" if kinds else "",
+        messages=read,
+        damaged=damaged,
+        notes=notes,
+    )
+
+
+def _gimbal(of: Callable[[str], list[Stamped]], attitude: Stream) -> tuple[Stream, Stream, Stream]:
+    """Return where the camera looks: from the gimbal device, else from the mount."""
     by_device = [
         (m.time_boot_ms / 1e3, _gimbal_angles(m, sample(attitude, m.time_boot_ms / 1e3)))
         for _at, m in of("GIMBAL_DEVICE_ATTITUDE_STATUS")
     ]
     by_mount = [(m.time_boot_ms / 1e3, (_absolute_yaw(m), m.pitch, m.roll)) for _at, m in of("MOUNT_ORIENTATION")]
-    gimbal = axes_of(by_device or by_mount)
-    shutters = [
+    return axes_of(by_device or by_mount)
+
+
+def _shutters(
+    of: Callable[[str], list[Stamped]], shift: float
+) -> list[tuple[float, int, GeoPoint | None, float | None]]:
+    """Return the photographs: from the autopilot's feedback (station time), else from the camera (vehicle time)."""
+    return [
         (at - shift, m.img_idx, place_of(m.lng / 1e7, m.lat / 1e7), sound_height(m.alt_rel))
         for at, m in of("CAMERA_FEEDBACK")
     ] or [
@@ -199,26 +231,6 @@ def _record(name: str, mine: list[Stamped], *, read: int, damaged: int) -> Fligh
         for _at, m in of("CAMERA_IMAGE_CAPTURED")
         if m.capture_result == 1
     ]
-    accuracy = stream_of(
-        (at - shift, (m.h_acc / 1e3, m.v_acc / 1e3))
-        for at, m in of("GPS_RAW_INT")
-        if getattr(m, "h_acc", 0) > 0 and getattr(m, "v_acc", 0) > 0
-    )
-    kinds = Counter(m.type for _at, m in of("HEARTBEAT") if m.type != _GCS)
-    return joined(
-        name=name,
-        kind="MAVLink tlog",
-        places=places,
-        attitude=attitude,
-        gimbal=gimbal,
-        accuracy=accuracy,
-        shutters=shutters,
-        offset=by_gps or station,
-        vehicle=f"MAV_TYPE {kinds.most_common(1)[0][0]}" if kinds else "",
-        messages=read,
-        damaged=damaged,
-        notes=notes,
-    )
 
 
 def _place(message: Any) -> Place | None:  # noqa: ANN401 - pymavlink has no types

@@ -18,8 +18,9 @@ from core.clock import FrozenClock
 from core.errors import InputRefused, StoreFailed
 from core.refusal import Refusal
 from evidence import vault, vault_store
-from evidence.vault import Card, Deposit, DepositState, ingest_card, object_key, open_vault, read_deposits
+from evidence.vault import ingest_card, open_vault
 from evidence.vault_check import verify_vault
+from evidence.vault_records import Card, Deposit, DepositState, object_key, read_deposits
 from evidence.vault_store import LocalStore, VaultStore
 
 CLOCK = FrozenClock(instant=datetime(2026, 10, 1, 2, 3, 4, tzinfo=UTC))
@@ -296,7 +297,8 @@ INGEST = """
 import sys
 from pathlib import Path
 from core.clock import SystemClock
-from evidence.vault import Card, ingest_card, open_vault
+from evidence.vault import ingest_card, open_vault
+from evidence.vault_records import Card
 print("ready", flush=True)
 report = ingest_card(Path(sys.argv[1]), open_vault(sys.argv[2]), card=Card(serial="SD"), clock=SystemClock())
 sys.exit(0 if report.complete else 3)
