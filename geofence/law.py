@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from core.errors import InputRefused
 from core.text import _
+from flight.yaml_lines import read_yaml
 from geofence.hazard import Citation, Penalty, Value
 from geofence.law_book import Article, Basis, HazardClass, LawBook, Role
 
@@ -31,8 +32,6 @@ def read_law(path: Path | None = None) -> LawBook:
     Raises:
         InputRefused: A file is missing or malformed, a cited article is not held, or its text lacks the quoted words.
     """
-    import yaml
-
     folder = _SHIPPED if path is None else path
     catalogues, texts = sorted(folder.glob("hazards/*.yaml")), sorted(folder.glob("law/*.json"))
     if not catalogues or not texts:
@@ -47,16 +46,14 @@ def read_law(path: Path | None = None) -> LawBook:
             content = current.read_bytes()
             digest.update(hashlib.sha256(content).digest())
             if current.suffix == ".json":
-                articles += [_article(entry) for entry in json.loads(content)["articles"]]
+                articles += [_article(entry) for entry in _entries(_first_schema(json.loads(content)), "articles")]
             else:
-                loader = getattr(
-                    yaml, "CSafeLoader", yaml.SafeLoader
-                )  # the one in C reads the catalogue ten times faster
-                document = yaml.load(content, Loader=loader)  # noqa: S506 - both are safe
-                classes += [_hazard_class(entry) for entry in document["hazards"]]
+                classes += [
+                    _hazard_class(entry) for entry in _entries(_first_schema(read_yaml(current).value), "hazards")
+                ]
         current = folder
         return LawBook(classes=tuple(classes), articles=tuple(articles), sha256=digest.hexdigest())
-    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         problem = _("is not as the law's data must be: {reason}").format(reason=error)
         raise InputRefused(current, problem, _("Correct the entry.")) from error
 
@@ -129,6 +126,33 @@ def _citation(law: LawBook, basis: Basis, on: date) -> Citation:
     )
 
 
+def _first_schema(document: object) -> object:
+    if not isinstance(document, Mapping) or document.get("schema") != 1:
+        raise ValueError("schema is not 1")
+    return document
+
+
+def _entries(document: object, key: str) -> list[Mapping[str, Any]]:
+    entries = document.get(key) if isinstance(document, Mapping) else None
+    if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
+        raise TypeError(f"{key} is a list of mappings")
+    return entries
+
+
+def _text(entry: Mapping[str, Any], key: str, default: str | None = None) -> str:
+    value = entry[key] if default is None else entry.get(key, default)
+    if not isinstance(value, str):
+        raise TypeError(f"{key} is a text, not {value!r}")
+    return value
+
+
+def _number(entry: Mapping[str, Any], key: str) -> int:
+    value = entry[key]
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{key} is a whole number, not {value!r}")
+    return value
+
+
 def _day(value: object) -> date | None:
     if value is None:
         return None
@@ -137,28 +161,28 @@ def _day(value: object) -> date | None:
 
 def _article(entry: Mapping[str, Any]) -> Article:
     return Article(
-        law=entry["law"],
-        number=entry["article"],
-        version=entry["version"],
+        law=_text(entry, "law"),
+        number=_number(entry, "article"),
+        version=_text(entry, "version"),
         effective_from=_day(entry["effective_from"]),
         effective_to=_day(entry["effective_to"]),
-        text=entry["text"],
-        source=entry["source"],
-        confidence=entry["confidence"],
+        text=_text(entry, "text"),
+        source=_text(entry, "source"),
+        confidence=_text(entry, "confidence"),
     )
 
 
 def _basis(entry: Mapping[str, Any]) -> Basis:
     _only(entry, {"law", "article", "item", "role", "words", "from", "until", "confidence"})
     return Basis(
-        law=entry["law"],
-        article=entry["article"],
-        item=entry.get("item", ""),
+        law=_text(entry, "law"),
+        article=entry["article"] if isinstance(entry["article"], str) else _number(entry, "article"),
+        item=_text(entry, "item", ""),
         role=Role(entry["role"]),
-        words=entry.get("words", ""),
+        words=_text(entry, "words", ""),
         since=_day(entry.get("from")),
         until=_day(entry.get("until")),
-        confidence=entry.get("confidence", ""),
+        confidence=_text(entry, "confidence", ""),
     )
 
 
@@ -166,26 +190,26 @@ def _hazard_class(entry: Mapping[str, Any]) -> HazardClass:
     allowed = {"code", "name_zh", "name_en", "shows", "value", "basis", "penalty", "authority", "transfer"}
     _only(entry, allowed | {"rectification", "confidence", "note", "site_rule"})
     return HazardClass(
-        code=entry["code"],
-        name_zh=entry["name_zh"],
-        name_en=entry["name_en"],
-        shows=entry["shows"],
+        code=_text(entry, "code"),
+        name_zh=_text(entry, "name_zh"),
+        name_en=_text(entry, "name_en"),
+        shows=_text(entry, "shows"),
         value=Value(entry["value"]),
-        basis=tuple(_basis(basis) for basis in entry["basis"]),
+        basis=tuple(_basis(basis) for basis in _entries(entry, "basis")),
         penalties=tuple(
             Penalty(
-                under=penalty["under"],
-                text=None if penalty["text"] == "unknown" else penalty["text"],
-                confidence=penalty["confidence"],
+                under=_text(penalty, "under"),
+                text=None if penalty["text"] == "unknown" else _text(penalty, "text"),
+                confidence=_text(penalty, "confidence"),
             )
-            for penalty in entry["penalty"]
+            for penalty in _entries(entry, "penalty")
         ),
-        authority=entry["authority"],
-        transfer=entry["transfer"],
-        rectification=entry["rectification"],
-        confidence=entry["confidence"],
-        note=entry.get("note", ""),
-        site_rule=entry.get("site_rule", False),
+        authority=_text(entry, "authority"),
+        transfer=_text(entry, "transfer"),
+        rectification=_text(entry, "rectification"),
+        confidence=_text(entry, "confidence"),
+        note=_text(entry, "note", ""),
+        site_rule=bool(entry.get("site_rule", False)),
     )
 
 

@@ -7,15 +7,16 @@ rule's id, so that a misspelt condition never makes a rule wider than its author
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, time
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from core.clock import in_utc
 from core.errors import InputRefused
 from core.text import _
+from flight.yaml_lines import read_yaml
 from geofence.hazard import Value
 from geofence.rule import Company, Hours, Motion, Near, Outside, Rule, RuleBook
 from geofence.rule_test import GivenSurroundings, RuleTest, failures
@@ -42,17 +43,14 @@ def read_rules(path: Path | None = None) -> RuleBook:
     Raises:
         InputRefused: The file cannot be read, a rule is not well formed, or one of its own tests fails.
     """
-    import yaml
-
     source = SHIPPED_RULES if path is None else path
+    document = read_yaml(source)
     try:
-        content = source.read_bytes()
+        digest = hashlib.sha256(source.read_bytes()).hexdigest()
+        book, tests = parse_rules(document.value, sha256=digest, line_of=document.line_of)
     except OSError as error:
         raise InputRefused(source, _("cannot be read"), _("Check the path.")) from error
-    try:
-        document = yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe both
-        book, tests = parse_rules(document, sha256=hashlib.sha256(content).hexdigest())
-    except (ValueError, TypeError, yaml.YAMLError) as error:
+    except (ValueError, TypeError) as error:
         problem = _("is no rule file: {reason}").format(reason=" ".join(str(error).split()))
         raise InputRefused(source, problem, _("Correct the rule; docs/rules.md describes the language.")) from error
     failed = failures(book, tests)
@@ -64,12 +62,15 @@ def read_rules(path: Path | None = None) -> RuleBook:
     return book
 
 
-def parse_rules(document: object, *, sha256: str) -> tuple[RuleBook, tuple[RuleTest, ...]]:
+def parse_rules(
+    document: object, *, sha256: str, line_of: Callable[[Sequence[str | int]], int] | None = None
+) -> tuple[RuleBook, tuple[RuleTest, ...]]:
     """Return the rules of a parsed document and the tests that it carries.
 
     Args:
         document: Mappings, lists and scalars.
         sha256: Digest of the file, hex.
+        line_of: Tells the line in which a value was written, where there are lines.
 
     Raises:
         ValueError: It is no rule book; the text names the rule or test.
@@ -83,22 +84,33 @@ def parse_rules(document: object, *, sha256: str) -> tuple[RuleBook, tuple[RuleT
         raise TypeError("not_decided gives a reason for each hazard")
     rules = RuleBook(
         name=str(book.get("name", "")),
-        rules=tuple(_named(entry, "id", _rule) for entry in _list("rules", book.get("rules"))),
+        rules=tuple(_each(book, "rules", "id", _rule, line_of)),
         not_decided=MappingProxyType(dict(not_decided)),
         sha256=sha256,
     )
-    return rules, tuple(_named(entry, "name", _test) for entry in _list("tests", book.get("tests", [])))
+    return rules, tuple(_each(book, "tests", "name", _test, line_of))
 
 
-def _named(entry: object, key: str, parse: Any) -> Any:  # noqa: ANN401 - a parser of either noun
-    """Return what ``parse`` makes of an entry; whatever is wrong is told with the entry's name."""
-    name = entry.get(key) if isinstance(entry, Mapping) else None
-    if not isinstance(name, str) or not name:
-        raise TypeError(f"an entry without its {key}: {entry!r:.80}")
-    try:
-        return parse(entry)
-    except (ValueError, TypeError) as error:
-        raise type(error)(f"{name}: {error}") from error
+_Noun = TypeVar("_Noun")
+
+
+def _each(
+    book: Mapping[str, Any],
+    part: str,
+    key: str,
+    parse: Callable[[object], _Noun],
+    line_of: Callable[[Sequence[str | int]], int] | None,
+) -> Iterator[_Noun]:
+    """Yield what ``parse`` makes of each entry of a part; whatever is wrong is told with the entry's name and line."""
+    for place, entry in enumerate(_list(part, book.get(part, []))):
+        line = "" if line_of is None else _("line {line}: ").format(line=line_of((part, place)))
+        name = entry.get(key) if isinstance(entry, Mapping) else None
+        if not isinstance(name, str) or not name:
+            raise TypeError(f"{line}an entry without its {key}: {entry!r:.80}")
+        try:
+            yield parse(entry)
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"{line}{name}: {error}") from error
 
 
 def _rule(entry: object) -> Rule:

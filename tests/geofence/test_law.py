@@ -121,7 +121,10 @@ def test_an_unknown_code_is_a_callers_mistake(law: LawBook) -> None:
         ("value: provable", "value: certain", "certain"),
         ("shows: a gap", "show: a gap", "unknown fields show"),
         ("role: penalty", "role: fine", "fine"),
-        ("schema: 1", "schema: [", "law's data"),
+        ("schema: 1", "schema: [", "line 12"),
+        ("schema: 1", "schema: 2", "schema is not 1"),
+        ("code: H14", "code: 14", "code is a text, not 14"),
+        ("    rectification: 修复堤体", "    rectification: 移走\n    rectification: 修复堤体", "written twice"),
     ],
 )
 def test_a_wrong_catalogue_is_refused_when_it_is_read(tmp_path: Path, old: str, new: str, says: str) -> None:

@@ -244,11 +244,24 @@ def test_a_rule_that_is_not_well_formed_is_refused_at_load(tmp_path: Path, docum
         read_rules(path)
 
 
+def test_a_condition_written_twice_is_refused_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text(
+        "schema: 1\nrules:\n  - id: r\n    hazard: H13\n    labels: [v]\n    hazard: H14\n"
+    )
+    with pytest.raises(InputRefused, match="line 6: the key hazard is written twice"):
+        read_rules(tmp_path / "r.yaml")
+    (tmp_path / "r.yaml").write_text(
+        "schema: 1\nrules:\n  - id: r\n    hazard: H13\n    labels: [v]\n    zonse: [dike]\n"
+    )
+    with pytest.raises(InputRefused, match="line 3: r: a rule: unknown fields zonse"):
+        read_rules(tmp_path / "r.yaml")
+
+
 def test_a_missing_or_broken_rule_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputRefused, match="cannot be read"):
         read_rules(tmp_path / "none.yaml")
     (tmp_path / "bad.yaml").write_text("rules: [")
-    with pytest.raises(InputRefused, match="is no rule file"):
+    with pytest.raises(InputRefused, match=r"bad\.yaml: line"):
         read_rules(tmp_path / "bad.yaml")
 
 
