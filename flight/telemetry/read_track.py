@@ -72,6 +72,8 @@ def read_telemetry(path: Path, declared: Declared) -> Telemetry | Refusal:
     except OSError as problem:
         reason = _("cannot be read ({why})").format(why=problem.strerror or problem)
         return Refusal(subject=path.name, code="unreadable-file", reason=reason)
+    if kind is FileKind.UNKNOWN and declared.mapping is not None:
+        kind = FileKind.TABLE  # bytes do not tell a table, but somebody says that it is one
     zone, started = declared.camera_zone, declared.video_started_at
     readers: dict[FileKind, Callable[[], Telemetry | Refusal]] = {
         FileKind.PHOTO: lambda: read_photo(path, camera_zone=zone),

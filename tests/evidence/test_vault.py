@@ -22,6 +22,9 @@ from evidence.vault import ingest_card, open_vault
 from evidence.vault_check import verify_vault
 from evidence.vault_records import Card, Deposit, DepositState, object_key, read_deposits
 from evidence.vault_store import LocalStore, VaultStore
+from flight.telemetry.read_track import Declared, read_track
+from flight.telemetry.table import Column, TableMapping
+from flight.track import Track
 
 CLOCK = FrozenClock(instant=datetime(2026, 10, 1, 2, 3, 4, tzinfo=UTC))
 CARD = Card(serial="SD-0042", device="Mavic 3E", operator="Chen")
@@ -281,6 +284,27 @@ def test_progress_hears_every_answer(card: Path, store: VaultStore) -> None:
     heard: list[Deposit | Refusal] = []
     report = ingest_card(card, store, card=CARD, clock=CLOCK, on_file=heard.append)
     assert len(heard) == len(report.deposits) + len(report.refusals) == 4
+
+
+def test_what_lies_in_the_vault_without_its_name_is_still_read(tmp_path: Path, shared: Path) -> None:
+    folder = tmp_path / "card"
+    folder.mkdir()
+    for source in ("data/aerial_vehicles/dji_photos/DJI_0010.JPG", "data/srt/MAVIC3.srt"):
+        (folder / Path(source).name).write_bytes((shared / source).read_bytes())
+    (folder / "log.csv").write_text("t,x,y\n2026-10-01T02:03:04Z,113.25,23.12\n")
+    columns = {
+        "time": Column(name="t", unit="iso"),
+        "lon": Column(name="x", unit="deg"),
+        "lat": Column(name="y", unit="deg"),
+    }
+    declared = Declared(camera_zone=UTC, mapping=TableMapping(columns=columns))
+    report = ingest_card(folder, LocalStore(tmp_path / "vault"), card=CARD, clock=CLOCK)
+    assert len(report.deposits) == 3
+    for deposit in report.deposits:
+        assert deposit.original.path.suffix == ""
+        track = read_track(deposit.original.path, declared)
+        assert isinstance(track, Track), track
+        assert track.poses[0].position is not None
 
 
 def test_an_empty_card_is_refused(tmp_path: Path, store: VaultStore) -> None:
