@@ -183,6 +183,7 @@ def attend(
     log_path: Path,
     patrol: Patrol | None = None,
     approval: Approval | None = None,
+    rehearsal: bool = False,
     orders: queue.SimpleQueue[Order] | None = None,
     on_state: Callable[[VehicleState], None] | None = None,
     on_view: Callable[[FlightView], None] | None = None,
@@ -202,7 +203,7 @@ def attend(
     sortie = sortie_of(plan, sortie_number)
     with LogFile(log_path, clock) as file:
         recording = Recording(plan.patrol, sortie, file, clock)
-        recording.begin(rehearsal=False, approval=None if approval is None else approval.number, attached=True)
+        recording.begin(rehearsal=rehearsal, approval=None if approval is None else approval.number, attached=True)
         link.on_message(recording.message)
         link.adopt(sortie)
         if not link.state().armed:

@@ -115,8 +115,9 @@ def preflight(
     if unknown:
         raise ValueError(f"there is no check named {', '.join(sorted(unknown))}")
     health, parameters = link.health(), link.parameters(PARAMETERS)
+    state = link.state()  # last, so that it is fresh when the others took their time
     situation = Situation(
-        state=link.state(),  # last, so that it is fresh when the others took their time
+        state=state,
         health=health,
         parameters=parameters,
         plan=plan,
@@ -124,7 +125,7 @@ def preflight(
         patrol=patrol,
         approval=approval,
         rehearsal=rehearsal,
-        now=clock.now(),
+        now=state.at if rehearsal else clock.now(),  # a rehearsal has a day of its own
     )
     checks = []
     for number, (code, judge) in enumerate(_CHECKS, start=1):

@@ -12,11 +12,8 @@ ground-station failsafe counts wall-clock seconds, so no speed-up trips it.
 from __future__ import annotations
 
 import math
-import selectors
-import socket
 import threading
 import time
-from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import TracebackType
@@ -34,6 +31,7 @@ from flight.rehearsal.vehicle_body import Body, BodyFigures, draw_sensors
 from flight.rehearsal.vehicle_faults import Fault, LinkFaults, Phase, Planned
 from flight.rehearsal.vehicle_mishaps import Mishaps
 from flight.rehearsal.vehicle_protocol import Protocol
+from flight.rehearsal.vehicle_radio import Radio
 from flight.rehearsal.vehicle_telemetry import STREAMS, Instruments, build
 from flight.track import Pose, Track
 
@@ -42,7 +40,6 @@ Codec: TypeAlias = Any  # pymavlink's MAVLink object
 
 STEP_S: Final = 0.05
 _RECORD_EVERY_S: Final = 0.1
-_OUT_LIMIT: Final = 1 << 20
 
 
 class _Truth(NamedTuple):
@@ -136,14 +133,14 @@ class RehearsalVehicle:
         self._lock = threading.RLock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._server: socket.socket | None = None
-        self._clients: dict[socket.socket, _Client] = {}
-        self._selector: selectors.BaseSelector | None = None
         self._mavlink: Any = None
         self._protocol: Protocol | None = None
         self._last_heartbeat = -math.inf
         self._faults = tuple(faults)
         self._link_faults = LinkFaults(np.random.default_rng(seed + 1))
+        self._radio = Radio(
+            new_codec=self._new_codec, hear=self._hear, joined=self._joined, faults=self._link_faults, lock=self._lock
+        )
         self._mishaps: Mishaps | None = None
         self._told = (False, 0)
         self._last_ground_heartbeat: float | None = None
@@ -160,7 +157,7 @@ class RehearsalVehicle:
         self._protocol = Protocol(
             autopilot=self._autopilot,
             see=self._see,
-            send=self._broadcast,
+            send=self._radio.send,
             mavlink=ardupilotmega,
             reboot=self._reboot,
             move_home=self._move_home,
@@ -170,18 +167,15 @@ class RehearsalVehicle:
             see=self._see,
             protocol=self._protocol,
             link=self._link_faults,
-            disconnect=self._disconnect,
+            disconnect=self._radio.disconnect,
             reboot=self._reboot,
             planned=list(self._faults),
         )
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self._server.setblocking(False)  # noqa: FBT003 - the socket's own signature
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._server, selectors.EVENT_READ)
+        port = self._radio.open()
         self._stop.clear()
         self._thread = threading.Thread(target=self._run, name="rehearsal-vehicle", daemon=True)
         self._thread.start()
-        return f"tcp:127.0.0.1:{self._server.getsockname()[1]}"
+        return f"tcp:127.0.0.1:{port}"
 
     def stop(self) -> None:
         """End the thread and close every socket; what was flown stays readable."""
@@ -325,9 +319,9 @@ class RehearsalVehicle:
                     self._catch_up()
                     self._wall_clock_duties()
                     self._protocol_tick()
-                self._serve(max(0.002, min(0.05, STEP_S / self.speedup)))
+                self._radio.serve(max(0.002, min(0.05, STEP_S / self.speedup)))
         finally:
-            self._close_all()
+            self._radio.close()
 
     def _catch_up(self) -> None:
         """Advance to where vehicle time should be; a machine that falls behind lets it be slower, never leap."""
@@ -349,7 +343,7 @@ class RehearsalVehicle:
         if self._body.flying and now_s - self._recorded_s >= _RECORD_EVERY_S - 1e-9:
             self._recorded_s = now_s
             self._truth.append(self._truth_now())
-        if self._clients:
+        if self._radio.heard_by_anyone:
             self._telemetry(now_s)
 
     def _telemetry(self, now_s: float) -> None:
@@ -360,14 +354,14 @@ class RehearsalVehicle:
             interval = intervals.get(name, 1 / hertz if hertz > 0 else math.inf)
             if now_s - sent.get(name, -math.inf) >= interval - 1e-9:
                 sent[name] = now_s
-                self._broadcast(build(name, self._see, self._mavlink))
+                self._radio.send(build(name, self._see, self._mavlink))
 
     def _wall_clock_duties(self) -> None:
         now = time.monotonic()
         status = (self._autopilot.armed, int(self._autopilot.mode))
         if now - self._last_heartbeat >= self._heartbeat_every_s or status != self._told:
             self._last_heartbeat, self._told = now, status  # a change is told at once
-            self._broadcast(self._heartbeat())
+            self._radio.send(self._heartbeat())
         heard = self._last_ground_heartbeat
         auto = self._autopilot
         timeout = auto.parameters["FS_GCS_TIMEOUT"]
@@ -390,36 +384,9 @@ class RehearsalVehicle:
     def _protocol_tick(self) -> None:
         if self._protocol is not None:
             self._protocol.tick()
-        for way, packet in self._link_faults.due(time.monotonic()):
-            if isinstance(way, _Client) and way.connection in self._clients:
-                self._write(way, packet)
-            elif isinstance(way, tuple) and way[1].connection in self._clients:
-                self._understand(way[1], packet)
+        self._radio.deliver_late()
 
-    # --- sockets ------------------------------------------------------------------------------------------------
-
-    def _serve(self, wait_s: float) -> None:
-        if self._selector is None:
-            return
-        for key, _events in self._selector.select(wait_s):
-            if key.fileobj is self._server:
-                self._accept()
-            elif isinstance(key.fileobj, socket.socket) and key.fileobj in self._clients:
-                self._read(self._clients[key.fileobj])
-
-    def _accept(self) -> None:
-        if self._server is None or self._selector is None:
-            return
-        try:
-            connection, _address = self._server.accept()
-        except OSError:
-            return
-        connection.setblocking(False)  # noqa: FBT003 - the socket's own signature
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with self._lock:
-            self._clients[connection] = _Client(connection, self._new_codec(), self._new_codec())
-            self._selector.register(connection, selectors.EVENT_READ)
-            self._last_heartbeat = -math.inf
+    # --- the radio ----------------------------------------------------------------------------------------------
 
     def _new_codec(self) -> Codec:
         system = int(self._autopilot.parameters["SYSID_THISMAV"])
@@ -432,29 +399,8 @@ class RehearsalVehicle:
             codec.signing.timestamp = int((time.time() - 1_420_070_400) * 1e5)
         return codec
 
-    def _read(self, client: _Client) -> None:
-        try:
-            data = client.connection.recv(65536)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self._drop(client)
-            return
-        with self._lock:
-            if self._link_faults.idle:
-                self._understand(client, data)
-                return
-            # Faults act on packets, so the stream is cut into them first.
-            for msg in client.cutter.parse_buffer(data) or ():
-                for packet in self._link_faults.through(bytes(msg.get_msgbuf()), ("in", client), time.monotonic()):
-                    self._understand(client, packet)
-
-    def _understand(self, client: _Client, data: bytes) -> None:
-        for msg in client.codec.parse_buffer(data) or ():
-            if msg.get_type() != "BAD_DATA":
-                self._hear(msg)
+    def _joined(self) -> None:
+        self._last_heartbeat = -math.inf  # a newcomer hears of the vehicle at once
 
     def _hear(self, msg: Message) -> None:
         if msg.get_type() == "HEARTBEAT":
@@ -465,39 +411,6 @@ class RehearsalVehicle:
             self._protocol.receive(msg)
             if self._mishaps is not None:
                 self._mishaps.tick(0.0)  # a phase may begin and end between two steps
-
-    def _broadcast(self, msg: Message) -> None:
-        for client in list(self._clients.values()):
-            self._transmit(client, msg)
-
-    def _transmit(self, client: _Client, msg: Message) -> None:
-        packed = msg.pack(client.codec)
-        client.codec.seq = (client.codec.seq + 1) % 256
-        if self._link_faults.idle:
-            self._write(client, packed)
-            return
-        for packet in self._link_faults.through(packed, client, time.monotonic()):
-            self._write(client, packet)
-
-    def _write(self, client: _Client, packed: bytes) -> None:
-        if not client.write(packed):
-            self._drop(client)
-
-    def _drop(self, client: _Client) -> None:
-        with self._lock:
-            if self._clients.pop(client.connection, None) is not None and self._selector is not None:
-                self._selector.unregister(client.connection)
-                client.connection.close()
-
-    def _close_all(self) -> None:
-        with self._lock:
-            for client in list(self._clients.values()):
-                self._drop(client)
-            if self._server is not None and self._selector is not None:
-                self._selector.unregister(self._server)
-                self._server.close()
-                self._selector.close()
-            self._server = self._selector = None
 
     # --- what the autopilot calls --------------------------------------------------------------------------------
 
@@ -514,18 +427,18 @@ class RehearsalVehicle:
 
     def _say(self, severity: Severity, text: str) -> None:
         if self._mavlink is not None:
-            self._broadcast(self._mavlink.MAVLink_statustext_message(int(severity), text[:50].encode(), 0, 0))
+            self._radio.send(self._mavlink.MAVLink_statustext_message(int(severity), text[:50].encode(), 0, 0))
 
     def _reached(self, seq: int) -> None:
-        self._broadcast(self._mavlink.MAVLink_mission_item_reached_message(seq))
-        self._broadcast(build("MISSION_CURRENT", self._see, self._mavlink))
+        self._radio.send(self._mavlink.MAVLink_mission_item_reached_message(seq))
+        self._radio.send(build("MISSION_CURRENT", self._see, self._mavlink))
 
     def _photograph(self) -> None:
         self._photographs.append(self._truth_now())
         number = len(self._photographs)
         seen = self._see.reported()
         # The angles of CAMERA_FEEDBACK are the vehicle's attitude, as ArduPilot fills them in: not the camera's.
-        self._broadcast(
+        self._radio.send(
             self._mavlink.MAVLink_camera_feedback_message(
                 self._see.unix_usec(),
                 0,
@@ -555,12 +468,8 @@ class RehearsalVehicle:
         self._body.position[0] -= float(east)
         self._body.position[1] -= float(north)
         self._places.clear()
-        self._broadcast(build("HOME_POSITION", self._see, self._mavlink))
+        self._radio.send(build("HOME_POSITION", self._see, self._mavlink))
         return True
-
-    def _disconnect(self) -> None:
-        for client in list(self._clients.values()):
-            self._drop(client)
 
     def _reboot(self) -> None:
         self._see.start_at = self._see.instant()
@@ -570,34 +479,3 @@ class RehearsalVehicle:
         self._began, self._done_s = time.monotonic(), 0.0
         if self._protocol is not None:
             self._protocol.upload = None
-
-
-class _Client:
-    """One connected ground station: its socket, its codec, and what is still to be written to it."""
-
-    __slots__ = ("_waiting", "_waiting_bytes", "codec", "connection", "cutter")
-
-    def __init__(self, connection: socket.socket, codec: Codec, cutter: Codec) -> None:
-        self.connection, self.codec, self.cutter = connection, codec, cutter
-        self._waiting: deque[bytes] = deque()
-        self._waiting_bytes = 0
-
-    def write(self, packed: bytes) -> bool:
-        """Write what can be written, keep the rest; what does not fit any more is lost, as on a slow radio."""
-        if self._waiting_bytes < _OUT_LIMIT:
-            self._waiting.append(packed)
-            self._waiting_bytes += len(packed)
-        while self._waiting:
-            first = self._waiting[0]
-            try:
-                count = self.connection.send(first)
-            except BlockingIOError:
-                return True
-            except OSError:
-                return False
-            self._waiting_bytes -= count
-            if count == len(first):
-                self._waiting.popleft()
-            else:
-                self._waiting[0] = first[count:]
-        return True

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -160,3 +162,18 @@ def test_px4_has_no_home_item_and_keeps_yaw_with_nan() -> None:
     assert items[0].command == Command.NAV_TAKEOFF
     assert items[0].params[3] != items[0].params[3]  # NaN
     assert len(items) == len(mission_items(make_sortie(), HOME)) - 1
+
+
+def test_the_foreign_systems_stay_in_their_drivers() -> None:
+    """DroneKit is imported by one module, pymavlink by the link's and the rehearsal vehicle's only."""
+    flight = Path(__file__).resolve().parents[2] / "flight"
+    importers: dict[str, set[str]] = {"dronekit": set(), "pymavlink": set()}
+    for path in [*flight.glob("*.py"), *(flight / "rehearsal").glob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for name in names:
+                if (root := name.split(".")[0]) in importers:
+                    importers[root].add(path.name)
+    assert importers["dronekit"] == {"dronekit_link.py"}
+    assert importers["pymavlink"] == {"dronekit_port.py", "dronekit_reports.py", "vehicle.py"}
