@@ -25,6 +25,13 @@ Module: TypeAlias = Any  # a module without types
 _LOG: Final = logging.getLogger(__name__)
 _NOT_AUTOPILOTS: Final = frozenset({6, 18, 26, 27, 30})  # MAV_TYPE: GCS, onboard controller, gimbal, ADSB, camera
 _SIGNING_EPOCH_S: Final = 1_420_070_400  # 2015-01-01, the zero of MAVLink's signing time
+# What says how things are now: a late one would say how they were (disarmed, say, of an aircraft that has taken off).
+_STATES: Final = frozenset(
+    {
+        "HEARTBEAT", "GLOBAL_POSITION_INT", "ATTITUDE", "SYS_STATUS", "GPS_RAW_INT", "MISSION_CURRENT",
+        "EXTENDED_SYS_STATE", "EKF_STATUS_REPORT", "BATTERY_STATUS",
+    }
+)  # fmt: skip
 Tap = Callable[[bool, str, bytes], None]
 
 
@@ -73,6 +80,7 @@ class Port:
         self.message_listeners: list[Callable[[Any, Message], None]] = []
         self.loop_listeners: list[Callable[[Message], None]] = []
         self.taps: list[Tap] = []
+        self._newest: dict[int, int] = {}
         self._alive = True
         self.death = ""
         self.bad_packets = 0
@@ -181,6 +189,15 @@ class Port:
         finally:
             self._wire.close()
 
+    def _overtaken(self, message: Message) -> bool:
+        """Return whether a message was sent before one that is here already (its sequence number goes back)."""
+        source, number = message.get_srcComponent(), message.get_seq()
+        behind = (self._newest.get(source, number) - number) % 256
+        if 0 < behind < 64:
+            return True
+        self._newest[source] = number
+        return False
+
     def _deliver(self, message: Message) -> None:
         kind = message.get_type()
         if kind == "BAD_DATA":
@@ -194,9 +211,12 @@ class Port:
         if system != self._wanted_system or not autopilot:
             return
         self.last_heard = time.monotonic()
+        late = self._overtaken(message)
         self.master.post_message(message)
         for tap in tuple(self.taps):
             tap(False, kind, bytes(message.get_msgbuf()))  # noqa: FBT003 - direction: received
+        if late and kind in _STATES:
+            return
         for listener in tuple(self.message_listeners):
             try:
                 listener(self, message)

@@ -110,6 +110,7 @@ class Watch:
     _tried_s: dict[str, float] = field(default_factory=dict)
     _held_at_s: float = 0.0
     _began_s: float | None = None
+    _down_since_s: float | None = None
     _called_pilot: bool = False
     _events_seen: int = 0
 
@@ -185,10 +186,16 @@ class Watch:
         if state.heartbeat_age_s > self.patience_s:
             recording.note("link", _("nothing heard for {age:.0f} s").format(age=state.heartbeat_age_s))
             return Outcome.LINK_LOST
-        if self.lost or state.armed:
+        now_s = recording.clock.monotonic_s()
+        if self.lost or state.armed or (state.landed is False and self.flew):
+            self._down_since_s = None
+            return None
+        self._down_since_s = now_s if self._down_since_s is None else self._down_since_s
+        # One word is not enough to end a watch; a vehicle that says it has landed needs less patience.
+        if now_s - self._down_since_s < (0.4 if state.landed else 2.5):
             return None
         if not self.flew:
-            if recording.clock.monotonic_s() - (self._began_s or 0.0) > _GROUNDED_S:
+            if now_s - (self._began_s or 0.0) > _GROUNDED_S:
                 recording.note("decision", _("it is disarmed and has not taken off"))
                 return Outcome.REFUSED
             return None

@@ -95,9 +95,10 @@ EXPECTED: dict[FaultKind, dict[Phase, Cell]] = {
         CONNECT: cell(NOT_FLOWN, DONE),  # the connection may not have been made yet when it is cut
         UPLOAD: cell(NOT_FLOWN, told="is dead"),
         ARM: cell(NOT_FLOWN, DONE, told="is dead"),  # cut while it is being started: it may fly, and is found again
-        TAKEOFF: cell(DONE, told="opened anew"),
-        MISSION: cell(DONE, told="opened anew"),
-        RETURN: cell(DONE, told="opened anew"),
+        # Found again in time it flies on; a slow station is taken for lost by the vehicle, which then comes home.
+        TAKEOFF: cell(DONE, BACK, told="opened anew"),
+        MISSION: cell(DONE, BACK, told="opened anew"),
+        RETURN: cell(DONE, BACK, told="opened anew"),
     },
     K.REJECT_ITEM: {
         CONNECT: cell(NOT_FLOWN, told="refused item 4 of"),

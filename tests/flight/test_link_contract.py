@@ -177,3 +177,24 @@ def test_the_foreign_systems_stay_in_their_drivers() -> None:
                     importers[root].add(path.name)
     assert importers["dronekit"] == {"dronekit_link.py"}
     assert importers["pymavlink"] == {"dronekit_port.py", "dronekit_reports.py", "vehicle.py"}
+
+
+def test_a_late_heartbeat_does_not_disarm(vehicle: RehearsalVehicle, link: DroneKitLink) -> None:
+    """A packet that was overtaken on the way says how things were, not how they are."""
+    mav = link._port.mavlink
+
+    def heartbeat(*, armed: bool, number: int) -> object:
+        codec = mav.MAVLink(None, srcSystem=1, srcComponent=1)
+        codec.seq = number
+        flags = 1 | (128 if armed else 0)
+        packed = mav.MAVLink_heartbeat_message(2, 3, flags, 3, 4, 3).pack(codec)
+        return mav.MAVLink(None).parse_buffer(packed)[0]
+
+    vehicle.stop()
+    number = (link._port._newest[1] + 5) % 256
+    link._port._deliver(heartbeat(armed=True, number=number))
+    link._port._deliver(heartbeat(armed=False, number=(number - 3) % 256))
+    beat = link._reports.word("HEARTBEAT")
+    assert beat.base_mode & 128
+    link._port._deliver(heartbeat(armed=False, number=(number + 1) % 256))
+    assert not link._reports.word("HEARTBEAT").base_mode & 128
