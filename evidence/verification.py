@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from core.text import _
+from evidence.canonical import canonical_bytes
+
+SCHEMA: Final = "skywarden/verification/1"
 
 
 class Outcome(StrEnum):
@@ -92,3 +96,26 @@ def lines_of(verification: Verification) -> list[str]:
             *(f"      - {finding}" for finding in step.findings),
         ]
     return lines
+
+
+def report_json(verification: Verification) -> bytes:
+    """Return the list as canonical JSON (``skywarden/verification/1``) for programs; steps in order."""
+    return canonical_bytes(
+        {
+            "schema": SCHEMA,
+            "package": verification.package,
+            "outcome": verification.outcome.value,
+            "steps": [
+                {
+                    "number": number,
+                    "code": step.code,
+                    "title": step.title,
+                    "expected": step.expected,
+                    "found": step.found,
+                    "outcome": step.outcome.value,
+                    "findings": list(step.findings),
+                }
+                for number, step in enumerate(verification.steps, start=1)
+            ],
+        }
+    )

@@ -21,7 +21,7 @@ from evidence.incident import State
 from evidence.keys import ephemeral_key
 from evidence.life import Decision, Deed, Life, Person, Verdict
 from evidence.selection import CARRY_ALL, Carry
-from evidence.verification import Outcome, lines_of
+from evidence.verification import Outcome, lines_of, report_json
 from evidence.verify import verify
 from flight.track import Pose, Track
 
@@ -224,3 +224,14 @@ def test_the_track_around_the_fixes_travels_and_no_more_of_it(case: Any, tmp_pat
     ]
     assert 0 < len(kept.poses) < len(poses)
     assert set(kept.poses) <= set(poses)
+
+
+def test_a_verification_is_told_to_programs_as_it_is_told_to_people(case: Any, package: Path) -> None:
+    (package / "stray.txt").write_text("x")
+    verification = verify(package, trusted_keys=case.trusted)
+    told = json.loads(report_json(verification))
+    assert told["outcome"] == "fail"
+    assert [step["code"] for step in told["steps"]] == [step.code for step in verification.steps]
+    assert any("stray.txt" in finding for step in told["steps"] for finding in step["findings"])
+    lines = "\n".join(lines_of(verification))
+    assert all(step["title"] in lines for step in told["steps"])
