@@ -2,8 +2,9 @@
 
 Format: each record is 0xA3 0x95, a type byte and a body; records of type 0x80 (FMT) define the others (ArduPilot,
 ``libraries/AP_Logger/LogStructure.h``). pymavlink reads these logs too, and the tests compare with it; it is not used
-here because a record that defines a length of zero keeps it reading for ever, and damaged logs are the rule after a
-crash. Bytes that are no record are skipped one by one and counted.
+here because its Python indexer never returns from a record that defines a length of zero, and because it prints what it
+thinks of every damaged record, and damaged logs are the rule after a crash. Bytes that are no record are skipped one by
+one and counted.
 """
 
 from __future__ import annotations
