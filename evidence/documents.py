@@ -28,9 +28,11 @@ from evidence.life import Person
 from evidence.package import OriginalRecord
 from evidence.viewer import STATE_ZH, beijing, place_of, standing_of
 from geofence.attribution import Undecided
+from geofence.fix import Fix
 
 FONT_FAMILY: Final = "Noto Sans CJK SC"
 _MAX_PICTURES: Final = 6
+MAX_FIXES: Final = 40
 
 
 class Paper(StrEnum):
@@ -245,8 +247,9 @@ def _values(case: CaseFile, particulars: Particulars) -> dict[str, object]:
                 f"{fix.slant_m:.1f}",
                 "；".join(fix.assumptions),
             ]
-            for fix in sighting.fixes
+            for fix in _shown(sighting.fixes)
         ],
+        "hidden_fixes": str(len(sighting.fixes) - len(_shown(sighting.fixes))),
         "shares": [
             [kind, share.key, share.version, f"{share.probability:.3f}"]
             for kind, shares in (("单位", outcome.sites), ("区域", outcome.zones))
@@ -257,6 +260,11 @@ def _values(case: CaseFile, particulars: Particulars) -> dict[str, object]:
         "listed": _listed(case),
         "form": _form(particulars),
     }
+
+
+def _shown(fixes: tuple[Fix, ...]) -> tuple[Fix, ...]:
+    """Return the fixes that a report prints: all, or the first and last where they would fill pages."""
+    return fixes if len(fixes) <= MAX_FIXES else (*fixes[: MAX_FIXES // 2], *fixes[-MAX_FIXES // 2 :])
 
 
 def _facts(incident: Incident, place: str) -> list[list[str]]:

@@ -95,7 +95,7 @@ def make_case(folder: Path, *, photos: int = 2, label: str = "vehicle", size: in
         detection = Detection(
             frame_id=frame.frame_id,
             label=label,
-            score=0.5 + index / 100,
+            score=0.5 + index / 1000,
             box=Box(left_px=10, top_px=12.5, right_px=30, bottom_px=25),
             weight_sha256="ab" * 32,
         )

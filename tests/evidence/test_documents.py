@@ -125,3 +125,19 @@ def test_a_report_is_sealed_with_the_case_and_lists_what_the_package_lists(
     listed = decode(names.ORIGINALS_SCHEMA, OriginalRecords, (package / names.ORIGINALS).read_bytes(), "originals")
     assert listed.originals == case_file.originals
     assert (package / "data/documents/evidence-report.pdf").read_bytes() == report
+
+
+def test_a_long_sighting_does_not_fill_the_report(case_maker: Any, tmp_path: Path) -> None:
+    case = case_maker("many", photos=90, size=16)
+    case_file = CaseFile(
+        incident=case.incident,
+        originals=list_originals(case.incident, case.originals),
+        program="skywarden 0.1.0",
+        at=case.clock.now(),
+    )
+    pdf = write_document(Paper.EVIDENCE_REPORT, case_file)
+    assert "另有50次" in _text(pdf, tmp_path)
+    pages = int(re.search(r"Pages:\s+(\d+)", _tool("pdfinfo", pdf, tmp_path))[1])
+    assert pages <= 12
+    text = _text(write_document(Paper.EXTRACTION_RECORD, case_file), tmp_path)
+    assert all(original.sm3 in text for original in case_file.originals)  # the record of extraction lists them all
