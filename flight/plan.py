@@ -132,18 +132,27 @@ def _runs(patrol: Patrol, ground: Ground) -> tuple[list[Run], dict[str, AreaRuns
     runs: list[Run] = []
     given: dict[str, AreaRuns] = {}
     at = ground.home
-    for area in _in_order(patrol, ground):
-        found = _area_runs(area, patrol, ground, at)
+    order = _in_order(patrol, ground)
+    for index, area in enumerate(order):
+        end = _towards(ground, area, order[index + 1]) if index + 1 < len(order) else ground.home
+        found = _area_runs(area, patrol, ground, (at, end))
         given[area.name] = found
         runs.extend(found.runs)
         at = runs[-1].path[-1] if runs else at
     return runs, given
 
 
-def _area_runs(area: KeyArea, patrol: Patrol, ground: Ground, at: Points) -> AreaRuns:
+def _towards(ground: Ground, area: KeyArea, following: KeyArea) -> Points:
+    """Return the place of the following area that is nearest to this one: where to go on to."""
+    line = shapely.shortest_line(ground.areas[area.name], ground.areas[following.name])
+    nearest: Points = shapely.get_coordinates(line)[-1]
+    return nearest
+
+
+def _area_runs(area: KeyArea, patrol: Patrol, ground: Ground, ends: tuple[Points, Points]) -> AreaRuns:
     heights = tier_heights(area, patrol.camera)
     router = ground.router(min(heights), max(heights))
-    setting = Setting(router=router, wind=patrol.wind, start=at, end=ground.home)
+    setting = Setting(router=router, wind=patrol.wind, start=ends[0], end=ends[1])
     shape, camera, interval_s = ground.areas[area.name], patrol.camera, patrol.photo_interval_s
     if area.pattern is Pattern.CORRIDOR:
         return corridor_runs(area, shape, camera, interval_s, setting)

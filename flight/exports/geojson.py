@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from core.points import LocalPlane, from_plane, to_plane
 from flight.camera import Orientation
-from flight.flight_plan import FlightPlan, Leg, Sortie
+from flight.flight_plan import FlightPlan, Sortie
 from flight.footprint import footprint
 from flight.patrol import Patrol
 
 Layers = dict[str, dict[str, Any]]
+_ROUNDING_M: Final = 1e-3
 
 
 def write_geojson(flight_plan: FlightPlan, path: Path, *, patrol: Patrol | None = None) -> None:
@@ -71,25 +74,42 @@ def photo_footprints(flight_plan: FlightPlan, patrol: Patrol) -> list[tuple[int,
     found = []
     for sortie in flight_plan.sorties:
         points = to_plane(plane, [[point.position.lon_deg, point.position.lat_deg] for point in sortie.waypoints])
-        for index, waypoint in enumerate(sortie.waypoints):
-            if waypoint.leg is not Leg.LINE or waypoint.photo_spacing_m is None or waypoint.height.metres <= 0:
-                continue
-            start, end = points[index - 1], points[index]
-            course = math.degrees(math.atan2(*(end - start)))
-            yaw = waypoint.yaw_deg if waypoint.yaw_deg is not None else course
-            outline = footprint(
-                patrol.camera,
-                Orientation(yaw_deg=yaw, pitch_deg=waypoint.gimbal_pitch_deg, roll_deg=0.0),
-                waypoint.height.metres,
+        for index, place, height in _photographs(sortie, points):
+            waypoint = sortie.waypoints[index]
+            course = math.degrees(math.atan2(*(points[index] - points[index - 1])))
+            look = Orientation(
+                yaw_deg=course if waypoint.yaw_deg is None else waypoint.yaw_deg,
+                pitch_deg=waypoint.gimbal_pitch_deg,
+                roll_deg=0.0,
             )
-            if outline is None:
-                continue
-            length = float(np.hypot(*(end - start)))
-            count = max(1, round(length / waypoint.photo_spacing_m))
-            for step in range(count + 1):
-                at = start + (end - start) * (step / count)
-                found.append((sortie.number, waypoint.area, shapely.Polygon(from_plane(plane, outline + at))))
+            outline = footprint(patrol.camera, look, height) if height > 0 else None
+            if outline is not None:
+                found.append((sortie.number, waypoint.area, shapely.Polygon(from_plane(plane, outline + place))))
     return found
+
+
+def _photographs(sortie: Sortie, points: NDArray[np.float64]) -> Iterator[tuple[int, NDArray[np.float64], float]]:
+    """Yield (waypoint led to, place in the plane, height above take-off) of each photograph.
+
+    The distance to the next photograph runs on over the bends of a line, as the trigger of the camera does.
+    """
+    to_next = 0.0
+    for index in range(1, len(sortie.waypoints)):
+        before, waypoint = sortie.waypoints[index - 1], sortie.waypoints[index]
+        spacing = waypoint.photo_spacing_m
+        if spacing is None:
+            continue
+        runs_on = (before.leg, before.area, before.photo_spacing_m) == (waypoint.leg, waypoint.area, spacing)
+        if not runs_on:
+            to_next = 0.0
+        leg = points[index] - points[index - 1]
+        length = float(np.hypot(*leg))
+        rise = waypoint.height.metres - before.height.metres
+        while to_next <= length + _ROUNDING_M:
+            share = min(1.0, to_next / length) if length > 0 else 0.0
+            yield index, points[index - 1] + leg * share, before.height.metres + rise * share
+            to_next += spacing
+        to_next -= length
 
 
 def _sortie(sortie: Sortie) -> dict[str, Any]:

@@ -224,3 +224,7 @@ def test_every_format_is_written_or_refused(planned: FlightPlan, tmp_path: Path)
     assert [refusal.subject for refusal in refused] == ["wpml"]
     with pytest.raises(ValueError, match="no format"):
         export(planned, patrol(), tmp_path, at=MADE_AT, formats=["dwg"])
+
+
+def test_the_footprints_are_as_many_as_the_photographs_counted(planned: FlightPlan) -> None:
+    assert len(photo_footprints(planned, patrol())) == sum(sortie.photos for sortie in planned.sorties)
