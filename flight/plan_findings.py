@@ -19,6 +19,7 @@ from flight.airspace_law import checklist, takeoffs
 from flight.airspace_rules import AirspaceRules
 from flight.flight_plan import Finding, Severity, Sortie
 from flight.ground import Ground
+from flight.mission import mission_items
 from flight.patrol import Patrol
 from flight.patterns import AreaRuns
 from flight.profile import profile
@@ -286,11 +287,11 @@ def _way_home(measured: Measured, paths: Sequence[Points]) -> Finding:
 
 
 def _items(patrol: Patrol, sorties: Sequence[Sortie]) -> Finding:
-    most = max(len(sortie.waypoints) for sortie in sorties)
+    most = max(len(mission_items(sortie, sortie.waypoints[0].position)) for sortie in sorties)
     return Finding(
         code="mission-items",
-        severity=Severity.PASS if 2 * most + 8 <= patrol.aircraft.max_items else Severity.FAIL,
-        text=_("the longest sortie has {count} waypoints; the autopilot holds {limit} items").format(
+        severity=Severity.PASS if most <= patrol.aircraft.max_items else Severity.FAIL,
+        text=_("the longest sortie is {count} mission items; the autopilot holds {limit}").format(
             count=most, limit=patrol.aircraft.max_items
         ),
     )

@@ -27,6 +27,8 @@ from flight.terrain import Terrain, highest_ground_m
 LAND_AND_CHECK_S: Final = 30.0  # hovering before landing: look down, correct, touch
 _LEAST_PROGRESS_M: Final = 1.0
 _CLEARANCE_M: Final = 30.0  # least height of a transit above the highest ground under it
+_SETTINGS_OF_A_RUN: Final = 5  # camera on and off, speed twice, camera pitch
+_ITEMS_OF_A_FLIGHT: Final = 12  # home, take-off, the way home, landing
 _LEVEL_M: Final = 0.5
 _SAME_M: Final = 0.01
 
@@ -82,6 +84,7 @@ class Flight:
     effort: Effort = NO_EFFORT
     photos: int = 0
     length_m: float = 0.0
+    items: int = 0
 
 
 class SortieBuilder:
@@ -108,6 +111,11 @@ class SortieBuilder:
             fresh = flight is None
             flight = self._begun(launch, run) if flight is None else flight
             longer = self._with(flight, run)
+            if longer.items > self.patrol.aircraft.max_items and not fresh:
+                waiting.append(run)
+                sorties.append(self._landed(flight, first_number + len(sorties), crew))
+                flight = None
+                continue
             if self._home_used(longer) <= self.allowed:
                 flight = longer
                 continue
@@ -192,6 +200,7 @@ class SortieBuilder:
             effort=flight.effort,
             photos=flight.photos,
             length_m=flight.length_m,
+            items=flight.items,
         )
         begin = float(run.heights_m[0])
         last = longer.stops[-1]
@@ -220,6 +229,8 @@ class SortieBuilder:
                     area=run.area,
                 ),
             )
+        new = len(longer.stops) - len(flight.stops)
+        longer.items += new + len(run.yaws_deg) + _SETTINGS_OF_A_RUN + (0 if flight.items else _ITEMS_OF_A_FLIGHT)
         longer.photos += math.floor(length_m(run.path) / run.photo_spacing_m + 1e-6) + 1
         if run.hover_s:
             longer.stops[-1].hover_s = run.hover_s

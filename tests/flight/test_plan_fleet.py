@@ -16,6 +16,7 @@ from flight.catalogue import read_catalogue
 from flight.fleet import share_out
 from flight.flight_plan import Leg, Severity
 from flight.ground import Ground
+from flight.mission import mission_items
 from flight.patrol import Crew, KeyArea, Patrol, TimeWindow, Wind
 from flight.plan import plan
 from flight.profile import profile
@@ -150,3 +151,14 @@ def test_an_area_flown_after_its_window_fails() -> None:
     ]:
         findings = {finding.code: finding for finding in plan(asked, at=start).findings}
         assert findings["time-window"].severity is verdict
+
+
+def test_a_mission_that_the_autopilot_cannot_hold_becomes_several() -> None:
+    asked = patrol(area("a", 100, 100))
+    small = replace(asked, aircraft=replace(asked.aircraft, max_items=60, endurance_s=6_000.0))
+    flight_plan = plan(small)
+    assert len(flight_plan.sorties) > 1
+    assert all(len(mission_items(sortie, HOME)) <= 60 for sortie in flight_plan.sorties)
+    assert flight_plan.covered_share > 0.995
+    findings = {finding.code: finding.severity for finding in flight_plan.findings}
+    assert findings["mission-items"] is Severity.PASS
