@@ -17,6 +17,7 @@ from flight.rehearsal.render_canvas import (
     mesh_of,
     prism_faces,
     shaded,
+    sun_direction,
     upward,
 )
 from flight.rehearsal.render_shapes import circle, darker, mixed, oriented, rectangle
@@ -26,6 +27,7 @@ from flight.rehearsal.world import Building, Colour, Light, RoofKind
 GLASS: Final[Colour] = (96, 104, 110)
 SKYLIGHT: Final[Colour] = (205, 212, 210)
 RIB_STEP_M: Final = 0.5
+UNIT_HEIGHT_M: Final = 0.9
 
 
 def building_pieces(building: Building, light: Light, seed: int) -> list[Mesh | Lines]:
@@ -130,7 +132,9 @@ def _flat_roof(ring: Floats, building: Building, light: Light, random: np.random
     ]
     heading = math.degrees(math.atan2(long[0], long[1]))
     area = float(np.hypot(*long) * np.hypot(*short))
-    faces: list[Face] = []
+    faces = _stains(ring, building, light, random)
+    sun = sun_direction(light)
+    cast = -sun[:2] / sun[2] * UNIT_HEIGHT_M * 0.8  # the part of its shadow that a unit does not hide itself
     taken: list[Floats] = []
     for _unit in range(int(np.clip(area / 90, 1, 14))):
         place = corner + long * random.uniform(0.1, 0.9) + short * random.uniform(0.15, 0.85)
@@ -139,8 +143,23 @@ def _flat_roof(ring: Floats, building: Building, light: Light, random: np.random
             continue
         taken.append(place)
         outline = oriented((place[0], place[1]), heading, rectangle(-long_half, long_half, wide_half))
-        shadow = at_height(outline + np.array([-0.4, 0.5]), height + 0.01)
+        shadow = at_height(outline + cast, height + 0.01)
         faces.append((shadow, UP, shaded(darker(colour, 0.1), UP, light, lit=False)))
-        faces += prism_faces(outline, (height, height + 0.9), ((150, 152, 152), (182, 184, 184)), light)
+        faces += prism_faces(outline, (height, height + UNIT_HEIGHT_M), ((150, 152, 152), (182, 184, 184)), light)
         faces.append(level_face(circle((place[0], place[1]), wide_half * 0.6, 12), height + 0.92, (88, 90, 92), light))
     return [*pieces, mesh_of(faces)]
+
+
+def _stains(ring: Floats, building: Building, light: Light, random: np.random.Generator) -> list[Face]:
+    """Return where rain has stood and coating was mended: uneven patches, a little darker or lighter than the roof."""
+    corner, long, short = _sides(ring)
+    breadth = float(np.hypot(*short))
+    stains = []
+    for _stain in range(int(random.integers(8, 20))):
+        middle = corner + long * random.uniform(0.2, 0.8) + short * random.uniform(0.2, 0.8)
+        reach = breadth * random.uniform(0.03, 0.13)
+        outline = circle((middle[0], middle[1]), 1.0, 11) - middle
+        rough = middle + outline * reach * random.uniform(0.5, 1.3, (11, 1))
+        tone = darker(building.roof_colour, float(random.uniform(-0.05, 0.07)))
+        stains.append(level_face(rough, building.height_m + 0.005, tone, light))
+    return stains

@@ -13,6 +13,7 @@ from shapely import MultiPoint, Point, Polygon
 from shapely.geometry import shape
 
 from core.points import LocalPlane, to_plane
+from flight.rehearsal.render_things import stack_ring
 from flight.rehearsal.render_vehicles import outline
 from flight.rehearsal.world import World, point_of, truths
 from flight.rehearsal.world_file import read_world
@@ -113,6 +114,18 @@ def test_innocent_vehicles_stand_in_no_zone_that_forbids_them(world: World, zone
         corners = [point_of(world, (float(e), float(n))) for e, n in outline(vehicle)]
         body = Polygon([(point.lon_deg, point.lat_deg) for point in corners])
         assert not any(zone.intersects(body) for zone in forbidden), vehicle.vehicle_id
+
+
+def test_innocent_drums_stand_where_drums_belong(world: World, zones: list[dict[str, Any]]) -> None:
+    allowed = [
+        shape(feature["geometry"])
+        for feature in zones
+        if feature["properties"]["zone_type"] in {"storage", "tank_farm", "loading"}
+    ]
+    for stack in world.drums:
+        corners = [point_of(world, (float(e), float(n))) for e, n in stack_ring(stack)]
+        body = Polygon([(point.lon_deg, point.lat_deg) for point in corners])
+        assert (stack.planted is not None) != any(zone.covers(body) for zone in allowed), stack.stack_id
 
 
 def test_nothing_stands_in_anything(world: World) -> None:
