@@ -1,4 +1,4 @@
-"""The program as its users run it: real photos, a rehearsed flight, a kill, and the map in a browser without network."""
+"""The program as its users run it: real photos, a rehearsal, a kill, and the map in a browser without network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -103,12 +102,12 @@ def test_every_package_verifies_and_a_changed_byte_is_found(photo_cases: Path, t
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A shortened rehearsal: one corner of the district."""
     out = tmp_path_factory.mktemp("demo")
     done = _run("demo", "--out", str(out), "--patrol", "tests/app/patrol-short.yaml")
     assert done.returncode == 0, done.stderr
-    yield out, done.stdout
+    return out, done.stdout
 
 
 def test_the_rehearsal_finds_what_was_planted(demo: tuple[Path, str]) -> None:
@@ -148,7 +147,7 @@ def _page(html: Path, width: int, height: int) -> dict[str, Any]:
             """() => {
                 const map = Object.values(window).find(value => value && value instanceof L.Map);
                 const incidents = [];
-                map.eachLayer(layer => { if (layer.feature && layer.feature.properties.number) incidents.push(layer); });
+                map.eachLayer(layer => { if (layer.feature?.properties.number) incidents.push(layer); });
                 incidents[0].openPopup();
                 const image = document.querySelector('.sky-card img');
                 return {incidents: incidents.length, card: document.querySelector('.sky-card').innerText,
