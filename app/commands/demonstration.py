@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from app.bars import bars_on
-from app.commands.crew import print_plan
 from app.commands.footage import places_of, settings_of
+from app.commands.planning import print_plan
 from app.commands.version import program_version
 from app.demo import DISTRICT, PATROL, Finding, Score, planted_in, rehearse, score
 from app.instruments import Station

@@ -27,8 +27,22 @@ def _skywarden(*arguments: str, language: str = "en") -> subprocess.CompletedPro
 def test_the_manual_names_every_job() -> None:
     done = _skywarden("--help")
     assert done.returncode == 0
-    for command in ("plan", "fly", "process", "verify", "demo", "periods", "create-key"):
-        assert f" {command} " in done.stdout
+    for command in (
+        "demo",
+        "plan",
+        "check-mission",
+        "periods",
+        "fly",
+        "rehearse",
+        "process",
+        "ingest",
+        "verify-vault",
+        "inspect",
+        "locate",
+        "verify",
+        "create-key",
+    ):
+        assert f" {command} " in done.stdout  # in a table of its panel
     assert "Exit codes" in done.stdout
 
 
@@ -66,7 +80,7 @@ def test_the_manual_names_every_job() -> None:
             3,
             "Mars",
         ),
-        (("plan", "README.md", "--out", "{tmp}/p.json"), 3, "README.md"),
+        (("plan", "README.md", "--out", "{tmp}/p"), 3, "README.md"),
         (("verify", "docs"), None, "docs"),
         (("periods", "--at", "yesterday"), 3, "yesterday"),
         (("process",), 2, "Missing"),
@@ -81,7 +95,7 @@ def test_a_wrong_call_gets_one_sentence_and_a_code(
     said = done.stdout + done.stderr
     assert words in said
     assert "Traceback" not in said
-    assert not (tmp_path / "p.json").exists()
+    assert not (tmp_path / "p").exists()
 
 
 def test_a_plan_is_made_and_shown(tmp_path: Path) -> None:

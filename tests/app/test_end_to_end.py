@@ -112,7 +112,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 def test_the_rehearsal_finds_what_was_planted(demo: tuple[Path, str]) -> None:
     out, printed = demo
-    rows = dict(re.findall(r"│ (hazards planted|found|tied to [a-z ]+|median position error)\s+│ ([\d.]+)", printed))
+    rows = dict(re.findall(r"│ ([a-z ]+?) +│ ([\d.]+)", printed))
     planted, found = int(rows["hazards planted"]), int(rows["found"])
     assert planted >= 2
     assert found >= planted - 1

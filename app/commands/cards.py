@@ -1,0 +1,158 @@
+"""Commands for memory cards and single files: take in, verify the vault, inspect, locate a pixel."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from app.wiring import camera_zone as zone_called
+from core.clock import BEIJING, SystemClock
+from core.errors import InputRefused, IntegrityFailed
+from core.heights import HeightDatum
+from core.refusal import Refusal
+from core.text import _
+
+
+def add_commands(application: typer.Typer) -> None:
+    """Add the commands for cards and files to the command line."""
+    panel = _("After the flight")
+    application.command(
+        name="ingest",
+        rich_help_panel=panel,
+        help=_("Copy a card into the vault, each file hashed and verified."),
+    )(_ingest)
+    application.command(
+        name="verify-vault",
+        rich_help_panel=panel,
+        help=_("Compare every original in the vault with its digest."),
+    )(_verify_vault)
+    application.command(
+        name="inspect", rich_help_panel=panel, help=_("Show what a file is, what is known of it and what is missing.")
+    )(_inspect)
+    application.command(
+        name="locate",
+        rich_help_panel=panel,
+        help=_("Tell where on the ground a pixel lies, and how surely."),
+    )(_locate)
+
+
+def _ingest(
+    *,
+    card: Annotated[Path, typer.Argument(help=_("Memory card or folder."))],
+    vault: Annotated[str, typer.Option(help=_("Vault: a folder, or an fsspec address such as s3://bucket/vault."))],
+    serial: Annotated[str, typer.Option(help=_("The card's serial number."))] = "",
+    device: Annotated[str, typer.Option(help=_("The aircraft it was in."))] = "",
+    operator: Annotated[str, typer.Option(help=_("Who brings it."))] = "",
+) -> None:
+    from evidence.vault import Card, Deposit, ingest_card, open_vault
+
+    console = Console(markup=False, highlight=False)
+
+    def show(given: Deposit | Refusal) -> None:
+        if isinstance(given, Refusal):
+            console.print(str(given), soft_wrap=True)
+        else:
+            console.print(f"{given.state.value:>9}  {given.original.sha256[:16]}  {given.source}", soft_wrap=True)
+
+    report = ingest_card(
+        card,
+        open_vault(vault),
+        card=Card(serial=serial, device=device, operator=operator),
+        clock=SystemClock(),
+        on_file=show,
+    )
+    console.print(
+        _("{files} files: {deposits} in the vault, {refusals} refused").format(
+            files=len(report.deposits) + len(report.refusals),
+            deposits=len(report.deposits),
+            refusals=len(report.refusals),
+        )
+    )
+
+
+def _verify_vault(
+    vault: Annotated[str, typer.Argument(help=_("Vault: a folder or an fsspec address."))],
+) -> None:
+    from evidence.vault import open_vault
+    from evidence.vault_check import verify_vault
+
+    check = verify_vault(open_vault(vault))
+    console = Console(markup=False, highlight=False)
+    for finding in check.findings:
+        console.print(f"{finding.code}: {finding.key}: {finding.text}", soft_wrap=True)
+    console.print(
+        _("{objects} originals, {megabytes:.1f} MB, {records} records read").format(
+            objects=check.objects, megabytes=check.size_bytes / 1e6, records=check.records
+        )
+    )
+    if not check.sound:
+        raise IntegrityFailed(_("{vault}: originals are altered or missing; see the list above.").format(vault=vault))
+
+
+def _inspect(
+    *,
+    path: Annotated[Path, typer.Argument(help=_("Any photo, video, subtitle file or flight log."))],
+    camera_zone: Annotated[str, typer.Option(help=_("Time zone that the camera's clock is set to."))] = str(BEIJING),
+) -> None:
+    from flight.telemetry.inspect import inspect_file
+    from flight.telemetry.read_track import Declared
+
+    if not path.is_file():
+        raise InputRefused(path, _("is no file"), _("Name one file."))
+    seen = inspect_file(path, Declared(camera_zone=zone_called(camera_zone)))
+    console = Console()
+    table = Table(
+        title=f"{seen.name} · {seen.kind.value} · {seen.size_bytes:,} B", show_header=False, title_justify="left"
+    )
+    for fact in seen.facts:
+        table.add_row(fact.label, fact.value)
+    for name, lacking, total in seen.missing:
+        table.add_row(_("missing"), _("{name} in {lacking} of {total}").format(name=name, lacking=lacking, total=total))
+    for note in seen.notes:
+        table.add_row(_("assumed"), note)
+    for refusal in seen.refusals:
+        table.add_row(_("refused"), str(refusal))
+    console.print(table)
+
+
+def _locate(
+    *,
+    photo: Annotated[Path, typer.Argument(help=_("Photo with its pose in EXIF and XMP."))],
+    pixel: Annotated[str, typer.Option(help=_("Column and row, e.g. 2000,1125, from the top left corner."))],
+    dem: Annotated[Path | None, typer.Option(help=_("Terrain raster; needs --height-datum."))] = None,
+    ground_height: Annotated[float | None, typer.Option(help=_("Height of level ground, with its datum."))] = None,
+    height_datum: Annotated[
+        HeightDatum | None, typer.Option(help=_("What the raster's or the ground's height is measured from."))
+    ] = None,
+    camera_zone: Annotated[str, typer.Option(help=_("Time zone that the camera's clock is set to."))] = str(BEIJING),
+) -> None:
+    from flight.telemetry.photo import read_photo
+    from geofence.locate_point import ground_of, locate_point, point_feature
+
+    told = read_photo(photo, camera_zone=zone_called(camera_zone))
+    if isinstance(told, Refusal):
+        raise InputRefused(photo, told.reason, told.remedy)
+    u_px, v_px = _pixel(pixel)
+    try:
+        ground = ground_of(dem=dem, ground_height_m=ground_height, height_datum=height_datum, takeoff=None)
+    except ValueError as wrong:
+        raise InputRefused(photo, str(wrong), _("Say --height-datum with --dem or --ground-height.")) from wrong
+    located = locate_point(u_px, v_px, name=photo.name, pose=told.pose, camera=told.camera, ground=ground)
+    if isinstance(located, Refusal):
+        raise InputRefused(photo, located.reason, located.remedy)
+    Console(markup=False, highlight=False).print(
+        json.dumps(point_feature(located), ensure_ascii=False, indent=1), soft_wrap=True
+    )
+
+
+def _pixel(text: str) -> tuple[float, float]:
+    try:
+        u_px, v_px = (float(part) for part in text.split(","))
+    except ValueError as wrong:
+        raise InputRefused(text, _("is no pixel"), _("Write column and row like 2000,1125.")) from wrong
+    return u_px, v_px

@@ -1,0 +1,170 @@
+"""Commands before the flight: plan a patrol, check a mission made elsewhere, list the key periods."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from core.clock import BEIJING, SystemClock
+from core.errors import InputRefused, PlanRefused
+from core.text import _
+from flight.flight_plan import Finding, FlightPlan, Severity
+
+_MARKS = {Severity.PASS: "[green]✓[/green]", Severity.WARN: "[yellow]![/yellow]", Severity.FAIL: "[red]✗[/red]"}
+
+
+def add_commands(application: typer.Typer) -> None:
+    """Add the planning commands to the command line."""
+    panel = _("Before the flight")
+    application.command(name="plan", rich_help_panel=panel, help=_("Make a flight plan of a patrol file."))(_plan)
+    application.command(
+        name="check-mission",
+        rich_help_panel=panel,
+        help=_("Check a mission made elsewhere (.plan, .waypoints) against a patrol's limits."),
+    )(_check_mission)
+    application.command(
+        name="periods", rich_help_panel=panel, help=_("List the key periods (重点时段), running or between two days.")
+    )(_periods)
+
+
+def _plan(
+    *,
+    patrol: Annotated[Path, typer.Argument(help=_("Patrol file (YAML)."))],
+    out: Annotated[Path, typer.Option(help=_("Folder for the plan, its picture and its exports."))],
+    at: Annotated[str, typer.Option(help=_("When it will be flown, e.g. 2026-10-01T09:00; Beijing time."))] = "",
+    resume: Annotated[
+        list[Path] | None, typer.Option(help=_("Flight log of a sortie already flown; plans only what is left."))
+    ] = None,
+    formats: Annotated[
+        str,
+        typer.Option(help=_("Of json, qgc, waypoints, wpml, kml, gpx, geojson, png, sheet.")),
+    ] = "json,qgc,kml,png",
+) -> None:
+    from flight.exports.bundle import FORMATS, export
+    from flight.log_file import read_log
+    from flight.patrol_file import read_patrol
+    from flight.plan import plan
+    from flight.resume import residual
+
+    wanted = [name.strip() for name in formats.split(",") if name.strip()]
+    for name in wanted:
+        if name not in FORMATS:
+            raise InputRefused(name, _("is no export format"), _("Use {all}.").format(all=", ".join(FORMATS)))
+    instant = beijing_time(at) if at else None
+    asked = read_patrol(patrol)
+    made = plan(asked, at=instant)
+    if resume:
+        made = residual(asked, made, [read_log(path) for path in resume], at=instant)
+    written, refused = export(made, asked, out, at=instant or SystemClock().now(), formats=wanted)
+    console = Console()
+    print_plan(made, console)
+    for refusal in refused:
+        console.print(str(refusal), soft_wrap=True, markup=False)
+    for path in written:
+        console.print(str(path), soft_wrap=True, markup=False)
+    refuse_failures(made.patrol, made.findings)
+
+
+def _check_mission(
+    *,
+    mission: Annotated[Path, typer.Argument(help=_("QGroundControl .plan or Mission Planner .waypoints."))],
+    patrol: Annotated[Path, typer.Argument(help=_("Patrol file whose limits, no-fly zones and aircraft apply."))],
+) -> None:
+    from flight.foreign_mission import check_mission
+    from flight.patrol_file import read_patrol
+
+    sortie, findings = check_mission(mission, read_patrol(patrol))
+    console = Console()
+    console.print(
+        _("{count} waypoints, {length:.0f} m, {photos} photographs").format(
+            count=len(sortie.waypoints), length=sortie.length_m, photos=sortie.photos
+        )
+    )
+    print_findings(findings, console)
+    refuse_failures(mission.name, findings)
+
+
+def _periods(
+    *,
+    at: Annotated[str, typer.Option(help=_("A time, e.g. 2026-10-01T09:00, Beijing time; now by default."))] = "",
+    first: Annotated[str, typer.Option("--from", help=_("First day, e.g. 2026-10-01; lists windows instead."))] = "",
+    last: Annotated[str, typer.Option("--to", help=_("Last day; by default ninety days later."))] = "",
+    patrol: Annotated[list[Path] | None, typer.Option(help=_("Patrol files, to list the areas that are due."))] = None,
+) -> None:
+    from flight.patrol_file import read_patrol
+    from flight.period_table import period_rows
+    from flight.periods import active_periods, read_calendar
+
+    console = Console()
+    calendar = read_calendar(None)
+    if first or last:
+        begin = beijing_time(first) if first else SystemClock().now()
+        end = beijing_time(last) + timedelta(days=1) if last else begin + timedelta(days=90)
+        if not begin < end:
+            raise InputRefused(last, _("is before the first day"), _("Name a later day."))
+        heading, rows = period_rows(calendar, begin, end, [read_patrol(path) for path in patrol or []])
+        console.print(rows_table(heading, rows))
+        return
+    active = active_periods(beijing_time(at) if at else SystemClock().now(), calendar)
+    console.print(" ".join(active) if active else _("no key period is running"), soft_wrap=True)
+
+
+def beijing_time(text: str) -> datetime:
+    """Return the instant that ``text`` names, in Beijing time where it says no offset.
+
+    Raises:
+        InputRefused: It is no time.
+    """
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as wrong:
+        raise InputRefused(text, _("is no time"), _("Write it like 2026-10-01T09:00.")) from wrong
+    return instant if instant.tzinfo else instant.replace(tzinfo=BEIJING)
+
+
+def rows_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Return a table of a heading and rows of plain words."""
+    table = Table()
+    for name in heading:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def print_plan(plan: FlightPlan, console: Console) -> None:
+    """Print a plan's sorties and its checklist."""
+    from flight.plan_table import sortie_rows
+
+    heading, rows = sortie_rows(plan)
+    console.print(rows_table(heading, rows))
+    console.print(_("ground covered: {share:.1%}").format(share=plan.covered_share))
+    print_findings(plan.findings, console)
+
+
+def print_findings(findings: Sequence[Finding], console: Console) -> None:
+    """Print a checklist: number, verdict, finding, and the rule or article it rests on."""
+    for number, finding in enumerate(findings, start=1):
+        basis = f" [dim]({finding.basis})[/dim]" if finding.basis else ""
+        console.print(f"{number:>2}. {_MARKS[finding.severity]} {finding.text}{basis}", soft_wrap=True)
+
+
+def refuse_failures(name: str, findings: Sequence[Finding]) -> None:
+    """Refuse what its checklist forbids, after it was shown.
+
+    Raises:
+        PlanRefused: The checklist holds a failure.
+    """
+    failures = [finding for finding in findings if finding.severity is Severity.FAIL]
+    if failures:
+        raise PlanRefused(
+            _("{name}: {count} findings forbid this flight; mend what they name and plan again.").format(
+                name=name, count=len(failures)
+            )
+        )
