@@ -49,7 +49,8 @@ def _ingest(
     device: Annotated[str, typer.Option(help=_("The aircraft it was in."))] = "",
     operator: Annotated[str, typer.Option(help=_("Who brings it."))] = "",
 ) -> None:
-    from evidence.vault import Card, Deposit, ingest_card, open_vault
+    from evidence.vault import ingest_card, open_vault
+    from evidence.vault_card import Card, Deposit
 
     console = Console(markup=False, highlight=False)
 
