@@ -25,14 +25,15 @@ from core.clock import in_utc
 from core.heights import HaeHeight, TakeoffHeight
 from core.points import GeoPoint, LocalPlane, from_enu, to_enu
 from flight.flight_log import Trigger
+from flight.mission import Dialect
 from flight.patrol import Wind
 from flight.rehearsal.vehicle_autopilot import Autopilot, Mode, Severity
 from flight.rehearsal.vehicle_body import Body, BodyFigures, draw_sensors
 from flight.rehearsal.vehicle_faults import Fault, LinkFaults, Phase, Planned
 from flight.rehearsal.vehicle_mishaps import Mishaps
-from flight.rehearsal.vehicle_protocol import Protocol
+from flight.rehearsal.vehicle_protocol import PX4_MODES, Protocol
 from flight.rehearsal.vehicle_radio import Radio
-from flight.rehearsal.vehicle_telemetry import STREAMS, Instruments, build
+from flight.rehearsal.vehicle_telemetry import STREAMS, Instruments, build, quaternion
 from flight.track import Pose, Track
 
 Message: TypeAlias = Any  # a pymavlink message
@@ -72,6 +73,7 @@ class RehearsalVehicle:
         faults: What goes wrong, and when.
         system_id: MAVLink system id.
         heartbeat_every_s: Seconds of the wall clock between heartbeats.
+        dialect: Whose reading of MAVLink it speaks; the flying is ArduCopter's in both.
         signing_key: 32 bytes; when given, unsigned messages are not heard and all are signed.
     """
 
@@ -92,6 +94,7 @@ class RehearsalVehicle:
         faults: Sequence[Planned] = (),
         system_id: int = 1,
         heartbeat_every_s: float = 1.0,
+        dialect: Dialect = Dialect.ARDUPILOT,
         signing_key: bytes | None = None,
     ) -> None:
         if not (math.isfinite(speedup) and 0 < speedup <= 200):
@@ -129,6 +132,10 @@ class RehearsalVehicle:
         self._recorded_s = -math.inf
         self._began = self._done_s = 0.0
         self._heartbeat_every_s = heartbeat_every_s
+        self._dialect = dialect
+        if dialect is Dialect.PX4:
+            self._autopilot.waypoint_yaw = True
+            self._see.item_shift = 1
         self._signing_key = signing_key
         self._lock = threading.RLock()
         self._stop = threading.Event()
@@ -161,6 +168,7 @@ class RehearsalVehicle:
             mavlink=ardupilotmega,
             reboot=self._reboot,
             move_home=self._move_home,
+            dialect=self._dialect,
         )
         self._mishaps = Mishaps(
             autopilot=self._autopilot,
@@ -377,9 +385,12 @@ class RehearsalVehicle:
         state = mav.MAV_STATE_ACTIVE if auto.body.flying else mav.MAV_STATE_STANDBY
         if auto.failsafe and auto.body.flying:
             state = mav.MAV_STATE_CRITICAL
-        return mav.MAVLink_heartbeat_message(
-            mav.MAV_TYPE_QUADROTOR, mav.MAV_AUTOPILOT_ARDUPILOTMEGA, flags, int(auto.mode), state, 3
-        )
+        maker, mode = mav.MAV_AUTOPILOT_ARDUPILOTMEGA, int(auto.mode)
+        if self._dialect is Dialect.PX4:
+            maker = mav.MAV_AUTOPILOT_PX4
+            main, sub = next((pair for pair, ours in PX4_MODES.items() if ours is auto.mode), (4, 3))
+            mode = main << 16 | sub << 24
+        return mav.MAVLink_heartbeat_message(mav.MAV_TYPE_QUADROTOR, maker, flags, mode, state, 3)
 
     def _protocol_tick(self) -> None:
         if self._protocol is not None:
@@ -430,13 +441,31 @@ class RehearsalVehicle:
             self._radio.send(self._mavlink.MAVLink_statustext_message(int(severity), text[:50].encode(), 0, 0))
 
     def _reached(self, seq: int) -> None:
-        self._radio.send(self._mavlink.MAVLink_mission_item_reached_message(seq))
+        self._radio.send(self._mavlink.MAVLink_mission_item_reached_message(seq - self._see.item_shift))
         self._radio.send(build("MISSION_CURRENT", self._see, self._mavlink))
 
     def _photograph(self) -> None:
         self._photographs.append(self._truth_now())
         number = len(self._photographs)
         seen = self._see.reported()
+        if self._dialect is Dialect.PX4:
+            attitude = quaternion(seen.camera_yaw_deg, seen.camera_pitch_deg, seen.camera_roll_deg)
+            self._radio.send(
+                self._mavlink.MAVLink_camera_image_captured_message(
+                    self._see.boot_ms(),
+                    self._see.unix_usec(),
+                    0,
+                    round(seen.lat_deg * 1e7),
+                    round(seen.lon_deg * 1e7),
+                    round(seen.height_msl_m * 1000),
+                    round(seen.height_takeoff_m * 1000),
+                    attitude,
+                    number,
+                    1,
+                    b"",
+                )
+            )
+            return
         # The angles of CAMERA_FEEDBACK are the vehicle's attitude, as ArduPilot fills them in: not the camera's.
         self._radio.send(
             self._mavlink.MAVLink_camera_feedback_message(

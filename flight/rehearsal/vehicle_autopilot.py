@@ -89,6 +89,7 @@ class Autopilot:
         gps_ok: Whether it has a position.
         nav_offset_m: East and north by which its position estimate is off (a fault): it flies by the estimate.
         refuse_arming: Why it will not arm (a fault); empty for no reason.
+        waypoint_yaw: Whether param4 of a waypoint is a heading (PX4) or nothing (ArduPilot).
         parameters: By name.
         lists: Items by mission_type: 0 mission, 1 fence, 2 rally.
     """
@@ -106,6 +107,7 @@ class Autopilot:
     item: int = 0
     gps_ok: bool = True
     refuse_arming: str = ""
+    waypoint_yaw: bool = False
     nav_offset_m: tuple[float, float] = (0.0, 0.0)
     auto_speed_m_s: float = 8.0
     paused: bool = False
@@ -187,7 +189,7 @@ class Autopilot:
             self._leg_running = False
             self.paused = False
         if wanted is not self.mode and self.mode is Mode.AUTO:
-            self._spacing_m = self._spacing_m if wanted is Mode.BRAKE else 0.0
+            self._spacing_m = self._spacing_m if wanted in {Mode.BRAKE, Mode.LOITER} else 0.0
         if wanted is Mode.RTL:
             self._return_climbed, self._return_hold_s = False, None
         self.mode = wanted
@@ -287,6 +289,8 @@ class Autopilot:
                 self._leg_done()
         if self._yaw_item and self._yaw_hold is not None:
             heading: float | None = self._yaw_hold
+        elif self.waypoint_yaw and math.isfinite(item.params[3]):
+            heading = item.params[3] % 360
         elif away > 2.0:
             leg = (target[0] - self._leg_from[0], target[1] - self._leg_from[1])
             long_leg = math.hypot(*leg) > 1.0

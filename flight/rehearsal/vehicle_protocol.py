@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from flight.mission import WITH_POSITION, Command
+from flight.mission import WITH_POSITION, Command, Dialect
 from flight.rehearsal.vehicle_autopilot import Autopilot, Mode, Severity, StoredItem
 from flight.rehearsal.vehicle_telemetry import Instruments, build
 
@@ -22,6 +22,14 @@ Message: TypeAlias = Any  # a pymavlink message
 Module: TypeAlias = Any  # a module without types
 
 CAPACITY: Final = {0: 650, 1: 70, 2: 20}  # items by mission_type, item 0 included
+PX4_MODES: Final = {  # PX4's (main, sub) → the mode of ours that does the same
+    (4, 4): Mode.AUTO,
+    (4, 3): Mode.LOITER,
+    (4, 5): Mode.RTL,
+    (4, 6): Mode.LAND,
+    (3, 0): Mode.ALT_HOLD,
+    (7, 0): Mode.STABILIZE,
+}
 _RETRY_S: Final = 1.0
 _GIVE_UP_S: Final = 8.0
 _KNOWN_COMMANDS: Final = frozenset({*(int(c) for c in Command), 19, 93, 112, 201, 203, 2000})
@@ -60,6 +68,8 @@ class Protocol:
         mavlink: pymavlink's dialect module.
         reboot: Called for MAV_CMD_PREFLIGHT_REBOOT_SHUTDOWN.
         move_home: Called with latitude e7 and longitude e7 for MAV_CMD_DO_SET_HOME; says whether it was possible.
+        dialect: Whose reading of the protocol it speaks. PX4 has no home item, takes NaN in parameters, asks with
+            MISSION_REQUEST_INT and has parameters of other names; inside, item 0 is home all the same.
         reject_item: seq of a mission item to be rejected, with the MAV_MISSION_RESULT (a fault).
         deaf_after_item: seq after which nothing of an upload is answered any more (a fault).
         told: How far the station has come with its mission: "", "announced" or "read back".
@@ -72,6 +82,7 @@ class Protocol:
     mavlink: Module
     reboot: Callable[[], None]
     move_home: Callable[[int, int], bool]
+    dialect: Dialect = Dialect.ARDUPILOT
     reject_item: tuple[int, int] | None = None
     deaf_after_item: int | None = None
     capacity: dict[int, int] = field(default_factory=lambda: dict(CAPACITY))
@@ -112,8 +123,14 @@ class Protocol:
     def _ask_next(self, upload: Upload) -> None:
         upload.asked_at = time.monotonic()
         # ArduPilot asks with MISSION_REQUEST and takes MISSION_ITEM_INT in answer.
-        request = self.mavlink.MAVLink_mission_request_message(*upload.partner, len(upload.items), upload.list_type)
-        self.send(request)
+        old = self.mavlink.MAVLink_mission_request_message
+        make = old if self.dialect is Dialect.ARDUPILOT else self.mavlink.MAVLink_mission_request_int_message
+        self.send(make(*upload.partner, len(upload.items), upload.list_type))
+
+    @property
+    def _shift(self) -> int:
+        """How far our item numbers lie above those on the wire: PX4 counts no home item."""
+        return 1 if self.dialect is Dialect.PX4 else 0
 
     def count_announced(self, msg: Message) -> None:
         """MISSION_COUNT: begin to receive a list."""
@@ -159,6 +176,8 @@ class Protocol:
         self._ack(upload.partner, upload.list_type, self.mavlink.MAV_MISSION_ACCEPTED)
 
     def _replace(self, list_type: int, items: list[StoredItem]) -> None:
+        if list_type == 0 and items and self._shift:
+            items = [self._home_item(), *items]
         self.autopilot.lists[list_type] = items
         if list_type == 0:
             self.autopilot.mission_replaced()
@@ -179,7 +198,7 @@ class Protocol:
             return None, mav.MAV_MISSION_UNSUPPORTED_FRAME
         params = (msg.param1, msg.param2, msg.param3, msg.param4)
         for number, value in enumerate(params):
-            if not math.isfinite(value):
+            if not math.isfinite(value) and self.dialect is Dialect.ARDUPILOT:
                 return None, mav.MAV_MISSION_INVALID_PARAM1 + number
         x, y = msg.x, msg.y
         if msg.get_type() == "MISSION_ITEM":
@@ -189,7 +208,7 @@ class Protocol:
             return None, mav.MAV_MISSION_INVALID_PARAM5_X
         if not math.isfinite(msg.z) or (positioned and abs(msg.z) >= 83_000):
             return None, mav.MAV_MISSION_INVALID_PARAM7
-        if positioned and list_type == 0:
+        if positioned and list_type == 0 and self.dialect is Dialect.ARDUPILOT:
             # ArduPilot keeps whole centimetres, and for LAND only the sign of param4.
             height = int(struct.unpack("<f", struct.pack("<f", msg.z))[0] * 100) / 100
             land = -1.0 if params[3] < 0 else 1.0
@@ -204,19 +223,22 @@ class Protocol:
             self._ack(partner, list_type, self.mavlink.MAV_MISSION_UNSUPPORTED)
             return
         count = len(self.autopilot.lists[list_type])
+        if list_type == 0:
+            count = max(0, count - self._shift)
         self.send(self.mavlink.MAVLink_mission_count_message(*partner, count, list_type))
 
     def item_asked(self, msg: Message) -> None:
         """MISSION_REQUEST_INT or MISSION_REQUEST: give one item."""
         partner, list_type = (msg.get_srcSystem(), msg.get_srcComponent()), getattr(msg, "mission_type", 0)
         items = self.autopilot.lists.get(list_type, [])
-        if not 0 <= msg.seq < len(items):
+        seq = msg.seq + (self._shift if list_type == 0 else 0)
+        if not 0 <= seq < len(items):
             self._ack(partner, list_type, self.mavlink.MAV_MISSION_INVALID_SEQUENCE)
             return
-        item = items[msg.seq]
-        if list_type == 0 and msg.seq == 0:
+        item = items[seq]
+        if list_type == 0 and seq == 0:
             item = self._home_item()
-        current = int(list_type == 0 and msg.seq == self.autopilot.item)
+        current = int(list_type == 0 and seq == self.autopilot.item)
         head = (*partner, msg.seq, item.frame, item.command, current, 1, *item.params)
         if msg.get_type() == "MISSION_REQUEST_INT":
             self.send(self.mavlink.MAVLink_mission_item_int_message(*head, item.x_e7, item.y_e7, item.z, list_type))
@@ -252,7 +274,7 @@ class Protocol:
 
     def current_set(self, msg: Message) -> None:
         """MISSION_SET_CURRENT (the old form of MAV_CMD_DO_SET_MISSION_CURRENT)."""
-        if self.autopilot.jump_to(msg.seq):
+        if self.autopilot.jump_to(msg.seq + self._shift):
             self.send(build("MISSION_CURRENT", self.see, self.mavlink))
 
     # --- parameters ---------------------------------------------------------------------------------------------
@@ -275,7 +297,9 @@ class Protocol:
             self._give_parameter(name)
 
     def parameter_asked(self, msg: Message) -> None:
-        """PARAM_REQUEST_READ, by index or by name."""
+        """PARAM_REQUEST_READ, by index or by name (all of ours are ArduPilot's)."""
+        if self.dialect is Dialect.PX4:
+            return
         names = list(self.autopilot.parameters)
         name = names[msg.param_index] if 0 <= msg.param_index < len(names) else _text(msg.param_id)
         if name in self.autopilot.parameters:
@@ -326,6 +350,9 @@ def _c_arm(self: Protocol, msg: Message) -> int:
 
 
 def _c_mode(self: Protocol, msg: Message) -> int:
+    if self.dialect is Dialect.PX4:
+        wanted = PX4_MODES.get((int(msg.param2), int(msg.param3)))
+        return self._verdict(done=wanted is not None and self.autopilot.set_mode(wanted))
     return self._verdict(done=self.autopilot.set_mode(int(msg.param2)))
 
 
@@ -346,6 +373,8 @@ def _c_land(self: Protocol, _msg: Message) -> int:
 
 
 def _c_pause(self: Protocol, msg: Message) -> int:
+    if self.dialect is Dialect.PX4:
+        return int(self.mavlink.MAV_RESULT_UNSUPPORTED)
     if self.autopilot.mode is not Mode.AUTO:
         return int(self.mavlink.MAV_RESULT_FAILED)
     self.autopilot.paused = msg.param1 < 0.5
@@ -372,7 +401,7 @@ def _c_spacing(self: Protocol, msg: Message) -> int:
 
 
 def _c_jump(self: Protocol, msg: Message) -> int:
-    return self._verdict(done=self.autopilot.jump_to(int(msg.param1)))
+    return self._verdict(done=self.autopilot.jump_to(int(msg.param1) + self._shift))
 
 
 def _c_message(self: Protocol, msg: Message) -> int:

@@ -46,6 +46,7 @@ class Instruments:
         home_hae_m: Home above the ellipsoid, metres.
         undulation_m: Geoid undulation at home, metres (HAE = MSL + undulation).
         start_at: UTC at the autopilot's time zero, aware (moved on by a restart).
+        item_shift: How far the autopilot's item numbers lie above those on the wire (PX4: 1).
         nan: Whether positions are reported as nonsense (a fault).
     """
 
@@ -57,6 +58,7 @@ class Instruments:
     undulation_m: float
     start_at: datetime
     nan: bool = False
+    item_shift: int = 0
     last_sent_s: dict[str, float] = field(default_factory=dict)
     _reported: tuple[float, Reported] | None = None
 
@@ -240,7 +242,8 @@ def _gps_raw(see: Instruments, mavlink: Module) -> Message:
 
 
 def _mission_current(see: Instruments, mavlink: Module) -> Message:
-    return mavlink.MAVLink_mission_current_message(see.autopilot.item, max(0, len(see.autopilot.lists[0]) - 1))
+    seq = max(0, see.autopilot.item - see.item_shift)
+    return mavlink.MAVLink_mission_current_message(seq, max(0, len(see.autopilot.lists[0]) - 1))
 
 
 def _battery(see: Instruments, mavlink: Module) -> Message:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import queue
 import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,13 +28,14 @@ from flight.fence import fence_items, rally_items
 from flight.flight_log import Outcome
 from flight.flight_plan import FlightPlan, Leg, Sortie, Waypoint
 from flight.fly import fly
-from flight.mission import MissionItem
+from flight.mission import Dialect, MissionItem
 from flight.patrol import NoFlyZone, Wind
 from flight.rehearsal.vehicle import RehearsalVehicle
 from flight.rehearsal.vehicle_faults import Fault, FaultKind
 from flight.rehearsal.vehicle_telemetry import quaternion
 from flight.separation import Departure, Separation, conflicts, departures, too_close
 from flight.track import Pose, pose_at
+from flight.watch import FlightView, Order, OrderKind
 
 HOME = GeoPoint(lon_deg=113.5, lat_deg=23.1)
 
@@ -332,3 +335,46 @@ def test_something_that_is_no_vehicle_is_named_as_silent() -> None:
         connect(address, timeout_s=0.6)
     assert threading.active_count() == before
     server.close()
+
+
+# --- PX4 ------------------------------------------------------------------------------------------------------------
+
+
+def test_px4s_dialect_is_flown_too(tmp_path: Path) -> None:
+    """No home item, NaN for "as you like", modes in two numbers, photographs as CAMERA_IMAGE_CAPTURED."""
+    line = replace(at(Leg.TRANSIT, 30, 60, 12.0), leg=Leg.LINE, photo_spacing_m=10.0, yaw_deg=120.0)
+    waypoints = (
+        at(Leg.TAKEOFF, 0, 0, 12.0), at(Leg.TRANSIT, 30, 10, 12.0), line, at(Leg.RETURN, 0, 0, 12.0),
+        at(Leg.LAND, 0, 0, 0.0),
+    )  # fmt: skip
+    sortie = Sortie(number=1, waypoints=waypoints, length_m=160, duration_s=60, photos=6, battery_used=0.04)
+    orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
+    paused: list[str] = []
+
+    def look(view: FlightView) -> None:
+        if view.state.waypoint == 2 and not paused:
+            paused.append("asked")
+            orders.put(Order(kind=OrderKind.PAUSE))
+        elif paused == ["asked"] and view.state.mode == "LOITER":
+            paused.append("held")
+            orders.put(Order(kind=OrderKind.CONTINUE))
+
+    with RehearsalVehicle(HOME, speedup=15, seed=2, dialect=Dialect.PX4) as vehicle:
+        vehicle.set_parameter("LAND_SPEED", 200)
+        link = connect(vehicle.address, timeout_s=10)
+        assert link.dialect is Dialect.PX4
+        log = fly(
+            link, plan_of(sortie), 1, clock=SystemClock(), log_path=tmp_path / "l", approval=None, rehearsal=True,
+            orders=orders, on_view=look,
+        )  # fmt: skip
+        held = link._exchange.fetch(ListType.MISSION, alive=link._require_alive)
+        link.close()
+    assert log.outcome is Outcome.COMPLETED
+    assert paused == ["asked", "held"]
+    assert held[0].command == 22
+    assert math.isnan(held[0].params[3])
+    assert len(log.triggers) == len(vehicle.true_triggers()) >= 5
+    for trigger, true in zip(log.triggers[2:], vehicle.true_triggers()[2:], strict=True):
+        assert abs(true.yaw_deg - 120) < 10
+        assert abs(trigger.yaw_deg - true.yaw_deg) < 4
+    assert any("PX4" in event.text for event in log.events if event.kind == "check")
