@@ -50,7 +50,8 @@ def _ingest(
     operator: Annotated[str, typer.Option(help=_("Who brings it."))] = "",
 ) -> None:
     from evidence.vault import ingest_card, open_vault
-    from evidence.vault_card import Card, Deposit
+    from evidence.vault_card import Card
+    from evidence.vault_records import Deposit
 
     console = Console(markup=False, highlight=False)
 

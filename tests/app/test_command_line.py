@@ -99,12 +99,10 @@ def test_a_wrong_call_gets_one_sentence_and_a_code(
 
 
 def test_a_plan_is_made_and_shown(tmp_path: Path) -> None:
-    done = _skywarden(
-        "plan", "missions/demo/patrol.yaml", "--out", str(tmp_path / "p.json"), "--at", "2026-10-01T10:00"
-    )
+    out = tmp_path / "p"
+    done = _skywarden("plan", "missions/demo/patrol.yaml", "--out", str(out), "--at", "2026-10-01T10:00")
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "p.json").is_file()
-    assert (tmp_path / "p.plan").is_file()
+    assert {"plan.json", "plan.kml", "plan.png"} <= {path.name for path in out.iterdir()}
     assert "ground covered" in done.stdout
 
 
