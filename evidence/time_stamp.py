@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from urllib.error import URLError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from cryptography.x509 import Certificate, load_pem_x509_certificates
+from cryptography.x509 import Certificate, Name, load_pem_x509_certificates
 
 from core.clock import in_utc
 from core.errors import InputRefused
@@ -137,7 +137,7 @@ def check_token(envelope: bytes, token: bytes, authorities: TrustedAuthorities, 
             builder = builder.add_root_certificate(root)
         builder.build().verify_message(response, envelope)
         info = response.tst_info
-        return Stamped(package=name, at=in_utc(info.gen_time), authority=str(getattr(info.name, "value", "")))
+        return Stamped(package=name, at=in_utc(info.gen_time), authority=_name_of(info.name))
     except (VerificationError, ValueError, AttributeError, RuntimeError) as problem:
         return Refusal(
             subject=name,
@@ -145,6 +145,11 @@ def check_token(envelope: bytes, token: bytes, authorities: TrustedAuthorities, 
             reason=_("the time token does not hold ({problem})").format(problem=problem),
             remedy=_("Ask the authority for another token."),
         )
+
+
+def _name_of(general: object) -> str:
+    value = getattr(general, "value", "")
+    return value.rfc4514_string() if isinstance(value, Name) else str(value)
 
 
 def add_token(package: Path, authority: TimeStampAuthority, authorities: TrustedAuthorities) -> Stamped | Refusal:

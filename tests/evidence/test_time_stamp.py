@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -13,6 +15,10 @@ from typing import Any
 
 import bagit
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from core.clock import FrozenClock
 from core.errors import InputRefused
@@ -112,6 +118,7 @@ def test_a_stamped_package_passes_whole(fresh: Any, tsa: Path, roots: TrustedAut
     stamped = add_token(package, OpensslAuthority(folder=tsa), roots)
     assert isinstance(stamped, Stamped)
     assert abs(stamped.at - datetime.now(UTC)) < timedelta(minutes=1)
+    assert stamped.authority == "CN=Test time authority"
     verification = verify(package, trusted_keys=fresh.trusted, authorities=roots)
     assert verification.outcome is Outcome.PASS
     assert bagit.Bag(str(package)).is_valid()
@@ -252,3 +259,49 @@ def test_wrong_addresses_and_certificates_are_refused(tmp_path: Path, case: Any)
         read_authorities(path)
     gone = HttpAuthority(url="http://127.0.0.1:1/", timeout_s=2).stamp(b"x")
     assert isinstance(gone, Refusal)
+
+
+def _certify(folder: Path, ends: datetime) -> None:
+    """Give the authority in ``folder`` a certificate of the same root that ends at ``ends``."""
+    root = x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes())
+    root_key = serialization.load_pem_private_key((folder / "ca.key").read_bytes(), None)
+    key = serialization.load_pem_private_key((folder / "tsa.key").read_bytes(), None)
+    assert isinstance(root_key, ec.EllipticCurvePrivateKey)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    usage = dict.fromkeys(
+        ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign", "crl_sign",
+         "encipher_only", "decipher_only"), False,
+    )  # fmt: skip
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test time authority")]))
+        .issuer_name(root.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(datetime.now(UTC) - timedelta(days=9))
+        .not_valid_after(ends)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.KeyUsage(digital_signature=True, **usage), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
+        .sign(root_key, hashes.SHA256())
+    )
+    (folder / "tsa.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+
+
+def test_a_token_outlives_the_authoritys_certificate_and_none_is_made_after_it(
+    fresh: Any, tsa: Path, roots: TrustedAuthorities, tmp_path: Path
+) -> None:
+    folder = tmp_path / "tsa"
+    shutil.copytree(tsa, folder)
+    (folder / "tsa.cnf").write_text(CONFIG.format(folder=folder))
+    ends = datetime.now(UTC) + timedelta(seconds=5)
+    _certify(folder, ends)
+    package = fresh.seal(tmp_path / "out")
+    assert isinstance(add_token(package, OpensslAuthority(folder=folder), roots), Stamped)
+    time.sleep(max(0.0, (ends - datetime.now(UTC)).total_seconds()) + 1)
+    assert verify(package, trusted_keys=fresh.trusted, authorities=roots).outcome is Outcome.PASS
+    second = replace(fresh, clock=FrozenClock(instant=datetime.now(UTC))).seal(tmp_path / "late")
+    late = add_token(second, OpensslAuthority(folder=folder), roots)
+    assert isinstance(late, Refusal)
+    assert "expired" in late.reason
+    assert not (second / names.TIME_TOKEN).exists()
