@@ -50,8 +50,7 @@ def _ingest(
     operator: Annotated[str, typer.Option(help=_("Who brings it."))] = "",
 ) -> None:
     from evidence.vault import ingest_card, open_vault
-    from evidence.vault_card import Card
-    from evidence.vault_records import Deposit
+    from evidence.vault_records import Card, Deposit
 
     console = Console(markup=False, highlight=False)
 
