@@ -80,6 +80,23 @@ def list_footage(folder: Path) -> tuple[Path, ...]:
     Raises:
         InputRefused: The folder does not exist, cannot be listed, or holds no footage.
     """
+    found = tuple(path for path in _list_files(folder) if media_type_of(path))
+    if not found:
+        raise InputRefused(folder, _("holds no photos, videos or flight logs"), _("Name a folder that holds footage."))
+    return found
+
+
+def list_left_out(folder: Path) -> tuple[Path, ...]:
+    """Return the files below ``folder`` that :func:`list_footage` does not name, clutter aside, sorted by path.
+
+    Raises:
+        InputRefused: The folder does not exist or cannot be listed.
+    """
+    return tuple(path for path in _list_files(folder) if not media_type_of(path))
+
+
+def _list_files(folder: Path) -> list[Path]:
+    """Return the files below a folder that are no clutter, sorted by path."""
     if not folder.is_dir():
         raise InputRefused(folder, _("is not a folder"), _("Name the memory card or a folder of photos and videos."))
 
@@ -94,10 +111,8 @@ def list_footage(folder: Path) -> tuple[Path, ...]:
     for parent, folders, names in os.walk(folder, onerror=unreadable, followlinks=False):
         folders[:] = [name for name in folders if not name.startswith(".")]
         paths = (Path(parent) / name for name in names)
-        found += [path for path in paths if media_type_of(path) and not is_clutter(path) and path.is_file()]
-    if not found:
-        raise InputRefused(folder, _("holds no photos, videos or flight logs"), _("Name a folder that holds footage."))
-    return tuple(sorted(found))
+        found += [path for path in paths if not is_clutter(path) and path.is_file()]
+    return sorted(found)
 
 
 def read_digests(source: BinaryIO, *, sink: Callable[[memoryview], object] | None = None) -> Digests:

@@ -33,7 +33,7 @@ from core.errors import StoreFailed
 from core.ids import derived_id
 from core.refusal import Refusal
 from core.text import _
-from evidence.ingest import CHUNK_BYTES, Digests, list_footage, media_type_of, read_digests
+from evidence.ingest import CHUNK_BYTES, Digests, list_footage, list_left_out, media_type_of, read_digests
 from evidence.original import Original
 from evidence.vault_records import DONE, Card, Deposit, DepositState, object_key, read_deposits, write_deposit
 from evidence.vault_store import LocalStore, Staged, VaultStore
@@ -47,11 +47,13 @@ class IngestReport:
         deposits: Files that are in the vault now.
         refusals: Files that are not, each with its reason.
         swept: Leftovers of interrupted runs that were removed.
+        left_out: Files of the card that are no footage (proxies, thumbnails, notes), by path: not copied, but named.
     """
 
     deposits: tuple[Deposit, ...]
     refusals: tuple[Refusal, ...]
     swept: int = 0
+    left_out: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -99,7 +101,7 @@ def ingest_card(
         InputRefused: The folder cannot be used or holds no footage.
         StoreFailed: The vault is held by another process, or cannot be used at all.
     """
-    files = list_footage(folder)
+    files, left_out = list_footage(folder), list_left_out(folder)
     answers: list[Deposit | Refusal] = []
     turn = threading.Lock()
     broken: list[StoreFailed] = []
@@ -132,6 +134,7 @@ def ingest_card(
         deposits=tuple(answer for answer in answers if isinstance(answer, Deposit)),
         refusals=tuple(answer for answer in answers if isinstance(answer, Refusal)),
         swept=swept,
+        left_out=tuple(path.relative_to(folder).as_posix() for path in left_out),
     )
 
 

@@ -68,6 +68,14 @@ def test_every_file_is_deposited_and_proved(card: Path, store: VaultStore) -> No
     assert {path: path.stat().st_mtime_ns for path in card.rglob("*")} == before
 
 
+def test_what_is_no_footage_is_named_and_not_copied(card: Path, store: VaultStore) -> None:
+    for name in ("DCIM/DJI_0002.LRF", "notes.docx", ".Trashes/x.jpg", "DCIM/._DJI_0001.JPG"):
+        (card / name).parent.mkdir(exist_ok=True)
+        (card / name).write_bytes(b"x")
+    report = ingest_card(card, store, card=CARD, clock=CLOCK)
+    assert (len(report.deposits), report.left_out) == (3, ("DCIM/DJI_0002.LRF", "notes.docx"))
+
+
 def test_a_second_run_copies_nothing(card: Path, store: VaultStore, monkeypatch: pytest.MonkeyPatch) -> None:
     first = ingest_card(card, store, card=CARD, clock=CLOCK)
 
