@@ -20,11 +20,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -75,6 +76,18 @@ def open_vault(address: str | Path) -> VaultStore:
     return RemoteStore(text)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Copy:
+    """A copy that was written aside, brought to the medium and read back, on its way into its place."""
+
+    path: Path
+    source: str
+    staged: Staged
+    digests: Digests
+    status: os.stat_result
+    mark: str
+
+
 def ingest_card(
     folder: Path,
     store: VaultStore,
@@ -95,7 +108,8 @@ def ingest_card(
         card: What the crew says of the card.
         clock: Tells when.
         on_file: Called with each answer in the order of the files (a progress bar).
-        workers: Files copied at a time; one is read back while the next is read.
+        workers: Files copied at a time: one is read back while the next is read. They take their places in the order of
+            the card, whichever is ready first.
 
     Raises:
         InputRefused: The folder cannot be used or holds no footage.
@@ -103,33 +117,12 @@ def ingest_card(
     """
     files, left_out = list_footage(folder), list_left_out(folder)
     answers: list[Deposit | Refusal] = []
-    turn = threading.Lock()
-    broken: list[StoreFailed] = []
-
-    def deposit(path: Path) -> Deposit | Refusal:
-        source = path.relative_to(folder).as_posix()
-        if not broken:
-            try:
-                return deposit_file(path, store, source=source, card=card, clock=clock, turn=turn)
-            except StoreFailed as problem:
-                broken.append(problem)
-        return Refusal(
-            subject=source,
-            code="vault-failed",
-            reason=_("is not in the vault yet: {why}").format(why=broken[0]),
-            remedy=_("Run the ingest again; files that are in the vault are not copied twice."),
-        )
-
     with store.held():
         swept = store.remove_staged()
-        pool = ThreadPoolExecutor(max_workers=workers)
-        try:
-            for answer in pool.map(deposit, files):
-                answers.append(answer)
-                if on_file is not None:
-                    on_file(answer)
-        finally:
-            pool.shutdown(cancel_futures=True)
+        for answer in _answers(files, folder, store, card=card, clock=clock, workers=workers):
+            answers.append(answer)
+            if on_file is not None:
+                on_file(answer)
     return IngestReport(
         deposits=tuple(answer for answer in answers if isinstance(answer, Deposit)),
         refusals=tuple(answer for answer in answers if isinstance(answer, Refusal)),
@@ -138,9 +131,38 @@ def ingest_card(
     )
 
 
-def deposit_file(
-    path: Path, store: VaultStore, *, source: str, card: Card, clock: Clock, turn: threading.Lock | None = None
-) -> Deposit | Refusal:
+def _answers(
+    files: tuple[Path, ...], folder: Path, store: VaultStore, *, card: Card, clock: Clock, workers: int
+) -> Iterator[Deposit | Refusal]:
+    """Yield the answer to every file in order; at most ``workers`` copies are under way or waiting for their place."""
+    broken: StoreFailed | None = None
+    pending: deque[tuple[str, Future[_Copy | Deposit | Refusal]]] = deque()
+    waiting = iter([(path, path.relative_to(folder).as_posix()) for path in files])
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        while True:
+            for path, source in islice(waiting, workers - len(pending)):
+                pending.append((source, pool.submit(_copy, path, store, source=source, card=card, broken=broken)))
+            if not pending:
+                return
+            source, future = pending.popleft()
+            try:
+                ready = future.result()
+                if broken is None:
+                    yield _settle(ready, store, card, clock)
+                    continue
+                if isinstance(ready, _Copy):
+                    ready.staged.discard()
+            except StoreFailed as problem:
+                broken = broken or problem
+            yield Refusal(
+                subject=source,
+                code="vault-failed",
+                reason=_("is not in the vault yet: {why}").format(why=broken),
+                remedy=_("Run the ingest again; files that are in the vault are not copied twice."),
+            )
+
+
+def deposit_file(path: Path, store: VaultStore, *, source: str, card: Card, clock: Clock) -> Deposit | Refusal:
     """Copy one file into the vault.
 
     Args:
@@ -149,59 +171,72 @@ def deposit_file(
         source: Its path on the card.
         card: Where it comes from.
         clock: Tells when.
-        turn: Held while the copy takes its place, so that of two equal files that come together one is the duplicate.
 
     Returns:
-        The deposit, or a refusal: "unknown-type", "empty-file", "unreadable-file", "changing-file" or
-        "copy-differs" (what was read back is not what was written).
+        The deposit, or a refusal: "unknown-type", "empty-file", "unreadable-file", "changing-file", "copy-differs"
+        (what was read back is not what was written) or "vault-altered" (the vault's copy of the same file is).
 
     Raises:
         StoreFailed: The vault cannot take it.
     """
+    return _settle(_copy(path, store, source=source, card=card), store, card, clock)
+
+
+def _copy(
+    path: Path, store: VaultStore, *, source: str, card: Card, broken: StoreFailed | None = None
+) -> _Copy | Deposit | Refusal:
+    """Write one file aside and read it back; a file that an earlier run finished is its deposit."""
+    if broken is not None:
+        raise broken
     reader = _opened(path, source)
     if isinstance(reader, Refusal):
         return reader
     with reader:
-        before = os.fstat(reader.fileno())
-        mark = _mark_key(card, source, before)
+        status = os.fstat(reader.fileno())
+        mark = _mark_key(card, source, status)
         known = _known(store, mark, source, card) if card.serial else None
         if known is not None:
             return known
         staged = store.stage()
         try:
-            digests = _copied(reader, before, staged, source)
-            if isinstance(digests, Refusal):
-                return digests
-            original = Original(
-                name=path.name,
-                path=store.local_path(object_key(digests.sha256)) or path.absolute(),
-                size_bytes=digests.size_bytes,
-                sha256=digests.sha256,
-                sm3=digests.sm3,
-                media_type=media_type_of(path) or "application/octet-stream",
-                ingested_at=clock.now(),
-            )
-            deposit = Deposit(
-                original=original,
-                source=source,
-                modified_at=datetime.fromtimestamp(before.st_mtime, UTC),
-                card=card,
-                state=DepositState.COPIED,
-            )
-            with turn or threading.Lock():
-                return _settled(store, staged, deposit, mark)
-        finally:
+            digests = _copied(reader, status, staged, source)
+        except BaseException:
             staged.discard()
+            raise
+    if isinstance(digests, Refusal):
+        staged.discard()
+        return digests
+    return _Copy(path=path, source=source, staged=staged, digests=digests, status=status, mark=mark)
 
 
-def _settled(store: VaultStore, staged: Staged, deposit: Deposit, mark: str) -> Deposit | Refusal:
+def _settle(ready: _Copy | Deposit | Refusal, store: VaultStore, card: Card, clock: Clock) -> Deposit | Refusal:
     """Move a verified copy into its place and record it; the same bytes may be there already."""
-    key = object_key(deposit.original.sha256)
-    twin = store.size(key) is not None
-    if twin and not _holds(store, key, deposit.original.sha256):
-        return _altered(deposit.source, key)
-    staged.commit(key)
-    return _recorded(store, deposit, mark=mark, twin=twin)
+    if not isinstance(ready, _Copy):
+        return ready
+    digests, key = ready.digests, object_key(ready.digests.sha256)
+    try:
+        twin = store.size(key) is not None
+        if twin and not _holds(store, key, digests.sha256):
+            return _altered(ready.source, key)
+        ready.staged.commit(key)
+    finally:
+        ready.staged.discard()
+    deposit = Deposit(
+        original=Original(
+            name=ready.path.name,
+            path=store.local_path(key) or ready.path.absolute(),
+            size_bytes=digests.size_bytes,
+            sha256=digests.sha256,
+            sm3=digests.sm3,
+            media_type=media_type_of(ready.path) or "application/octet-stream",
+            ingested_at=clock.now(),
+        ),
+        source=ready.source,
+        modified_at=datetime.fromtimestamp(ready.status.st_mtime, UTC),
+        card=card,
+        state=DepositState.COPIED,
+    )
+    return _recorded(store, deposit, mark=ready.mark, twin=twin)
 
 
 def _opened(path: Path, source: str) -> BinaryIO | Refusal:

@@ -161,7 +161,10 @@ def test_a_card_pulled_in_the_middle_of_a_file(card: Path, store: VaultStore, mo
     assert verify_vault(store).objects == 3
 
 
-def test_a_full_disk_names_what_is_missing(card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_full_disk_names_what_is_missing(
+    card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
     store = LocalStore(tmp_path / "vault")
     room = [20_000]
     true_write = vault_store._LocalStaged.write
@@ -173,7 +176,7 @@ def test_a_full_disk_names_what_is_missing(card: Path, tmp_path: Path, monkeypat
         true_write(self, chunk)
 
     monkeypatch.setattr(vault_store._LocalStaged, "write", write)
-    report = ingest_card(card, store, card=CARD, clock=CLOCK, workers=1)
+    report = ingest_card(card, store, card=CARD, clock=CLOCK, workers=workers)
     assert [deposit.source for deposit in report.deposits] == ["DCIM/DJI_0001.JPG"]
     assert [(refusal.subject, refusal.code) for refusal in report.refusals] == [
         ("DCIM/DJI_0002.MP4", "vault-failed"),
