@@ -177,14 +177,18 @@ def test_a_full_disk_names_what_is_missing(
 
     monkeypatch.setattr(vault_store._LocalStaged, "write", write)
     report = ingest_card(card, store, card=CARD, clock=CLOCK, workers=workers)
-    assert [deposit.source for deposit in report.deposits] == ["DCIM/DJI_0001.JPG"]
-    assert [(refusal.subject, refusal.code) for refusal in report.refusals] == [
-        ("DCIM/DJI_0002.MP4", "vault-failed"),
-        ("DCIM/DJI_0002.SRT", "vault-failed"),
-    ]
-    assert verify_vault(store).findings == ()
+    codes = {refusal.subject: refusal.code for refusal in report.refusals}
+    assert len(report.deposits) + len(codes) == 3
+    assert set(codes.values()) == {"vault-failed"}
+    assert {"DCIM/DJI_0002.MP4", "DCIM/DJI_0002.SRT"} <= set(codes)
+    if workers == 1:  # with two, the second file may have filled the disk before the first one's record was written
+        assert [deposit.source for deposit in report.deposits] == ["DCIM/DJI_0001.JPG"]
+        assert verify_vault(store).findings == ()
+    assert verify_vault(store).sound
     monkeypatch.undo()
     assert ingest_card(card, store, card=CARD, clock=CLOCK).complete
+    check = verify_vault(store)
+    assert (check.findings, check.objects, check.records) == ((), 3, 3)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
