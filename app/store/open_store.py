@@ -25,8 +25,13 @@ SQLITE_OPTIONS: Final = {
 
 
 def configure_django() -> None:
-    """Configure Django with the store alone, unless the web console has configured it already."""
+    """Configure Django with the store alone, unless somebody has configured it already.
+
+    Raises:
+        ValueError: Somebody has, and left the store out of ``INSTALLED_APPS``.
+    """
     import django
+    from django.apps import apps
     from django.conf import settings
 
     if not settings.configured:
@@ -37,6 +42,8 @@ def configure_django() -> None:
             DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
         )
     django.setup()
+    if not apps.is_installed("app.store"):
+        raise ValueError("Django is configured without app.store in INSTALLED_APPS")
 
 
 def database_settings(where: Path | str) -> dict[str, Any]:
