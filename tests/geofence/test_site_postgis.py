@@ -7,6 +7,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,16 +26,14 @@ HAS_POSTGIS = bool(list(Path("/usr/share/postgresql").glob("*/extension/postgis.
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def database() -> Iterator[str]:
     """Start a server of its own on the loopback, in a folder of its own."""
     if BINARIES is None or not HAS_POSTGIS:
         pytest.skip("this machine has no PostgreSQL with PostGIS")
-    folder = tmp_path_factory.mktemp("postgres")
+    folder = Path(tempfile.mkdtemp(prefix="skywarden-postgis-"))  # pytest's own folders are closed to other accounts
     as_user: list[str] = []
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
         account = pwd.getpwnam("postgres")
-        for place in (folder, *folder.parents[:3]):
-            place.chmod(0o755)
         os.chown(folder, account.pw_uid, account.pw_gid)
         as_user = [shutil.which("setpriv") or "setpriv", f"--reuid={account.pw_uid}", "--clear-groups"]
     with socket.socket() as free:
@@ -53,6 +52,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         subprocess.run(
             [*as_user, BINARIES / "pg_ctl", "-D", data, "-m", "immediate", "stop"], check=True, capture_output=True
         )
+        shutil.rmtree(folder)
 
 
 def test_tables_in_a_projected_system_are_read(database: str) -> None:
