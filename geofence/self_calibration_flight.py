@@ -43,6 +43,7 @@ from geofence.self_calibration_solve import Estimate, distances_apart, estimate_
 LEAST_THINGS: Final = 6
 _HOLD_OUT: Final = 4  # every fourth thing is kept out of the estimate
 _MOVING_WEIGHT: Final = 0.1
+_WILDEST: Final = 4.5  # times the prior's sigma; beyond, something else is wrong
 
 
 def self_calibrate(
@@ -67,7 +68,8 @@ def self_calibrate(
         longest_offset_s: Clock offsets up to this are looked for, seconds.
 
     Returns:
-        The report; or a refusal with code "not-enough-ties" or "no-gain" (the kept-out things did not come closer).
+        The report; or a refusal with code "not-enough-ties", "implausible" (the errors would be wild) or "no-gain"
+        (the kept-out things did not come closer).
     """
     usable = tuple(view for view in views if not isinstance(ground.stand(view.pose), NoStanding))
     things = shared_things(usable, ties)
@@ -94,6 +96,15 @@ def self_calibrate(
         offset, posed = clock_offset(righted, fit, track, longest_offset_s)
         righted = replace(righted, views=posed)
     estimate = estimate_flaws(righted, fit)
+    prior = prior_of(righted, estimate.layout)
+    wild = np.abs(estimate.theta / prior).max()
+    if wild > _WILDEST:
+        return Refusal(
+            subject=_("self-calibration"),
+            code="implausible",
+            reason=_("it would take an error of {times:.0f} times what was thought possible").format(times=wild),
+            remedy=_("Check the stated heights and angles, or declare larger errors."),
+        )
     check = sights_of(scene, ties, checked, known)
     before, known_before = spread_of(scene, check, estimate.layout, None)
     after, known_after = spread_of(righted, check, estimate.layout, estimate.theta)
@@ -107,7 +118,7 @@ def self_calibrate(
             remedy=_("Use the poses as they are."),
         )
     return SelfCalibration(
-        sorties=_sorties(righted.views, estimate, prior_of(righted, estimate.layout)),
+        sorties=_sorties(righted.views, estimate, prior),
         frames=_frames(righted.views, estimate),
         turned=tuple(sorted(turned)),
         clock_offset_s=offset,

@@ -61,13 +61,15 @@ class Shot:
     """Where sights meet the ground in the flight's plane, and what changes that.
 
     ``place`` (n, 2), ``pixel`` (n, 2, 2) derivative by the pixel, ``slope`` (n, 2, 9) derivatives by BIASES and SHARED,
-    ``raised`` (n, 2) derivative by the ground's height.
+    ``raised`` (n, 2) derivative by the ground's height, ``height`` (n,) of the camera above the ground's reference,
+    as stated and as corrected in two columns.
     """
 
     place: Floats
     pixel: Floats
     slope: Floats
     raised: Floats
+    height: Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -184,6 +186,7 @@ def shoot(
     place, pixel = np.full((count, 2), np.nan), np.full((count, 2, 2), np.nan)
     pixels = sights.pixel if aimed is None else aimed
     slope, raised = np.full((count, 2, POSE + REST), np.nan), np.full((count, 2), np.nan)
+    height = np.full((count, 2), np.nan)
     corrections = _corrections(theta, layout)
     rise = np.zeros(count)
     if theta is not None and near is not None:
@@ -215,6 +218,7 @@ def shoot(
         if not good.any():
             continue
         rows, met = rows[good], met[:, good]
+        height[rows] = standing.height_m, standing.height_m + corrections[i, BIASES.index("height")]
         place[rows] = to_plane(scene.plane, on_earth(point, met[0], standing.reference_hae_m or 0.0))
         if slopes:
             change = (met[1::2, :, :2] - met[2::2, :, :2]) / (2 * _STEPS[:, None, None])
@@ -224,4 +228,4 @@ def shoot(
             where = place[rows] if near is None else near[rows]
             slope[rows, :, POSE + 1 :] = raised[rows][:, :, None] * where[:, None, :]
             pixel[rows] = by[:, :, POSE + 1 : POSE + 3]
-    return Shot(place=place, pixel=pixel, slope=slope, raised=raised)
+    return Shot(place=place, pixel=pixel, slope=slope, raised=raised, height=height)

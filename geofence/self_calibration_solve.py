@@ -20,11 +20,15 @@ from geofence.error_budget import ErrorBudget
 from geofence.self_calibration import BIASES, Spread
 from geofence.self_calibration_sights import POSE, Floats, Layout, Scene, Shot, Sights, layout_of, shoot
 
-ROUNDS: Final = 12
+ROUNDS: Final = 20
 # Ties of one pair of frames share what is not modelled (lens, relief); beyond this number they say the same again.
 _SAY_OF_A_PAIR: Final = 30.0
-# Things do not stand on the ground as it is assumed to be: each has a height of its own, one sigma in metres.
+# Things do not stand on the ground as it is assumed to be: each has a height of its own, one sigma of a hundredth of
+# the flying height and at most a metre. It shrinks with a trial height, or a camera on the ground would explain
+# everything.
 _RELIEF_M: Final = 1.0
+_RELIEF_SHARE: Final = 0.01
+_MODEL_SHARE: Final = 1e-4  # of the flying height: what no pixel's error explains
 _SLOPE_SIGMA: Final = 0.03
 _CAUCHY2: Final = 2.385**2
 
@@ -37,7 +41,6 @@ class Estimate:
     theta: Floats
     spread: Floats
     weight: Floats
-    cost: float
 
 
 def pose_prior(budget: ErrorBudget) -> tuple[Floats, Floats]:
@@ -72,30 +75,36 @@ def estimate_flaws(
     theta = np.zeros(stiffness.size)
     groups = _groups(sights)
     weight: Floats = np.ones(int(sights.thing.max(initial=-1)) + 1)
-    cost = np.inf
     spread: Floats = np.linalg.inv(np.diag(stiffness))
     near = shoot(scene, sights, layout, None).place
     # Derivatives are taken where a ray *ought* to look, not where it was measured. Otherwise every disagreement would
     # be made smaller by a lower camera, which draws all fixes together, and the estimate would sink.
     aimed = sights.pixel
+    sure, step, most, least = theta, np.zeros_like(theta), 0, np.inf
     for _round in range(rounds):
         shot = shoot(scene, sights, layout, theta, near=near, aimed=aimed, slopes=True)
-        near = np.where(np.isfinite(shot.place), shot.place, near)
         normal, gradient, chi2, ought = _normal_equations(sights, shot, aimed, groups, weight, layout)
+        seen = chi2[np.isfinite(chi2)]
+        middle = float(np.median(seen)) if seen.size else np.inf
+        if seen.size < 0.7 * most or middle > 4 * least:
+            # Too long a step: rays left the ground, or things came far apart. Take less of it.
+            step = 0.4 * step
+            theta = sure + step
+            continue
+        most, least, sure = max(most, seen.size), min(least, middle), theta
+        near = np.where(np.isfinite(shot.place), shot.place, near)
         back = np.linalg.solve(
             np.where(np.isfinite(shot.pixel), shot.pixel, np.eye(2)), (ought - shot.place)[:, :, None]
         )
         aimed = np.where(np.isfinite(back[:, :, 0]), aimed + back[:, :, 0], sights.pixel)
-        seen = chi2[np.isfinite(chi2)]
-        scale = float(max(1.0, np.median(seen) / 0.69)) if seen.size else 1.0  # 0.69: median of χ²/2, two degrees
+        scale = max(1.0, middle / 0.69) if seen.size else 1.0  # 0.69: median of χ²/2, two degrees
         weight = np.where(np.isfinite(chi2), 1 / (1 + chi2 / (_CAUCHY2 * scale)), 0.0)
         spread = np.asarray(np.linalg.inv(normal / scale + np.diag(stiffness)), dtype=np.float64)
         step = spread @ (-gradient / scale - stiffness * theta)
         theta = theta + step
-        cost = float(np.sum(np.log1p(seen / (_CAUCHY2 * scale)))) if seen.size else np.inf
         if np.max(np.abs(step)) < 1e-4:
             break
-    return Estimate(layout=layout, theta=theta, spread=spread, weight=weight, cost=cost)
+    return Estimate(layout=layout, theta=theta, spread=spread, weight=weight)
 
 
 def _groups(sights: Sights) -> list[tuple[NDArray[np.int64], float]]:
@@ -132,12 +141,16 @@ def _normal_equations(  # noqa: PLR0917 - the parts of one equation
         if rows.size < (1 if thing < 0 else 2):
             continue
         m = rows.size
+        stated, flying = np.abs(shot.height[rows]).mean(axis=0)
+        relief = min(_RELIEF_M, _RELIEF_SHARE * stated) * flying / max(stated, 1e-6)
         covariance = np.zeros((2 * m, 2 * m))
         for at, row in enumerate(rows):
             pixel = shot.pixel[row] * sights.sigma_px[row]
-            covariance[2 * at : 2 * at + 2, 2 * at : 2 * at + 2] = pixel @ pixel.T + np.eye(2) * 1e-4
+            covariance[2 * at : 2 * at + 2, 2 * at : 2 * at + 2] = (
+                pixel @ pixel.T + np.eye(2) * (_MODEL_SHARE * flying) ** 2
+            )
         lever = shot.raised[rows].ravel()
-        covariance += _RELIEF_M**2 * np.outer(lever, lever)
+        covariance += relief**2 * np.outer(lever, lever)
         # Each row's own columns side by side; columns that rows share come again and are added up.
         columns = np.concatenate([layout.columns(int(sights.frame[row])) for row in rows])
         width = columns.size // m
@@ -156,7 +169,7 @@ def _normal_equations(  # noqa: PLR0917 - the parts of one equation
             one = np.tile(np.eye(2), (m, 1))
             mean = np.linalg.solve(one.T @ precise @ one, one.T @ precise)
             gap, slope = place - one @ (mean @ place), slope - one @ (mean @ slope)
-            own_height = _RELIEF_M**2 * float(lever @ precise @ gap)
+            own_height = relief**2 * float(lever @ precise @ gap)
             ought[rows] = (place - gap + lever * own_height).reshape(m, 2)
             chi2[thing] = gap @ precise @ gap / (2 * (m - 1))
             share = say * weight[thing]

@@ -8,7 +8,7 @@ import pytest
 from core.points import from_plane, to_plane
 from core.refusal import Refusal
 from flight.camera import project, turned_half
-from flight.track import Pose, Track, orientation_of
+from flight.track import Pose, PoseSigma, Track, orientation_of
 from geofence.ground import FlatAtTakeoff
 from geofence.locate_pixels import HeightDatum, locate_pixels
 from geofence.self_calibration import KnownPoint, SelfCalibration, Tie, View, corrected
@@ -293,3 +293,25 @@ def test_pictures_of_one_ground_are_tied_and_others_are_not() -> None:
     assert len(pairs) >= 50
     off = [np.hypot(*(turn @ [*pair["a"], 1.0] - pair["b"])) for pair in pairs.values()]
     assert np.median(off) < 1.0
+
+
+def test_a_declared_pitch_that_is_far_off_is_found_when_its_doubt_was_declared_too() -> None:
+    rng = np.random.default_rng(24)
+    poses = true_poses()
+    doubt = PoseSigma(horizontal_m=2.5, vertical_m=2.0, yaw_deg=4.0, pitch_deg=10.0, roll_deg=3.0, source="declared")
+    views = [
+        replace(view, pose=replace(view.pose, sigma=doubt))
+        for view in stated(poses, rng, pitch=-12.0)  # truly 12° steeper than declared
+    ]
+    found = calibrated(views, seen_from(poses, THINGS, rng))
+    assert value(found, "pitch") == pytest.approx(-12.0, abs=1.0)
+    assert found.after.median_m < 0.1 * found.before.median_m
+
+
+def test_wild_errors_are_refused_rather_than_corrected() -> None:
+    rng = np.random.default_rng(25)
+    poses = true_poses()
+    found = self_calibrate(stated(poses, rng, pitch=-12.0), seen_from(poses, THINGS, rng), ground=FLAT)
+    assert isinstance(found, Refusal)
+    assert found.code in {"implausible", "no-gain"}
+    assert found.remedy
