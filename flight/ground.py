@@ -55,6 +55,7 @@ class Ground:
         self.closed = _closed(patrol, self.plane, self.areas)
         self.permitted = None if patrol.permitted is None else in_plane(self.plane, _("permitted"), patrol.permitted)
         self._margin_m = patrol.limits.no_fly_margin_m
+        self._launches = [self.home, *(self.to_local(crew.launch) for crew in patrol.crews)]
         self._room = shapely.box(
             *shapely.union_all(
                 [*self.areas.values(), *(closed.shape for closed in self.closed), shapely.Point(self.home)]
@@ -75,7 +76,7 @@ class Ground:
             chosen = [self.closed[index] for index in indices]
             shapes = [_with_body(closed.shape, closed.keep_m - self._margin_m) for closed in chosen]
             outer = self.permitted if self.permitted is not None else self._room
-            self._routers[indices] = Router(free_space(outer, shapes, self._margin_m))
+            self._routers[indices] = Router(free_space(outer, shapes, self._margin_m, self._launches))
         return self._routers[indices]
 
     def to_local(self, point: GeoPoint) -> Points:

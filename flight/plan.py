@@ -58,7 +58,7 @@ def plan(patrol: Patrol, *, at: datetime | None = None, calendar: PeriodCalendar
     runs, shares = _runs(patrol, ground)
     if not runs:
         raise PlanRefused(
-            _("{patrol}: nothing of its areas can be seen from free airspace; review the no-fly zones").format(
+            _("{patrol}: no way leads to any of its areas that stays in free airspace; review the no-fly zones").format(
                 patrol=patrol.name
             )
         )

@@ -28,6 +28,7 @@ from flight.sorties import Run, SortieBuilder
 from flight.terrain import Terrain, over_ground_m
 
 _FULLY: Final = 0.995
+_HARDLY: Final = 0.1  # an area of which less is seen has not been patrolled
 _ROUNDING: Final = 1e-6
 
 
@@ -103,13 +104,19 @@ def _coverage(shares: dict[str, AreaRuns]) -> list[Finding]:
     return [
         Finding(
             code="coverage",
-            severity=Severity.PASS if found.share >= _FULLY else Severity.WARN,
+            severity=_coverage_severity(found.share),
             text=texts[found.unit].format(
                 area=name, share=found.share, hectares=found.asked / 1e4, metres=found.asked, asked=found.asked
             ),
         )
         for name, found in shares.items()
     ]
+
+
+def _coverage_severity(share: float) -> Severity:
+    if share >= _FULLY:
+        return Severity.PASS
+    return Severity.WARN if share >= _HARDLY else Severity.FAIL
 
 
 def _left(measured: Measured) -> list[Finding]:

@@ -41,15 +41,23 @@ class FreeSpace:
     after: Points
 
 
-def free_space(permitted: BaseGeometry, forbidden: Sequence[BaseGeometry], margin_m: float) -> FreeSpace:
-    """Return the ground ``margin_m`` inside ``permitted`` and outside each of ``forbidden``, plane metres."""
+def free_space(
+    permitted: BaseGeometry, forbidden: Sequence[BaseGeometry], margin_m: float, launches: Sequence[Points] = ()
+) -> FreeSpace:
+    """Return the ground ``margin_m`` inside ``permitted`` and outside each of ``forbidden``, plane metres.
+
+    Ground that none of ``launches`` is connected with is left out: nothing flies there, so nothing is planned there.
+    Where no launch point lies over free ground at all, every part stays, and the launch is what is refused.
+    """
     inner: BaseGeometry = permitted.buffer(-(margin_m + SLACK_M), join_style="mitre", mitre_limit=2.0)
     if forbidden:
         blocked = shapely.union_all(
             [zone.buffer(margin_m + SLACK_M, join_style="mitre", mitre_limit=2.0) for zone in forbidden]
         )
         inner = inner.difference(blocked)
-    ground = shapely.union_all([part for part in shapely.get_parts(inner) if part.area > 1.0])
+    parts = [part for part in shapely.get_parts(inner) if part.area > 1.0]
+    near = [part for part in parts if any(part.covers(shapely.Point(launch)) for launch in launches)]
+    ground = shapely.union_all(near or parts)
     tested = ground.buffer(SLACK_M / 2, join_style="mitre", mitre_limit=2.0)
     shapely.prepare(tested)
     corners, before, after = _reflex_corners(ground)

@@ -107,7 +107,7 @@ def test_the_permitted_airspace_is_never_left_on_the_way_home_either() -> None:
 
 def test_an_area_behind_a_closed_ring_is_refused() -> None:
     ring = shapely.Point(400, 300).buffer(300).difference(shapely.Point(400, 300).buffer(250))
-    with pytest.raises(PlanRefused, match="no way leads there"):
+    with pytest.raises(PlanRefused, match="no way leads to any"):
         plan(patrol_over(shapely.box(350, 250, 450, 350), ring))
 
 
@@ -202,3 +202,22 @@ def test_a_qgroundcontrol_plan_holds_the_mission_and_the_fence(tmp_path: Path) -
 def test_limits_refuse_nonsense() -> None:
     with pytest.raises(ValueError, match="reserve"):
         Limits(battery_reserve=0.0)
+
+
+def test_a_pocket_that_no_way_leads_to_is_left_out_and_said() -> None:
+    pocket = shapely.Point(600, 400).buffer(70)
+    patrol = patrol_over(FIELD, pocket.buffer(20).difference(pocket))
+    flight_plan = plan(patrol)
+    for way in ways(flight_plan):
+        assert way.distance(pocket) > 0
+    coverage = next(finding for finding in flight_plan.findings if finding.code == "coverage")
+    assert coverage.severity is Severity.WARN
+    assert 0.85 < flight_plan.covered_share < 0.98
+
+
+def test_an_area_that_cannot_be_reached_fails_a_patrol_of_several() -> None:
+    ring = shapely.Point(1500, 300).buffer(300).difference(shapely.Point(1500, 300).buffer(250))
+    patrol = patrol_over(FIELD, ring)
+    inner = replace(patrol.areas[0], name="inner", shape=on_earth(shapely.box(1450, 250, 1550, 350)))
+    findings = plan(replace(patrol, areas=(*patrol.areas, inner))).findings
+    assert [f.severity for f in findings if f.code == "coverage"] == [Severity.PASS, Severity.FAIL]
