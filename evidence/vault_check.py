@@ -67,8 +67,10 @@ def verify_vault(store: VaultStore, *, on_object: Callable[[str], object] | None
         on_object: Called with each object's key (a progress bar).
 
     Raises:
-        StoreFailed: The vault cannot be read.
+        StoreFailed: The vault cannot be read, or there is none at its address (an empty place proves nothing).
     """
+    if next(iter(store.keys("")), None) is None:
+        raise StoreFailed(_("There is no vault at {address}. Check the address.").format(address=store.address))
     findings: list[VaultFinding] = []
     recorded, records = _read_records(store, findings)
     seen: set[str] = set()

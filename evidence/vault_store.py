@@ -115,6 +115,7 @@ class _LocalStaged:
         self._root, self._address = root, address
         self._path = root / STAGING / f"{os.getpid()}-{uuid.uuid4().hex}.part"
         with _failing_as_store(address):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._path.open("xb", buffering=0)
 
     def write(self, chunk: memoryview) -> None:
@@ -160,13 +161,11 @@ class LocalStore:
     """A vault in a folder of this machine or of a mounted share.
 
     Args:
-        root: The folder; made when missing.
+        root: The folder; made by the first writing, never by looking.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        with _failing_as_store(str(root)):
-            (root / STAGING).mkdir(parents=True, exist_ok=True)
 
     @property
     def address(self) -> str:
@@ -214,7 +213,8 @@ class LocalStore:
     def remove_staged(self) -> int:
         """Remove what interrupted runs left; return how many."""
         with _failing_as_store(self.address):
-            leftovers = list((self._root / STAGING).iterdir())
+            staging = self._root / STAGING
+            leftovers = list(staging.iterdir()) if staging.is_dir() else []
             for path in leftovers:
                 path.unlink()
         return len(leftovers)
@@ -223,6 +223,7 @@ class LocalStore:
     def held(self) -> Iterator[None]:
         """Hold the vault alone for writing."""
         with _failing_as_store(self.address):
+            self._root.mkdir(parents=True, exist_ok=True)
             lock = (self._root / "lock").open("ab")
         with lock:
             try:

@@ -327,6 +327,12 @@ def test_an_empty_card_is_refused(tmp_path: Path, store: VaultStore) -> None:
         ingest_card(tmp_path, store, card=CARD, clock=CLOCK)
 
 
+def test_a_place_without_a_vault_proves_nothing_and_is_not_made_one(tmp_path: Path, store: VaultStore) -> None:
+    with pytest.raises(StoreFailed, match="no vault"):
+        verify_vault(store)
+    assert not (tmp_path / "vault").exists()
+
+
 def test_an_unknown_protocol_is_refused() -> None:
     with pytest.raises(StoreFailed):
         open_vault("nosuchprotocol://x/y")
