@@ -120,7 +120,7 @@ def connect(
         raise ValueError("a MAVLink signing key has 32 bytes")
     port = Port(open_wire(address, timeout_s=timeout_s), address, system_id=system_id, signing_key=signing_key)
     if tap is not None:
-        port.taps.append(tap)
+        port.add_tap(tap)
     try:
         return DroneKitLink(port, clock or SystemClock(), until, silence_s)
     except BaseException:
@@ -476,7 +476,7 @@ class DroneKitLink:
 
     def on_message(self, listener: Callable[[bool, str, bytes], None]) -> None:
         """Call ``listener`` with (sent, name, bytes) for every message; see :class:`flight.link.Link`."""
-        self._port.taps.append(listener)
+        self._port.add_tap(listener)
 
     def close(self) -> None:
         """End the reader's thread and close the wire; calling it again does nothing."""

@@ -12,6 +12,7 @@ import logging
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
@@ -80,6 +81,7 @@ class Port:
         self.message_listeners: list[Callable[[Any, Message], None]] = []
         self.loop_listeners: list[Callable[[Message], None]] = []
         self.taps: list[Tap] = []
+        self._early: deque[tuple[bool, str, bytes]] = deque(maxlen=4096)
         self._newest: dict[int, int] = {}
         self._alive = True
         self.death = ""
@@ -157,8 +159,19 @@ class Port:
         except OSError as error:
             self._die(str(error))
             raise LinkFailed(self.obituary()) from error
+        self._tell(sent=True, name=message.get_type(), packed=bytes(packed))
+
+    def add_tap(self, tap: Tap) -> None:
+        """Tell ``tap`` of every message; the first tap is told of those since the link was opened, too."""
+        while self._early:
+            tap(*self._early.popleft())
+        self.taps.append(tap)
+
+    def _tell(self, *, sent: bool, name: str, packed: bytes) -> None:
+        if not self.taps:
+            self._early.append((sent, name, packed))
         for tap in tuple(self.taps):
-            tap(True, message.get_type(), bytes(packed))  # noqa: FBT003 - direction: sent
+            tap(sent, name, packed)
 
     def obituary(self) -> str:
         """Return why the link is dead, for a person."""
@@ -213,8 +226,7 @@ class Port:
         self.last_heard = time.monotonic()
         late = self._overtaken(message)
         self.master.post_message(message)
-        for tap in tuple(self.taps):
-            tap(False, kind, bytes(message.get_msgbuf()))  # noqa: FBT003 - direction: received
+        self._tell(sent=False, name=kind, packed=bytes(message.get_msgbuf()))
         if late and kind in _STATES:
             return
         for listener in tuple(self.message_listeners):
