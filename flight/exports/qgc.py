@@ -37,9 +37,9 @@ def write_plan(flight_plan: FlightPlan, path: Path, *, patrol: Patrol | None = N
         patrol: Gives the fence (permitted airspace, no-fly zones) and rally points; None writes none.
 
     Raises:
-        PlanRefused: A no-fly zone has a hole or a height band, which a ``.plan`` fence cannot say.
+        PlanRefused: A no-fly zone has a hole, or the plan flies over or under it: a ``.plan`` fence cannot say that.
     """
-    fence = {"circles": [], "polygons": _polygons(patrol) if patrol else [], "version": 2}
+    fence = {"circles": [], "polygons": _polygons(flight_plan, patrol) if patrol else [], "version": 2}
     points = patrol.rally_points if patrol else ()
     rally = [[point.lat_deg, point.lon_deg, _rally_height(flight_plan)] for point in points]
     written = []
@@ -91,16 +91,25 @@ def _item(item: MissionItem, number: int) -> dict[str, Any]:
     }
 
 
-def _polygons(patrol: Patrol) -> list[dict[str, Any]]:
+def _polygons(flight_plan: FlightPlan, patrol: Patrol) -> list[dict[str, Any]]:
+    """Return the fence: permitted airspace, and each no-fly zone at every height.
+
+    A fence knows no height bands. A zone with one is closed whole, which is stricter, unless the plan itself flies over
+    or under it.
+    """
+    ways = shapely.MultiLineString(
+        [[(p.position.lon_deg, p.position.lat_deg) for p in sortie.waypoints] for sortie in flight_plan.sorties]
+    )
     polygons = []
     if patrol.permitted is not None:
         polygons += _rings(_("permitted"), patrol.permitted, inclusion=True)
     for zone in patrol.no_fly_zones:
-        if zone.floor_m > 0 or math.isfinite(zone.ceiling_m):
+        banded = zone.floor_m > 0 or math.isfinite(zone.ceiling_m)
+        if banded and ways.intersects(zone.shape):
             raise PlanRefused(
-                _("{name}: a .plan fence cannot say the height band {floor:g} to {ceiling:g} m").format(
-                    name=zone.name, floor=zone.floor_m, ceiling=zone.ceiling_m
-                )
+                _(
+                    "{name}: the plan passes it, and a .plan fence cannot say its height band {floor:g}…{ceiling:g} m"
+                ).format(name=zone.name, floor=zone.floor_m, ceiling=zone.ceiling_m)
             )
         polygons += _rings(zone.name, zone.shape, inclusion=False)
     return polygons

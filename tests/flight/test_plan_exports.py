@@ -174,9 +174,12 @@ def test_an_aircraft_that_reads_no_wpml_is_refused(planned: FlightPlan, tmp_path
 
 
 def test_a_fence_that_a_plan_file_cannot_say_is_refused(planned: FlightPlan, tmp_path: Path) -> None:
-    zone = NoFlyZone(name="band", shape=on_earth(HOLE), floor_m=20, ceiling_m=90)
+    band = NoFlyZone(name="band", shape=on_earth(HOLE), floor_m=20, ceiling_m=90)
+    (path,) = write_plan(planned, tmp_path / "x.plan", patrol=replace(patrol(), no_fly_zones=(band,)))
+    assert len(json.loads(path.read_text())["geoFence"]["polygons"]) == 1  # closed at every height, which is stricter
+    above = NoFlyZone(name="above", shape=on_earth(shapely.box(100, 100, 150, 150)), floor_m=150)
     with pytest.raises(PlanRefused, match="height band"):
-        write_plan(planned, tmp_path / "x.plan", patrol=replace(patrol(), no_fly_zones=(zone,)))
+        write_plan(planned, tmp_path / "x.plan", patrol=replace(patrol(), no_fly_zones=(above,)))
     ring = NoFlyZone(name="ring", shape=on_earth(HOLE.buffer(40).difference(HOLE)))
     with pytest.raises(PlanRefused, match="holes"):
         write_plan(planned, tmp_path / "x.plan", patrol=replace(patrol(), no_fly_zones=(ring,)))
