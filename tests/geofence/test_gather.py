@@ -89,7 +89,7 @@ def test_the_fused_error_is_true() -> None:
     """Over drawn flights, 90 % of the fused ellipses hold the truth, bias and noise together."""
     rng = np.random.default_rng(5)
     held = 0
-    runs = 300
+    runs = 200
     share = np.sqrt(0.8)
     for run in range(runs):
         bias = rng.normal(0, 1, 6)
@@ -123,8 +123,8 @@ def test_the_fused_error_is_true() -> None:
         assert len(sightings) == 1
         miss = plan(sightings[0].point)
         held += bool(miss @ np.linalg.solve(sightings[0].covariance.matrix(), miss) <= 4.605)
-    # 300 draws of 90 %: one standard error is 1.7 %.
-    assert 0.85 <= held / runs <= 0.955
+    # 200 draws of 90 %: one standard error is 2.1 %.
+    assert 0.84 <= held / runs <= 0.96
 
 
 def _without(fix: Fix, causes: set[str]) -> Fix:

@@ -36,10 +36,10 @@ NUMBERS = {
 def test_ellipses_hold_what_they_say() -> None:
     """Half of the truths lie in the 50 % ellipse and nine tenths in the 90 % one, whatever the class and the slant.
 
-    3,600 draws: one standard error is 0.83 % and 0.5 % over all; ``make bench-locating`` draws thousands in each row.
+    2,640 draws: one standard error is 1 % and 0.6 % over all; ``make bench-locating`` draws thousands in each row.
     """
     rows = {
-        (device_class, slant): coverage(device_class, SLANTS[slant], draws=300, seed=11)
+        (device_class, slant): coverage(device_class, SLANTS[slant], draws=220, seed=11)
         for device_class in DeviceClass
         for slant in SLANTS
     }
@@ -49,8 +49,8 @@ def test_ellipses_hold_what_they_say() -> None:
     assert np.mean([row.half for row in rows.values()]) == pytest.approx(0.50, abs=0.02)
     assert np.mean([row.ninety for row in rows.values()]) == pytest.approx(0.90, abs=0.02)
     for row in rows.values():
-        assert row.half == pytest.approx(0.50, abs=0.09)
-        assert row.ninety == pytest.approx(0.90, abs=0.055)
+        assert row.half == pytest.approx(0.50, abs=0.1)
+        assert row.ninety == pytest.approx(0.90, abs=0.065)
 
 
 def test_a_million_pixels_are_one_call_and_agree_with_single_ones() -> None:
