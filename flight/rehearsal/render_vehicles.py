@@ -64,6 +64,14 @@ class _Body:
         self.faces.append((quad, normal, shaded(colour, UP, self.light, lit=self.lit, gain=gain)))
 
 
+def _running_gear(body: _Body, half: float, rear: float, front: float, *places: float) -> None:
+    """Add what carries a lorry: gloom, wheels, chassis, and side skirts between the axles."""
+    body.flat(rectangle(rear + 0.1, front - 0.1, half * 0.92), 0.02, (46, 47, 50), gain=0.8)
+    for place in places:
+        body.solid(rectangle(place - 0.5, place + 0.5, half * 0.98), (0.0, 1.0), (RUBBER, (44, 44, 46)))
+    body.solid(rectangle(rear + 0.2, front - 0.5, half * 0.8), (0.45, 1.0), ((96, 99, 102), (70, 72, 74)))
+
+
 def _lamps(body: _Body, height_m: float, half: float, front: float, rear: float) -> None:
     """Add headlamps and tail lamps at the corners."""
     for side in (-1, 1):
@@ -232,10 +240,9 @@ def _truck(body: _Body) -> None:
     front, rear = length / 2, -length / 2
     cab = front - min(2.3, length * 0.28)
     box: Colour = (214, 216, 216) if sum(vehicle.colour) < 660 else (196, 200, 204)
-    _wheels(body, half, front - 1.2, rear + 1.4, rear + 2.6)
-    body.flat(rectangle(rear + 0.2, front - 0.5, half * 0.45), 0.9, (48, 48, 50))
+    _running_gear(body, half, rear, front, front - 1.2, rear + 2.6, rear + 1.4)
     _cab(body, cab, vehicle.colour, height * 0.80)
-    body.solid(rectangle(rear, cab - 0.25, half), (1.0, height), (box, box))
+    body.solid(rectangle(rear, cab - 0.25, half), (0.9, height), (box, box))
     for place in np.arange(rear + 0.6, cab - 0.5, 1.1):
         body.flat(rectangle(place, place + 0.06, half * 0.96), height + 0.01, mixed(box, (0, 0, 0), 0.18))
     body.flat(rectangle(rear, cab - 0.25, half * 0.06), height + 0.01, mixed(box, (0, 0, 0), 0.08))
@@ -247,10 +254,9 @@ def _tanker(body: _Body) -> None:
     front, rear = length / 2, -length / 2
     cab = front - 2.2
     shell: Colour = (206, 210, 214)
-    _wheels(body, half, front - 1.3, rear + 1.3, rear + 2.5, rear + 3.7)
-    body.flat(rectangle(rear, front - 0.5, half * 0.5), 0.9, (50, 50, 52))
+    _running_gear(body, half, rear, front, front - 1.3, rear + 3.7, rear + 2.5, rear + 1.3)
     _cab(body, cab, vehicle.colour, height * 0.85)
-    middle, radius = (1.05 + height) / 2, (height - 1.05) / 2
+    middle, radius = (0.9 + height) / 2, (height - 0.9) / 2
     tail, nose = rear + 0.15, cab - 0.35
     sine, cosine = math.sin(math.radians(vehicle.heading_deg)), math.cos(math.radians(vehicle.heading_deg))
     angles = np.radians(np.linspace(-20, 200, 12))
@@ -277,7 +283,7 @@ def _bus(body: _Body) -> None:
     vehicle = body.vehicle
     length, half, height = vehicle.length_m, vehicle.width_m / 2, vehicle.height_m
     front, rear, paint = length / 2, -length / 2, vehicle.colour
-    _wheels(body, half, front - 2.3, rear + 2.6)
+    body.flat(rounded(rear + 0.1, front - 0.1, half * 0.95, 0.3), 0.02, (46, 47, 50), gain=0.8)
     body.solid(rounded(rear, front, half, 0.3), (0.3, 1.2), (paint, paint))
     body.solid(rounded(rear, front, half, 0.3), (1.2, height - 0.4), (GLASS, paint))
     body.solid(

@@ -181,10 +181,10 @@ def vehicles() -> list[Vehicle]:
     stand(car, 402.0, 81.2, 88.0, (214, 214, 208), "Z09")
     stand(van, 439.2, 150.0, 1.0, (236, 237, 236), "Z11")
     stand(car, 183.2, 286.0, 178.0, (38, 66, 128), "Z19")
-    stand(truck, 556.0, 317.0, 91.0, (38, 84, 160), "Z27")
+    stand(truck, 541.0, 316.6, 94.0, (38, 84, 160), "Z27")
     stand(car, 11.2, 300.0, 3.0, (228, 229, 230), "Z17")
     stand(car, 95.0, 106.5, 92.0, (236, 237, 236), "Z04", EXCLUSION_HAZARD)
-    stand(tanker, 471.0, 92.0, 0.0, (226, 226, 222), "Z15", EXCLUSION_HAZARD)
+    stand(tanker, 470.5, 98.0, 84.0, (226, 226, 222), "Z15", EXCLUSION_HAZARD)
     stand(car, 352.0, 322.5, 88.0, (176, 179, 182), "Z24", EXCLUSION_HAZARD)
     stand(van, 230.0, 348.0, 3.0, (236, 237, 236), "Z21", EXCLUSION_HAZARD)
     # Innocent: parked where parking is for.
