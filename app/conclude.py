@@ -55,7 +55,13 @@ def conclude(findings: Sequence[InputFindings], jurisdiction: Jurisdiction, *, o
     sightings = gather(fixes)
     index = build_index(jurisdiction.register)
     attributions = tuple(attribute(sighting, index, at=sighting.last_seen) for sighting in sightings)
-    judgements = list(_judged(list(zip(sightings, attributions, strict=True)), jurisdiction))
+    judged = judge_all(
+        zip(sightings, attributions, strict=True),
+        rules=jurisdiction.rules,
+        register=jurisdiction.register,
+        law=jurisdiction.law,
+        periods=lambda sighting: active_periods(sighting.last_seen, jurisdiction.calendar),
+    )
     by_id = {
         sighting.sighting_id: (sighting, outcome) for sighting, outcome in zip(sightings, attributions, strict=True)
     }
@@ -68,8 +74,7 @@ def conclude(findings: Sequence[InputFindings], jurisdiction: Jurisdiction, *, o
                     attribution=by_id[hazard.sighting_id][1],
                     opened_at=opened_at,
                 )
-                for judgement in judgements
-                for hazard in judgement.hazards
+                for hazard in judged.hazards
             ),
             key=lambda incident: incident.number,
         )
@@ -78,29 +83,11 @@ def conclude(findings: Sequence[InputFindings], jurisdiction: Jurisdiction, *, o
         sightings=sightings,
         attributions=attributions,
         incidents=incidents,
-        without=dict(Counter(code for judgement in judgements for code in _codes(judgement))),
+        without=dict(Counter(_codes(judged))),
     )
 
 
-def _codes(judgement: Judgement) -> Iterator[str]:
+def _codes(judged: Judgement) -> Iterator[str]:
     """Yield why each sighting without a hazard has none."""
-    yield from (missed.code for missed in judgement.no_hazard)
-    yield from (refusal.code for refusal in judgement.refused)
-
-
-def _judged(
-    pairs: Sequence[tuple[Sighting, Attribution | Undecided]], jurisdiction: Jurisdiction
-) -> Iterator[Judgement]:
-    """Judge sightings in groups, each under the key periods that were running when it was last seen."""
-    groups: dict[tuple[str, ...], list[tuple[Sighting, Attribution | Undecided]]] = {}
-    for sighting, outcome in pairs:
-        periods = active_periods(sighting.last_seen, jurisdiction.calendar)
-        groups.setdefault(periods, []).append((sighting, outcome))
-    for periods, group in groups.items():
-        yield judge_all(
-            group,
-            rules=jurisdiction.rules,
-            register=jurisdiction.register,
-            law=jurisdiction.law,
-            periods=periods,
-        )
+    yield from (missed.code for missed in judged.no_hazard)
+    yield from (refusal.code for refusal in judged.refused)
