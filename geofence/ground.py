@@ -25,6 +25,7 @@ from geofence.geoid import GeoidHeights, installed_geoid, on_datum
 
 # An absolute height whose error nobody states: barometers of consumer drones are off by that much.
 _LOOSE_SIGMA_M: Final = 10.0
+_TAKEOFF_SIGMA_M: Final = 0.5
 EARTH_RADIUS_M: Final = 6_371_000.0  # mean radius; its 0.3 % error moves the curvature term by 0.2 mm at 1 km
 
 
@@ -138,7 +139,7 @@ class FlatAtTakeoff:
         )
         datum = HeightDatum.TAKEOFF
         if pose.height_takeoff is not None:
-            height, sigma = pose.height_takeoff.metres, pose.height_takeoff.sigma_m
+            height, sigma = pose.height_takeoff.metres, takeoff_sigma(pose)
         elif pose.height_agl is not None:
             datum = HeightDatum.GROUND
             height, sigma = pose.height_agl.metres, pose.height_agl.sigma_m
@@ -200,10 +201,10 @@ class FlatAt:
             if changed is not None:
                 metres, extra, notes = changed
                 undulation = None if wanted is None or self.geoid is None else self.geoid(pose.position, wanted)
-                sigma = stated.sigma_m
-                if extra > 0:
-                    known = sigma if sigma is not None else (pose.sigma.vertical_m if pose.sigma else _LOOSE_SIGMA_M)
-                    sigma = math.hypot(known, extra)
+                known = stated.sigma_m
+                if known is None:
+                    known = _LOOSE_SIGMA_M if pose.sigma is None else pose.sigma.vertical_m
+                sigma = math.hypot(known, extra)
                 return Standing(
                     height_m=metres,
                     datum=HeightDatum.ELLIPSOID if wanted is None else HeightDatum(wanted),
@@ -281,6 +282,18 @@ def _same_kind_first(pose: Pose, wanted: Geoid | None) -> list[HaeHeight | MslHe
     """Return the absolute heights that a pose states, the one that needs no geoid first."""
     stated: list[HaeHeight | MslHeight] = [h for h in (pose.height_hae, pose.height_msl) if h is not None]
     return sorted(stated, key=lambda height: (None if isinstance(height, HaeHeight) else height.geoid) is not wanted)
+
+
+def takeoff_sigma(pose: Pose) -> float | None:
+    """Return one sigma of a pose's height above take-off; None for that of its error budget.
+
+    An RTK receiver's centimetres are of the absolute height. The height of the take-off point was noted before the
+    receiver had its fix, or by barometer, so the difference is never better than half a metre unless the telemetry
+    says so.
+    """
+    if pose.height_takeoff is None or pose.height_takeoff.sigma_m is not None or pose.sigma is None:
+        return None if pose.height_takeoff is None else pose.height_takeoff.sigma_m
+    return max(pose.sigma.vertical_m, _TAKEOFF_SIGMA_M)
 
 
 def _check_sigma(sigma_m: float) -> None:

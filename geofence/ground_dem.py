@@ -30,7 +30,7 @@ from core.points import GeoPoint, LocalPlane, from_plane, to_enu
 from core.text import _
 from flight.track import Pose
 from geofence.geoid import GeoidHeights, installed_geoid, on_datum
-from geofence.ground import EARTH_RADIUS_M, NoStanding, Standing
+from geofence.ground import EARTH_RADIUS_M, NoStanding, Standing, takeoff_sigma
 from geofence.raycast import HeightGrid, bilinear, first_hits, height_grid
 
 _LOOSE_ABSOLUTE_SIGMA_M: Final = 10.0
@@ -136,7 +136,7 @@ class DemGround:
             base = self.height_at(self.takeoff)
             if base is not None:
                 way = _("the take-off point stands on the raster's ground, {height:.1f} m").format(height=base)
-                return base + pose.height_takeoff.metres, pose.height_takeoff.sigma_m, way
+                return base + pose.height_takeoff.metres, takeoff_sigma(pose), way
         if pose.height_agl is not None and pose.position is not None:
             base = self.height_at(pose.position)
             if base is not None:

@@ -4,13 +4,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.heights import AglHeight, Geoid, HaeHeight, MslHeight
+from core.heights import AglHeight, Geoid, HaeHeight, MslHeight, TakeoffHeight
 from detection.detection import Box
 from flight.camera import Camera, camera_to_enu, project
 from flight.track import Pose, orientation_of
 from geofence.error_budget import DeviceClass
 from geofence.fix import Fix, Unlocated
-from geofence.ground import AtLaserSpot, FlatAt, FlatAtTakeoff, Ground
+from geofence.ground import AtLaserSpot, FlatAt, FlatAtTakeoff, Ground, Standing
 from geofence.locate import locate
 from geofence.locate_contact import stature_of
 from tests.geofence.locating import CAMERA, NOON, plan, pose, seen
@@ -240,3 +240,26 @@ def test_a_lens_ignored_is_metres_off_and_is_never_ignored() -> None:
     u, v = project(bent, orientation, [*truth, -100.0])
     assert np.hypot(*(plan(fix_of(float(u), float(v), at, camera=bent).point) - truth)) < 0.01
     assert np.hypot(*(plan(fix_of(float(u), float(v), at).point) - truth)) > 1.0
+
+
+def test_rtk_centimetres_are_not_those_of_the_height_above_take_off() -> None:
+    at = pose()
+    assert at.sigma is not None
+    rtk = replace(at, sigma=replace(at.sigma, horizontal_m=0.02, vertical_m=0.02))
+    standing = FLAT.stand(rtk)
+    assert isinstance(standing, Standing)
+    assert standing.sigma_m == 0.5
+    stated = replace(rtk, height_takeoff=TakeoffHeight(metres=100.0, sigma_m=0.1))
+    told = FLAT.stand(stated)
+    assert isinstance(told, Standing)
+    assert told.sigma_m == 0.1
+
+
+def test_an_absolute_height_whose_error_nobody_states_is_doubtful_by_ten_metres() -> None:
+    at = replace(pose(sigma=None), height_takeoff=None, height_hae=HaeHeight(metres=120.0))
+    standing = FlatAt(height=HaeHeight(metres=20.0)).stand(at)
+    assert isinstance(standing, Standing)
+    assert standing.sigma_m == 10.0
+    informed = FlatAt(height=HaeHeight(metres=20.0)).stand(replace(at, sigma=pose().sigma))
+    assert isinstance(informed, Standing)
+    assert informed.sigma_m == 1.0
