@@ -323,11 +323,12 @@ class RehearsalVehicle:
         self._began, self._done_s = time.monotonic(), self._autopilot.time_s
         try:
             while not self._stop.is_set():
+                # Heard first, judged after: a machine that stalls must not take what waits in the socket for silence.
+                self._radio.serve(max(0.002, min(0.05, STEP_S / self.speedup)))
                 with self._lock:
                     self._catch_up()
                     self._wall_clock_duties()
                     self._protocol_tick()
-                self._radio.serve(max(0.002, min(0.05, STEP_S / self.speedup)))
         finally:
             self._radio.close()
 

@@ -32,7 +32,7 @@ PARAMETERS = {  # a short flight: quick to land, quick to notice
     "LAND_SPEED": 200,
     "RTL_LOIT_TIME": 1000,
     "RTL_ALT": 1200,
-    "FS_GCS_TIMEOUT": 1.6,
+    "FS_GCS_TIMEOUT": 2.2,
     "FENCE_RADIUS": 90,
     "FENCE_TYPE": 7,
 }
@@ -42,7 +42,7 @@ FAULTS = {
     K.DELAY: Fault(kind=K.DELAY, amount=0.1, for_s=1.0),
     K.REORDER: Fault(kind=K.REORDER, amount=0.1, for_s=1.0),
     K.DUPLICATE: Fault(kind=K.DUPLICATE, amount=0.5, for_s=1.0),
-    K.LINK_LOSS: Fault(kind=K.LINK_LOSS, for_s=2.6),
+    K.LINK_LOSS: Fault(kind=K.LINK_LOSS, for_s=2.8),
     K.DISCONNECT: Fault(kind=K.DISCONNECT),
     K.REJECT_ITEM: Fault(kind=K.REJECT_ITEM, amount=4),
     K.STOP_IN_UPLOAD: Fault(kind=K.STOP_IN_UPLOAD, amount=3),
