@@ -45,11 +45,12 @@ def _ingest(
     *,
     card: Annotated[Path, typer.Argument(help=_("Memory card or folder."))],
     vault: Annotated[str, typer.Option(help=_("Vault: a folder, or an fsspec address such as s3://bucket/vault."))],
-    serial: Annotated[str, typer.Option(help=_("The card's serial number."))] = "",
+    serial: Annotated[str, typer.Option(help=_("The card's serial number; read from the card by default."))] = "",
     device: Annotated[str, typer.Option(help=_("The aircraft it was in."))] = "",
     operator: Annotated[str, typer.Option(help=_("Who brings it."))] = "",
 ) -> None:
     from evidence.vault import ingest_card, open_vault
+    from evidence.vault_card import card_serial
     from evidence.vault_records import Card, Deposit
 
     console = Console(markup=False, highlight=False)
@@ -63,7 +64,7 @@ def _ingest(
     report = ingest_card(
         card,
         open_vault(vault),
-        card=Card(serial=serial, device=device, operator=operator),
+        card=Card(serial=serial or card_serial(card), device=device, operator=operator),
         clock=SystemClock(),
         on_file=show,
     )
@@ -102,6 +103,7 @@ def _inspect(
 ) -> None:
     from flight.telemetry.inspect import inspect_file
     from flight.telemetry.read_track import Declared
+    from flight.telemetry.sketch import draw_heights, draw_map
 
     if not path.is_file():
         raise InputRefused(path, _("is no file"), _("Name one file."))
@@ -119,6 +121,9 @@ def _inspect(
     for refusal in seen.refusals:
         table.add_row(_("refused"), str(refusal))
     console.print(table)
+    if seen.track is not None and seen.track.poses:
+        for drawing in (draw_map(seen.track), draw_heights(seen.track)):
+            console.print(drawing, markup=False, highlight=False)
 
 
 def _locate(
