@@ -32,6 +32,7 @@ from detection.frame import Frame
 from detection.matching import average_precision, claims
 from detection.merging import merge_tiles
 from detection.photo_frames import open_photo
+from detection.registry import read_registry, verify_weight
 from detection.ultralytics_import import import_ultralytics
 from detection.yolo import YoloDetector
 from flight.telemetry.photo import read_photo
@@ -63,11 +64,7 @@ class Way:
 
 
 def read_photos(folder: Path) -> list[Photo]:
-    audit = (
-        json.loads((HERE / "detection_unlabelled.json").read_text())
-        if (HERE / "detection_unlabelled.json").exists()
-        else {}
-    )
+    audit = json.loads((HERE / "detection_unlabelled.json").read_text())
     photos = []
     for path in sorted(folder.glob("*.JPG")):
         told = read_photo(path, camera_zone=UTC)
@@ -178,6 +175,63 @@ def floor_for_recall(photos: list[Photo], found: list[Boxes], recall: float) -> 
     return None
 
 
+def measure(photos: list[Photo], ways: list[Way], repeat: int) -> None:
+    """Run every way on every photo, side by side: whatever else the machine does hits all alike."""
+    for way in ways:
+        way.find(photos[0])  # warm: compile, allocate
+    for turn in range(repeat):
+        for photo in photos:
+            for way in ways:
+                wall, cpu = time.perf_counter(), time.process_time()
+                rows = way.find(photo)
+                way.wall_s.append(time.perf_counter() - wall)
+                way.cpu_s.append(time.process_time() - cpu)
+                if turn == 0:
+                    way.found.append(rows)
+
+
+def report(photos: list[Photo], ways: list[Way], ruler: Way, floor: float) -> None:
+    """Print what was found and how long it took, with ratios to ``ruler``."""
+    print(
+        f"{'':40}{'recall':>8}{'precision':>11}{'audited':>9}{'AP':>7}{'s/photo':>9}{'cpu s':>7}{'speed':>7}{'cpu':>6}"
+    )
+    for way in ways:
+        recall, precision, audited = score(photos, way.found, floor)
+        area = average_precision(
+            [(rows[:, :4], rows[:, 4], photo.truth) for photo, rows in zip(photos, way.found, strict=True)],
+            least_iou=LEAST_IOU,
+        )
+        wall, cpu = statistics.mean(way.wall_s), statistics.mean(way.cpu_s)
+        print(f"{way.name:40}{recall:8.3f}{precision:11.3f}{audited:9.3f}{area or 0:7.3f}{wall:9.2f}{cpu:7.2f}", end="")
+        print(f"{statistics.mean(ruler.wall_s) / wall:6.1f}×{statistics.mean(ruler.cpu_s) / cpu:5.1f}×")
+    base_recall = score(photos, ruler.found, floor)[0]
+    print(f"\nAt the recall that {ruler.name} has there ({base_recall:.3f}):")
+    for way in ways:
+        reached = floor_for_recall(photos, way.found, base_recall)
+        if reached is None:
+            print(f"{way.name:40} does not reach it")
+            continue
+        recall, precision, audited = score(photos, way.found, reached)
+        print(
+            f"{way.name:40} score {reached:.2f}: recall {recall:.3f}, precision {precision:.3f}, audited {audited:.3f}"
+        )
+
+
+def all_ways(weight: Path | None) -> tuple[list[Way], Way]:
+    """Return every way, and the one that the others are compared to."""
+    file = weight if weight is not None else read_registry().default().path
+    slices = sahi(file, 640)
+    ways = [
+        ours("this program", weight, device="openvino", floor=FLOOR),
+        ours("this program", weight, device="cpu", floor=FLOOR),
+        slices,
+        sahi(file, 1280),
+        predict(file, 640),
+        predict(file, 1280),
+    ]
+    return ways, slices
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--photos", type=Path, default=HERE.parent.parent / "shared/data/aerial_vehicles/dji_photos")
@@ -189,59 +243,16 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(2)
-    detector = YoloDetector(asked.weight, device="cpu", threads=2)
-    card = detector.card
-    from detection.registry import read_registry
-
-    weight = asked.weight if asked.weight is not None else read_registry().default().path
+    registry = read_registry()
+    card = registry.default().card if asked.weight is None else verify_weight(asked.weight, registry)
+    ways, ruler = all_ways(asked.weight)
+    measure(photos, ways, asked.repeat)
     floor = card.thresholds["vehicle"]
-    ways = [
-        ours("this program", asked.weight, device="openvino", floor=FLOOR),
-        ours("this program", asked.weight, device="cpu", floor=FLOOR),
-        sahi(weight, 640),
-        sahi(weight, 1280),
-        predict(weight, 640),
-        predict(weight, 1280),
-    ]
-    for way in ways:
-        way.find(photos[0])  # warm: compile, allocate
-    for turn in range(asked.repeat):
-        for photo in photos:
-            for way in ways:  # side by side, photo by photo: whatever else the machine does hits all alike
-                wall, cpu = time.perf_counter(), time.process_time()
-                rows = way.find(photo)
-                way.wall_s.append(time.perf_counter() - wall)
-                way.cpu_s.append(time.process_time() - cpu)
-                if turn == 0:
-                    way.found.append(rows)
     print(
         f"weight {card.name} ({card.sha256[:12]}…), {len(photos)} photos, {sum(len(p.truth) for p in photos)} labels,"
     )
     print(f"IoU {LEAST_IOU}, {os.cpu_count()} cores, two threads each; score floor {floor} for all\n")
-    ruler = ways[2]
-    base_recall = score(photos, ruler.found, floor)[0]
-    print(f"{'':42}{'recall':>8}{'precision':>11}{'audited':>9}{'AP':>7}{'s/photo':>9}{'cpu s':>8}{'× SAHI 640':>12}")
-    for way in ways:
-        recall, precision, audited = score(photos, way.found, floor)
-        area = average_precision(
-            [(rows[:, :4], rows[:, 4], photo.truth) for photo, rows in zip(photos, way.found, strict=True)],
-            least_iou=LEAST_IOU,
-        )
-        ratio = statistics.mean(ruler.wall_s) / statistics.mean(way.wall_s)
-        print(
-            f"{way.name:42}{recall:8.3f}{precision:11.3f}{audited:9.3f}{area or 0:7.3f}"
-            f"{statistics.mean(way.wall_s):9.2f}{statistics.mean(way.cpu_s):8.2f}{ratio:12.1f}"
-        )
-    print(f"\nAt the recall that SAHI 640 has there ({base_recall:.3f}):")
-    for way in ways:
-        reached = floor_for_recall(photos, way.found, base_recall)
-        if reached is None:
-            print(f"{way.name:42} does not reach it")
-            continue
-        recall, precision, audited = score(photos, way.found, reached)
-        print(
-            f"{way.name:42} score {reached:.2f}: recall {recall:.3f}, precision {precision:.3f}, audited {audited:.3f}"
-        )
+    report(photos, ways, ruler, floor)
 
 
 if __name__ == "__main__":

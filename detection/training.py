@@ -44,6 +44,10 @@ class TrainingSettings:
         threads: CPU threads; torch's own choice when None.
         bfloat16: Run the network in bfloat16 (losses stay in single precision): twice as fast on processors that have
             it, and another weight than without.
+        frozen_layers: How many of the network's first layers stay as they are; 10 is the backbone of YOLOv8.
+        keep_statistics: Leave the batch statistics of the initial weight as they are. Sources that look different
+            (drawn and real) pull common statistics to a place that suits neither; for a short fine-tuning this
+            matters more than the weights do.
     """
 
     image_px: int = 416
@@ -55,6 +59,8 @@ class TrainingSettings:
     device: str = "cpu"
     threads: int | None = None
     bfloat16: bool = False
+    frozen_layers: int = 0
+    keep_statistics: bool = False
 
     def __post_init__(self) -> None:
         if self.image_px % 32 or self.image_px < 64 or self.epochs < 1 or self.batch < 1 or self.learning_rate <= 0:
@@ -93,7 +99,7 @@ def train_weight(
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     model = ultralytics.YOLO(str(initial))
-    model.add_callback("on_train_start", lambda trainer: _replace_loss(trainer, sources, bfloat16=settings.bfloat16))
+    model.add_callback("on_train_start", lambda trainer: _replace_loss(trainer, sources, settings))
     if progress is not None:
         model.add_callback("on_train_epoch_end", lambda trainer: progress(trainer.epoch + 1, trainer.epochs))
     work = out.with_suffix(".work")
@@ -104,6 +110,7 @@ def train_weight(
         imgsz=settings.image_px,
         batch=settings.batch,
         device=settings.device,
+        freeze=settings.frozen_layers or None,
         workers=0,
         cache="ram",
         optimizer="AdamW",
@@ -149,7 +156,7 @@ def read_sources(folder: Path) -> Mapping[str, tuple[str, ...]]:
         ) from problem
 
 
-def _replace_loss(trainer: Any, sources: Mapping[str, tuple[str, ...]], *, bfloat16: bool) -> None:  # noqa: ANN401 - Ultralytics' own
+def _replace_loss(trainer: Any, sources: Mapping[str, tuple[str, ...]], settings: TrainingSettings) -> None:  # noqa: ANN401 - Ultralytics' own
     """Make the trainer's classification loss skip, image by image, the classes that its source was not searched for."""
     import torch
 
@@ -158,8 +165,10 @@ def _replace_loss(trainer: Any, sources: Mapping[str, tuple[str, ...]], *, bfloa
         source: torch.tensor([float(name in searched) for name in names], device=trainer.device)
         for source, searched in sources.items()
     }
-    model = trainer.model.to(memory_format=torch.channels_last) if bfloat16 else trainer.model
+    model = trainer.model.to(memory_format=torch.channels_last) if settings.bfloat16 else trainer.model
     model.criterion = model.init_criterion()
+    layers = model.modules() if settings.keep_statistics else ()
+    kept_statistics = [layer for layer in layers if isinstance(layer, torch.nn.BatchNorm2d)]
     plain = torch.nn.BCEWithLogitsLoss(reduction="none")
     whole_loss = model.loss
 
@@ -170,7 +179,9 @@ def _replace_loss(trainer: Any, sources: Mapping[str, tuple[str, ...]], *, bfloa
             return plain(scores, wanted) * weights
 
         model.criterion.bce = known_only
-        if preds is None and bfloat16:
+        for layer in kept_statistics:
+            layer.eval()
+        if preds is None and settings.bfloat16:
             with torch.autocast(trainer.device.type, torch.bfloat16):
                 preds = model.forward(batch["img"].contiguous(memory_format=torch.channels_last))
             preds = _single_precision(preds)
