@@ -182,3 +182,38 @@ def test_a_detector_is_scored_on_labelled_images() -> None:
     scores = score_detector(detector, [shown], least_iou=0.5, thresholds={"vehicle": 0.5, "fire": 0.5})
     assert scores["vehicle"] == ClassScore(true=1, average_precision=1.0, recall=1.0, precision=1.0)
     assert scores["fire"] == ClassScore(true=0, average_precision=None, recall=None, precision=None)
+
+
+def test_the_default_recipe_holds_out_whole_flights_and_says_what_was_searched_for(tmp_path: Path) -> None:
+    from detection.default_model import main
+
+    cars = tmp_path / "data" / "aerial_vehicles" / "train"
+    scenes = tmp_path / "scenes"
+    for folder in (cars, *(tmp_path / "data/forest_fire" / part / "images" for part in ("train", "valid"))):
+        folder.mkdir(parents=True)
+    for part in ("train", "valid"):
+        (tmp_path / "data/forest_fire" / part / "labels").mkdir()
+        for number in range(4):
+            cv2.imwrite(
+                str(tmp_path / f"data/forest_fire/{part}/images/f{number}.jpg"), np.zeros((64, 64, 3), np.uint8)
+            )
+            (tmp_path / f"data/forest_fire/{part}/labels/f{number}.txt").write_text("3 0.5 0.5 0.2 0.2\n")
+    for flight in ("DJI_0013", "DJI_0762"):
+        cv2.imwrite(str(cars / f"{flight}-0001.jpg"), np.full((540, 960, 3), 80, np.uint8))
+        (cars / f"{flight}-0001.txt").write_text("0 0.5 0.5 0.08 0.04\n2 0.5 0.7 0.2 0.05\n")
+    for split in ("train", "val"):
+        for kind in ("images", "labels"):
+            (scenes / kind / split).mkdir(parents=True)
+        cv2.imwrite(str(scenes / "images" / split / "s0.jpg"), np.zeros((416, 416, 3), np.uint8))
+        (scenes / "labels" / split / "s0.txt").write_text("2 0.5 0.5 0.02 0.02\n1 0.2 0.2 0.1 0.1\n")
+    assert main(["prepare", str(tmp_path / "data"), str(scenes), str(tmp_path / "set")]) == 0
+    names = {path.stem for path in (tmp_path / "set/images/val").iterdir()}
+    assert any("DJI_0013" in name for name in names)
+    assert not any("DJI_0762" in name for name in names)
+    searched = read_sources(tmp_path / "set")
+    assert "person" not in searched["cars-train"]
+    assert "person" in searched["rendered-train"]
+    assert main(["prepare", str(tmp_path / "data"), str(scenes), str(tmp_path / "one"), "--vehicles"]) == 0
+    assert set(read_sources(tmp_path / "one").values()) == {("vehicle",)}
+    lines = (tmp_path / "one/labels/train/rendered-train__s0.txt").read_text().splitlines()
+    assert [line.split()[0] for line in lines] == ["0"]
