@@ -247,4 +247,5 @@ def _navigation(waypoint: Waypoint, index: int, dialect: Dialect) -> MissionItem
         # ArduPilot gives param4 back as the sign of a yaw direction; 1 survives the way there and back.
         direction = 1.0 if dialect is Dialect.ARDUPILOT else yaw
         return _at(Command.NAV_LAND, waypoint.position, 0.0, index, (0.0, 0.0, 0.0, direction))
-    return _at(Command.NAV_WAYPOINT, waypoint.position, waypoint.height.metres, index, (0.0, 0.0, 0.0, yaw))
+    hover_s = float(math.ceil(waypoint.hover_s))  # ArduPilot keeps whole seconds
+    return _at(Command.NAV_WAYPOINT, waypoint.position, waypoint.height.metres, index, (hover_s, 0.0, 0.0, yaw))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import queue
 import sys
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -16,9 +18,9 @@ from core.errors import InputRefused
 from core.text import _
 from flight.flight_log import FlightLog
 from flight.flight_plan import Severity
-from flight.preflight import Check
+from flight.preflight import Check, Override
 from flight.rehearsal.vehicle_faults import Fault, FaultKind, Phase, Planned
-from flight.watch import FlightView, Order, OrderKind
+from flight.watch import FlightView, Order, OrderKind, view_fields
 
 _KEYS = {
     "p": OrderKind.PAUSE,
@@ -51,6 +53,11 @@ def _fly(
     connect: Annotated[str, typer.Option(help=_("MAVLink address, e.g. tcp:127.0.0.1:5760 or /dev/ttyACM0."))],
     log: Annotated[Path, typer.Option(help=_("Flight log to write; appended to when it exists."))],
     sortie: Annotated[int, typer.Option(help=_("Number of the sortie."))] = 1,
+    override: Annotated[
+        list[str] | None,
+        typer.Option(help=_("CODE:NAME:REASON: who lets a failed check pass, and why; logged. May be repeated.")),
+    ] = None,
+    stream: Annotated[Path | None, typer.Option(help=_("File or pipe for one JSON line per view."))] = None,
     yes: Annotated[bool, typer.Option("--yes", help=_("Arm without asking once the checklist has passed."))] = False,
 ) -> None:
     from flight.dronekit_link import connect as open_link
@@ -61,6 +68,7 @@ def _fly(
     clock = SystemClock()
     asked = read_patrol(patrol)
     flight_plan = read_plan_file(plan_file)
+    overrides = dict(override_of(text) for text in override or [])
     console = Console()
 
     def confirm(checks: tuple[Check, ...]) -> bool:
@@ -68,31 +76,34 @@ def _fly(
         return yes or typer.confirm(_("Arm and start sortie {number}?").format(number=sortie))
 
     link = open_link(connect, clock=clock)
-    try:
+    with ExitStack() as closing:
+        closing.callback(link.close)
+        sink = None if stream is None else closing.enter_context(stream.open("a", encoding="utf-8"))
         # The status line must not run while a question is asked, so it begins with the first view of the flight.
         status = console.status(_("in flight"))
+
+        closing.callback(status.stop)
 
         def show(view: FlightView) -> None:
             status.start()
             status.update(view_line(view))
+            if sink is not None:
+                print(json.dumps(view_fields(view), ensure_ascii=False), file=sink, flush=True)
 
-        try:
-            flown = fly(
-                link,
-                flight_plan,
-                sortie,
-                clock=clock,
-                log_path=log,
-                approval=asked.approval,
-                patrol=asked,
-                confirm=confirm,
-                orders=orders_from_keyboard(console),
-                on_view=show,
-            )
-        finally:
-            status.stop()
-    finally:
-        link.close()
+        flown = fly(
+            link,
+            flight_plan,
+            sortie,
+            clock=clock,
+            log_path=log,
+            approval=asked.approval,
+            patrol=asked,
+            confirm=confirm,
+            overrides=overrides,
+            orders=orders_from_keyboard(console),
+            on_view=show,
+            reopen=lambda: open_link(connect, clock=clock),
+        )
     print_flight(flown, log, console)
 
 
@@ -156,6 +167,18 @@ def fault_of(text: str) -> Planned:
                 kinds=", ".join(FaultKind), phases=", ".join(Phase)
             ),
         ) from wrong
+
+
+def override_of(text: str) -> tuple[str, Override]:
+    """Return the check's code and the decision that ``CODE:NAME:REASON`` is.
+
+    Raises:
+        InputRefused: A part is missing.
+    """
+    parts = [part.strip() for part in text.split(":", 2)]
+    if len(parts) != 3 or not all(parts):
+        raise InputRefused(text, _("is no override"), _("Write CODE:NAME:REASON, e.g. clock:NAME:checked by hand."))
+    return parts[0], Override(name=parts[1], reason=parts[2])
 
 
 def orders_from_keyboard(console: Console) -> queue.SimpleQueue[Order]:
