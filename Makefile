@@ -38,8 +38,9 @@ fix: $(STAMP)
 
 # Brings the message catalogues up to date with the code, and compiles them.
 messages: $(STAMP)
-	$(BIN)/pybabel -q extract -F app/locale/babel.cfg --no-location --sort-output --omit-header -o app/locale/skywarden.pot .
-	$(BIN)/pybabel -q update -N --omit-header -D skywarden -i app/locale/skywarden.pot -d app/locale -l zh_CN
+	mkdir -p build
+	$(BIN)/pybabel -q extract -F app/locale/babel.cfg --no-location --sort-output -o build/skywarden.pot .
+	$(BIN)/pybabel -q update -N --ignore-obsolete --ignore-pot-creation-date -w 120 -D skywarden -i build/skywarden.pot -d app/locale -l zh_CN
 	$(BIN)/pybabel -q compile -D skywarden -d app/locale
 
 clean:

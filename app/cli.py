@@ -23,7 +23,8 @@ def main() -> NoReturn:
     try:
         build()()
     except SkywardenError as failure:
-        Console(stderr=True).print(f"[red]{_('skywarden:')}[/red] ", end="")
+        name = _("skywarden:")
+        Console(stderr=True).print(f"[red]{name}[/red] ", end="")
         Console(stderr=True, markup=False, highlight=False).print(str(failure), soft_wrap=True)
         sys.exit(exit_code_of(failure))
     except KeyboardInterrupt:

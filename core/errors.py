@@ -20,6 +20,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from core.text import _
+
 
 class SkywardenError(Exception):
     """The root of the tree. Its text is one sentence (or a few) fit for a person."""
@@ -35,7 +37,7 @@ class InputRefused(SkywardenError):
     """
 
     def __init__(self, path: Path | str, problem: str, remedy: str) -> None:
-        super().__init__(f"{path}: {problem}. {remedy}")
+        super().__init__(_("{path}: {problem}. {remedy}").format(path=path, problem=problem, remedy=remedy))
         self.path = Path(path)
         self.problem = problem
         self.remedy = remedy

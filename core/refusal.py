@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.text import _
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
@@ -30,5 +32,6 @@ class Refusal:
             raise ValueError("a refusal names its subject, a code and a reason")
 
     def __str__(self) -> str:
-        tail = f" {self.remedy}" if self.remedy else ""
-        return f"{self.subject}: {self.reason}.{tail}"
+        if not self.remedy:
+            return _("{path}: {problem}.").format(path=self.subject, problem=self.reason)
+        return _("{path}: {problem}. {remedy}").format(path=self.subject, problem=self.reason, remedy=self.remedy)

@@ -20,7 +20,7 @@ def install_catalogue(catalogue: NullTranslations) -> None:
 
 def translate(message: str) -> str:
     """Return ``message`` in the language of this process (the message itself when no translation is known)."""
-    return _catalogue.gettext(message)
+    return _catalogue.gettext(message) if message else ""  # gettext keeps the catalogue's header under ""
 
 
 _: Callable[[str], str] = translate

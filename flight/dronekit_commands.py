@@ -21,10 +21,14 @@ from core.text import _
 Message: TypeAlias = Any  # a pymavlink message
 Module: TypeAlias = Any  # a module without types
 
-_WORDS: Final = {1: "temporarily rejected", 2: "denied", 3: "unsupported", 4: "failed", 6: "cancelled"}
 _UNSUPPORTED: Final = 3
 _IN_PROGRESS: Final = 5
 _REASON_WAIT_S: Final = 0.3
+
+
+def _verdicts() -> dict[int, str]:
+    """MAV_RESULT."""
+    return {1: _("temporarily rejected"), 2: _("denied"), 3: _("unsupported"), 4: _("failed"), 6: _("cancelled")}
 
 
 class CommandUnknown(VehicleRefused):
@@ -130,7 +134,7 @@ class Commander:
         time.sleep(_REASON_WAIT_S)
         words = list(dict.fromkeys(text for at, text in tuple(self._texts) if at >= since - 0.2))
         reason = "; ".join(words) or _("no reason was given")
-        verdict = _WORDS.get(result, f"MAV_RESULT {result}")
+        verdict = _verdicts().get(result, f"MAV_RESULT {result}")
         return _("The vehicle refused to {what} ({verdict}): {reason}.").format(
             what=what, verdict=verdict, reason=reason
         )

@@ -22,23 +22,6 @@ Message: TypeAlias = Any  # a pymavlink message
 Module: TypeAlias = Any  # a module without types
 
 HOME_TOLERANCE_M: Final = 1.0
-_WORDS: Final = {
-    1: "generic error / not accepting mission commands now",
-    2: "frame not supported",
-    3: "command not supported",
-    4: "not enough room for the mission",
-    5: "invalid value",
-    6: "param1 is invalid",
-    7: "param2 is invalid",
-    8: "param3 is invalid",
-    9: "param4 is invalid",
-    10: "latitude (x) is invalid",
-    11: "longitude (y) is invalid",
-    12: "height (z) is invalid",
-    13: "item out of sequence",
-    14: "not accepting mission commands from this station",
-    15: "operation cancelled",
-}
 
 
 class ListType(IntEnum):
@@ -224,9 +207,30 @@ class Exchange:
         )  # fmt: skip
 
 
+def _words() -> dict[int, str]:
+    """MAV_MISSION_RESULT."""
+    return {
+        1: _("generic error / not accepting mission commands now"),
+        2: _("frame not supported"),
+        3: _("command not supported"),
+        4: _("not enough room for the mission"),
+        5: _("invalid value"),
+        6: _("param1 is invalid"),
+        7: _("param2 is invalid"),
+        8: _("param3 is invalid"),
+        9: _("param4 is invalid"),
+        10: _("latitude (x) is invalid"),
+        11: _("longitude (y) is invalid"),
+        12: _("height (z) is invalid"),
+        13: _("item out of sequence"),
+        14: _("not accepting mission commands from this station"),
+        15: _("operation cancelled"),
+    }
+
+
 def result_text(ack: Message) -> str:
     """Return a MISSION_ACK's result in words."""
-    return _WORDS.get(ack.type, f"MAV_MISSION_RESULT {ack.type}")
+    return _words().get(ack.type, f"MAV_MISSION_RESULT {ack.type}")
 
 
 def _stopped(asked: int, count: int, silent_s: float) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from core.text import _
+
 ALPHABET: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 """The 31 characters of GB 32100-2015 table 4, in order of their values."""
 
@@ -69,16 +71,24 @@ def complete_code(authority_and_kind: str, division: str, organisation: str) -> 
 def fault_in_code(code: str) -> str | None:
     """Return what is wrong with ``code`` as one clause, or None when both of its check characters agree."""
     if len(code) != 18:
-        return f"has {len(code)} characters instead of 18"
+        return _("has {count} characters instead of 18").format(count=len(code))
     for place, character in enumerate(code, start=1):
         if character not in ALPHABET:
-            return f"has {character!r} at place {place}, which the code's alphabet lacks"
+            return _("has {character!r} at place {place}, which the code's alphabet lacks").format(
+                character=character, place=place
+            )
     if not code[2:8].isdigit():
-        return f"has {code[2:8]!r} at places 3 to 8, where six digits name the administrative division"
+        return _("has {found!r} at places 3 to 8, where six digits name the administrative division").format(
+            found=code[2:8]
+        )
     expected = check_character(code[:17])
     if code[17] != expected:
-        return f"ends in {code[17]!r} where GB 32100-2015 asks for {expected!r}"
+        return _("ends in {found!r} where GB 32100-2015 asks for {expected!r}").format(
+            found=code[17], expected=expected
+        )
     expected = organisation_check_character(code[8:16])
     if code[16] != expected:
-        return f"has {code[16]!r} at place 17 where the organisation code asks for {expected!r}"
+        return _("has {found!r} at place 17 where the organisation code asks for {expected!r}").format(
+            found=code[16], expected=expected
+        )
     return None

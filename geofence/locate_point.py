@@ -24,11 +24,6 @@ from geofence.ground_dem import DemGround
 from geofence.locate import LEAST_DEPRESSION_DEG, REACH_M, locate
 from geofence.locate_ellipse import circular_error_m, ellipse_axes_m, ellipse_ring, ground_dominates, shares_of_variance
 
-_REMEDIES = {
-    "no-pose": "Declare the missing values, or give the flight's telemetry.",
-    "no-camera": "Name a camera of the catalogue, or declare its focal length.",
-}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocatedPoint:
@@ -146,7 +141,7 @@ def locate_point(
         least_depression_deg=least_depression_deg,
     )
     if isinstance(found, Unlocated):
-        return Refusal(subject=name, code=found.code, reason=found.reason, remedy=_(_REMEDIES.get(found.code, "")))
+        return Refusal(subject=name, code=found.code, reason=found.reason, remedy=_remedy(found.code))
     major, minor, bearing = ellipse_axes_m(found.covariance, 0.9)
     lens = () if camera is None else (_("the lens is from {source}").format(source=camera.source),)
     return LocatedPoint(
@@ -191,3 +186,11 @@ def point_feature(located: LocatedPoint, *, probability: float = 0.9) -> dict[st
             "assumptions": list(located.assumptions),
         },
     }
+
+
+def _remedy(code: str) -> str:
+    remedies = {
+        "no-pose": _("Declare the missing values, or give the flight's telemetry."),
+        "no-camera": _("Name a camera of the catalogue, or declare its focal length."),
+    }
+    return remedies.get(code, "")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from core.text import _
 from geofence.rule import Company, Rule, RuleBook
 from geofence.rule_trial import Facts, Match, Stand, try_rule
 from geofence.site import ZoneType
@@ -73,8 +74,11 @@ def failures(book: RuleBook, tests: tuple[RuleTest, ...]) -> list[str]:
         got = set(decide_hazards(book.rules, test.facts))
         if got != test.expect:
             said.append(
-                f"test “{test.name}” expects {', '.join(sorted(test.expect)) or 'no hazard'} "
-                f"and gets {', '.join(sorted(got)) or 'no hazard'}"
+                _("test “{name}” expects {expected} and gets {found}").format(
+                    name=test.name,
+                    expected=", ".join(sorted(test.expect)) or _("no hazard"),
+                    found=", ".join(sorted(got)) or _("no hazard"),
+                )
             )
     return said
 
