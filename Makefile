@@ -41,7 +41,7 @@ messages: $(STAMP)
 	mkdir -p build
 	$(BIN)/pybabel -q extract -F app/locale/babel.cfg --no-location --sort-output -o build/skywarden.pot .
 	$(BIN)/pybabel -q update -N --ignore-obsolete --ignore-pot-creation-date -w 120 -D skywarden -i build/skywarden.pot -d app/locale -l zh_CN
-	$(BIN)/pybabel -q compile -D skywarden -d app/locale
+	$(BIN)/pybabel -q compile -D 'skywarden messages' -d app/locale
 
 clean:
 	rm -rf $(VENV) out build dist

@@ -9,14 +9,16 @@ from typing import NoReturn
 from rich.console import Console
 
 from app.exit_codes import INTERRUPTED, exit_code_of
-from app.languages import language_of, use_language
+from app.languages import language_of, use_language, use_language_for_options
 from core.errors import SkywardenError
 from core.text import _
 
 
 def main() -> NoReturn:
     """Run ``skywarden`` with the process's arguments and end the process with its exit code."""
-    use_language(language_of(os.environ))
+    language = language_of(os.environ)
+    use_language(language)
+    use_language_for_options(language, os.environ)
     # Imported after the language is chosen, because help texts are translated when the commands are defined.
     from app.commands import build
 

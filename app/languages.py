@@ -6,7 +6,7 @@ English is the language of the source strings; Simplified Chinese is complete (a
 from __future__ import annotations
 
 import gettext
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from importlib.resources import as_file, files
 
 from core.text import install_catalogue
@@ -21,6 +21,15 @@ def language_of(environment: Mapping[str, str]) -> str:
         if wanted:
             return "zh_CN" if wanted.lower().replace("-", "_").startswith("zh") else "en"
     return "en"
+
+
+def use_language_for_options(language: str, environment: MutableMapping[str, str]) -> None:
+    """Have typer head its help and its errors in ``language`` too; call before typer is imported.
+
+    Typer asks gettext's default domain ("messages"), which goes by LANGUAGE; so ``environment`` is the process's own.
+    """
+    environment["LANGUAGE"] = language
+    gettext.bindtextdomain("messages", str(files("app") / "locale"))
 
 
 def use_language(language: str) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from string import Formatter
 
 import pytest
+import typer
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.frontend import parse_mapping_cfg
@@ -33,10 +34,14 @@ KEPT = re.compile(r"`[^`]*`|--[a-z][a-z-]+|\[/?[a-z][a-z ]*\]|\w+\.(?:yaml|md|js
 MEND = "run `make messages`, then translate what is empty in app/locale/zh_CN/LC_MESSAGES/skywarden.po"
 
 
+def _catalogue(domain: str) -> Catalog:
+    with (PO.parent / f"{domain}.po").open("rb") as file:
+        return read_po(file, locale="zh_CN")
+
+
 @pytest.fixture(scope="module")
 def chinese() -> Catalog:
-    with PO.open("rb") as file:
-        return read_po(file, locale="zh_CN")
+    return _catalogue("skywarden")
 
 
 @pytest.fixture(scope="module")
@@ -120,13 +125,30 @@ def test_a_sentence_stays_a_sentence_and_a_clause_a_clause(chinese: Catalog) -> 
     assert "." not in {stop for _point, stop in ends}
 
 
-def test_the_compiled_catalogue_is_that_of_the_source_file(chinese: Catalog) -> None:
+@pytest.mark.parametrize("domain", ["skywarden", "messages"])
+def test_the_compiled_catalogue_is_that_of_the_source_file(domain: str) -> None:
     fresh = BytesIO()
-    write_mo(fresh, chinese)
+    write_mo(fresh, _catalogue(domain))
     fresh.seek(0)
-    with PO.with_suffix(".mo").open("rb") as file:
+    with (PO.parent / f"{domain}.mo").open("rb") as file:
         shipped = read_mo(file)
+    assert dict(_translations(shipped))
     assert dict(_translations(shipped)) == dict(_translations(read_mo(fresh))), "run `make messages`"
+
+
+def test_what_typer_says_itself_is_translated() -> None:
+    asked = {
+        message
+        for _file, _line, message, _comments, _context in extract_from_dir(
+            Path(typer.__file__).parent, [("core.py", "python"), ("rich_utils.py", "python")]
+        )
+    }
+    translated = dict(_translations(_catalogue("messages")))
+    assert len(asked) > 10
+    assert not asked - translated.keys()
+    for source, translation in translated.items():
+        assert _placeholders(translation) == _placeholders(source), source
+        assert HAN.search(translation), source
 
 
 @pytest.mark.parametrize(
@@ -188,9 +210,17 @@ def test_the_manual_is_chinese() -> None:
     assert done.returncode == 0, done.stderr
     assert "无人机辅助现场执法" in done.stdout
     assert "退出码：0 完成" in done.stdout
+    assert "─ 选项 ─" in done.stdout
     named = [line for line in done.stdout.splitlines() if re.match(r"│ [a-z]+(-[a-z]+)* {2,}", line)]
     assert len(named) >= 10
     assert all(HAN.search(line) for line in named)  # a line for each command, in Chinese
+
+
+def test_a_wrong_call_is_told_in_chinese() -> None:
+    done = _skywarden("conquer")
+    assert done.returncode == 2
+    assert "没有命令 'conquer'" in done.stderr
+    assert "用法见 'python -m app --help'" in done.stderr
 
 
 def test_an_error_is_chinese(tmp_path: Path) -> None:
