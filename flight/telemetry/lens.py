@@ -2,7 +2,8 @@
 
 Best first: the maker's calibration of this very camera (DJI DewarpData, DJI Mavic 3M manual: fx, fy, cx, cy, k1, k2,
 p1, p2, k3, pixels, centre relative to the photo's centre); the design focal length in pixels (DJI
-CalibratedFocalLength); the 35 mm equivalent. A digital zoom makes all three unknown, and then there is no camera.
+CalibratedFocalLength); the 35 mm equivalent. Where the catalogue knows the model better than that, the catalogue's
+camera is taken. A digital zoom makes all of them unknown, and then there is no camera.
 
 The 35 mm equivalent is by diagonal of the sensor's own full image (CIPA DCG-001): f_px = f35 · d_px / 43.267 mm. It is
 *not* by the diagonal of a cropped file. A 16:9 photo of a 4:3 sensor keeps the full width, so d_px is 5/4 of the width:
@@ -18,6 +19,7 @@ from typing import Final
 
 from core.text import _
 from flight.camera import Camera
+from flight.camera_catalogue import sharper_camera
 from flight.telemetry.photo_header import PhotoHeader, finite
 
 FULL_FRAME_DIAGONAL_MM: Final = math.hypot(36.0, 24.0)
@@ -49,6 +51,13 @@ def camera_of(header: PhotoHeader, *, model: str) -> tuple[Camera | None, tuple[
     zoom = header.number("DigitalZoomRatio")
     if zoom is not None and zoom > 1.01:
         return None, (_("digital zoom {zoom:.2f}× is on; the focal length in pixels is not known").format(zoom=zoom),)
+    stated, notes = _stated(header, model)
+    camera = sharper_camera(stated, model, header.width_px, header.height_px, focal_mm=header.number("FocalLength"))
+    return camera, notes if camera is stated else ()
+
+
+def _stated(header: PhotoHeader, model: str) -> tuple[Camera | None, tuple[str, ...]]:
+    """Return the camera by what the header itself says, best first."""
     notes: list[str] = []
     for attempt in (_dewarped, _designed, _film_equivalent):
         camera, said = attempt(header, model)
