@@ -65,8 +65,8 @@ def incident_popup(feature: Feature, thumbnail: bytes | None, *, chinese: bool) 
             seen=_("{seen} times in {passes} passes, {first} to {last} Beijing time").format(
                 seen=properties["seen"],
                 passes=properties["passes"],
-                first=properties["first_seen"],
-                last=properties["last_seen"],
+                first=_beijing(properties["first_seen"]),
+                last=_beijing(properties["last_seen"]),
             ),
             position=f"{lat:.6f}, {lon:.6f}",
         )

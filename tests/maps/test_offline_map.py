@@ -119,6 +119,10 @@ def test_data_does_not_run(scene: Scene) -> None:
     assert "<script>alert" not in html
 
 
+def test_times_are_told_in_beijing_time(scene: Scene) -> None:
+    assert "2026-10-01 12:00:00 to 2026-10-01 12:00:00 Beijing time" in render(scene)
+
+
 def test_two_renderings_are_the_same(scene: Scene) -> None:
     assert render(scene) == render(scene)
 
