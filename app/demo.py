@@ -25,7 +25,7 @@ from core.points import GeoPoint, distance_m
 from core.text import _
 from flight.dronekit_link import connect
 from flight.exports.qgc import write_plan
-from flight.flight_log import FlightLog, Outcome
+from flight.flight_log import FlightLog, Outcome, outcome_name
 from flight.flight_plan import FlightPlan, Leg
 from flight.fly import fly
 from flight.patrol import Patrol
@@ -180,7 +180,7 @@ def _fly_and_film(
     if log.outcome is not Outcome.COMPLETED:
         raise LinkFailed(
             _("Sortie {number} of the rehearsal ended early ({outcome}); see {log}.").format(
-                number=number, outcome=log.outcome.value, log=footage.parent / f"sortie-{number}.jsonl"
+                number=number, outcome=outcome_name(log.outcome), log=footage.parent / f"sortie-{number}.jsonl"
             )
         )
     world = read_world(DISTRICT / "world.yaml")

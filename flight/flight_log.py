@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from core.clock import in_utc
 from core.points import GeoPoint
+from core.text import _
 from flight.track import Track
 
 
@@ -20,6 +21,18 @@ class Outcome(StrEnum):
     LINK_LOST = "link-lost"
     PILOT_TOOK_OVER = "pilot-took-over"
     REFUSED = "refused"  # never took off
+
+
+def outcome_name(outcome: Outcome) -> str:
+    """Return how a sortie ended, in the reader's language."""
+    return {
+        Outcome.COMPLETED: _("completed"),
+        Outcome.RETURNED: _("returned early"),
+        Outcome.LANDED_AWAY: _("landed elsewhere"),
+        Outcome.LINK_LOST: _("link lost"),
+        Outcome.PILOT_TOOK_OVER: _("pilot took over"),
+        Outcome.REFUSED: _("never took off"),
+    }[outcome]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

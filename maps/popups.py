@@ -40,6 +40,11 @@ def state_name(state: str) -> str:
         "confirmed-lead": _("confirmed lead"),
         "rejected": _("rejected"),
         "needs-another-look": _("needs another look"),
+        "on-site-checked": _("checked on site"),
+        "evidence": _("evidence"),
+        "rectified": _("rectified"),
+        "transferred": _("transferred"),
+        "closed": _("closed"),
     }
     return names.get(state, state)
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from core.clock import SystemClock
 from core.errors import InputRefused
 from core.text import _
-from flight.flight_log import FlightLog
+from flight.flight_log import FlightLog, outcome_name
 from flight.flight_plan import Severity
 from flight.preflight import Check, Override
 from flight.rehearsal.vehicle_faults import Fault, FaultKind, Phase, Planned
@@ -246,7 +246,7 @@ def print_flight(flown: FlightLog, log: Path, console: Console) -> None:
     """Print how a flight ended."""
     console.print(
         _("sortie {number}: {outcome}, {photos} photographs; log {log}").format(
-            number=flown.sortie, outcome=flown.outcome.value, photos=len(flown.triggers), log=log
+            number=flown.sortie, outcome=outcome_name(flown.outcome), photos=len(flown.triggers), log=log
         ),
         soft_wrap=True,
     )
