@@ -83,7 +83,7 @@ def real_photos(shared: Path) -> list[str]:
             raise SystemExit(f"{path.name} is not read: {photo}")
         pose = photo.pose
         lines.append(
-            f"| {path.name} | {pose_place(pose)} | {photo.camera.focal_px:.0f} px ± {photo.camera.focal_sigma:.0%} |"
+            f"| {path.name} | {pose_place(pose)} | {photo.camera.focal_px:.0f} px ± {photo.camera.focal_sigma:.1%} |"
         )
     return lines
 
