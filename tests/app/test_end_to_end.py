@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +70,10 @@ def test_real_photos_give_incidents_in_the_zones_and_nowhere_else(photo_cases: P
     assert codes.count("H13") >= 2
     assert codes.count("S01") >= 2
     assert set(codes) == {"H13", "S01"}
-    assert {line["site_code"] for line in report["incidents"] if line["hazard"].startswith("H13")} == {
-        "91440115MADM0P017J"
-    }
+    named = Counter(line["site_code"] for line in report["incidents"] if line["hazard"].startswith("H13"))
+    assert named["91440115MADM0P017J"] >= 2
+    # A thing whose ellipse reaches over the fence stays undecided; it is never given to the neighbour.
+    assert set(named) <= {"91440115MADM0P017J", ""}
     assert report["with_incident"] < report["sightings"]
 
 
