@@ -24,7 +24,8 @@ photos: $(STAMP)
 
 test: $(STAMP)
 	sh packaging/system-packages.sh test
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 -m 'not wall_clock'
+	$(BIN)/python -m pytest -m wall_clock
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .

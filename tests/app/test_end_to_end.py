@@ -23,7 +23,7 @@ PHOTOS_CALL = (
     "--camera-zone", "Europe/Minsk",
 )  # fmt: skip
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.e2e, pytest.mark.wall_clock, pytest.mark.timeout(1200)]
 
 
 def _command(*arguments: str) -> list[str]:

@@ -19,6 +19,8 @@ from flight.rehearsal.vehicle import RehearsalVehicle
 from flight.rehearsal.vehicle_faults import FaultKind, Phase
 from flight.watch import OrderKind
 
+pytestmark = pytest.mark.wall_clock  # a simulated flight at many times its speed: run alone
+
 ROOT = Path(__file__).resolve().parents[2]
 PATROL = ROOT / "tests/app/patrol-short.yaml"
 

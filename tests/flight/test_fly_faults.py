@@ -27,6 +27,8 @@ from flight.log_file import read_log, read_records
 from flight.rehearsal.rehearse import Rehearsal, rehearse
 from flight.rehearsal.vehicle_faults import LINK_FAULTS, Fault, FaultKind, Phase, Planned
 
+pytestmark = pytest.mark.wall_clock  # a simulated flight at many times its speed: run alone
+
 HOME = GeoPoint(lon_deg=113.5, lat_deg=23.1)
 PARAMETERS = {  # a short flight: quick to land, quick to notice
     "LAND_SPEED": 200,

@@ -27,6 +27,8 @@ from flight.log_file import LogFile, read_log, read_records
 from flight.rehearsal.rehearse import rehearse
 from flight.rehearsal.vehicle import RehearsalVehicle
 
+pytestmark = pytest.mark.wall_clock  # a simulated flight at many times its speed: run alone
+
 HOME = GeoPoint(lon_deg=113.5, lat_deg=23.1)
 
 

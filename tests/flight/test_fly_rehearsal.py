@@ -21,6 +21,8 @@ from flight.patrol import Approval
 from flight.rehearsal.vehicle import RehearsalVehicle
 from flight.track import Pose, pose_at
 
+pytestmark = pytest.mark.wall_clock  # a simulated flight at many times its speed: run alone
+
 HOME = GeoPoint(lon_deg=113.5, lat_deg=23.1)
 START = datetime(2026, 10, 1, 2, 0, tzinfo=UTC)
 

@@ -7,6 +7,8 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from core.clock import SystemClock
 from core.heights import TakeoffHeight
 from core.points import GeoPoint, LocalPlane, distance_m, from_plane
@@ -20,6 +22,8 @@ from flight.rehearsal.vehicle import RehearsalVehicle
 from flight.separation import Separation, departures
 from flight.track import Pose, pose_at
 from flight.watch import FlightView, OrderKind
+
+pytestmark = pytest.mark.wall_clock  # a simulated flight at many times its speed: run alone
 
 HOME = GeoPoint(lon_deg=113.5, lat_deg=23.1)
 

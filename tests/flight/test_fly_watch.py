@@ -26,6 +26,8 @@ from flight.preflight import Override
 from flight.rehearsal.vehicle import RehearsalVehicle
 from flight.watch import FlightView, Order, OrderKind, view_fields
 
+pytestmark = pytest.mark.wall_clock  # a simulated flight at many times its speed: run alone
+
 HOME = GeoPoint(lon_deg=113.5, lat_deg=23.1)
 PLANE = LocalPlane(origin=HOME)
 

@@ -21,6 +21,8 @@ from flight.flight_plan import Leg, Sortie, Waypoint
 from flight.mission import Command, Dialect, differences, last_waypoint_before, mission_items, navigation_seq
 from flight.rehearsal.vehicle import RehearsalVehicle
 
+pytestmark = pytest.mark.wall_clock  # a simulated flight at many times its speed: run alone
+
 HOME = GeoPoint(lon_deg=113.5, lat_deg=23.1)
 
 

@@ -21,6 +21,8 @@ from flight.preflight import Check, Override, failures, preflight, set_demanded
 from flight.rehearsal.vehicle import RehearsalVehicle
 from flight.sun import sun_elevation_deg
 
+pytestmark = pytest.mark.wall_clock  # a simulated flight at many times its speed: run alone
+
 HOME = GeoPoint(lon_deg=113.5, lat_deg=23.1)
 NOW = datetime(2026, 10, 1, 2, 0, tzinfo=UTC)  # ten in the morning, Beijing time
 SQUARE = Polygon([(113.499, 23.099), (113.501, 23.099), (113.501, 23.101), (113.499, 23.101)])

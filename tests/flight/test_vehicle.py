@@ -37,6 +37,8 @@ from flight.separation import Departure, Separation, conflicts, departures, too_
 from flight.track import Pose, pose_at
 from flight.watch import FlightView, Order, OrderKind
 
+pytestmark = pytest.mark.wall_clock  # a simulated flight at many times its speed: run alone
+
 HOME = GeoPoint(lon_deg=113.5, lat_deg=23.1)
 
 
