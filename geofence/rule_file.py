@@ -19,7 +19,7 @@ from core.text import _
 from flight.yaml_lines import read_yaml
 from geofence.hazard import Value
 from geofence.rule import Company, Hours, Motion, Near, Outside, Rule, RuleBook
-from geofence.rule_test import GivenSurroundings, RuleTest, failures
+from geofence.rule_cases import GivenSurroundings, RuleTest, failures
 from geofence.rule_trial import Facts, Stand
 from geofence.site import ZoneType
 

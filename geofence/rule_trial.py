@@ -1,7 +1,7 @@
 """Try a rule on facts: which of its conditions fails first, or in which zone it holds.
 
 Facts are what the rules' language speaks of, drawn from a sighting by :mod:`geofence.judge` or from the tests that a
-rule file carries by :mod:`geofence.rule_test`, so that both go through this one evaluation.
+rule file carries by :mod:`geofence.rule_cases`, so that both go through this one evaluation.
 """
 
 from __future__ import annotations

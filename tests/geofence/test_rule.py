@@ -20,8 +20,8 @@ from geofence.judge import check_codes, judge, judge_all, uncovered
 from geofence.law import read_law
 from geofence.law_book import LawBook
 from geofence.rule import RuleBook
+from geofence.rule_cases import untested
 from geofence.rule_file import parse_rules, read_rules
-from geofence.rule_test import untested
 from geofence.sighting import Sighting
 from geofence.site import Register, Zone, ZoneType
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import yaml
 
 from geofence.law import read_law
+from geofence.rule_cases import failures
 from geofence.rule_file import parse_rules, read_rules
-from geofence.rule_test import failures
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "rules.md"
 TABLE = re.compile(r"(?<=<!-- table:begin -->\n).*?(?=<!-- table:end -->)", re.DOTALL)
