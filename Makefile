@@ -48,7 +48,7 @@ clean:
 	rm -rf $(VENV) out build dist
 
 # Every benchmark that needs nothing but the project; each prints a table of ratios against a peer in the same run.
-bench: bench-planning bench-geofence bench-upload bench-sealing bench-ingest
+bench: bench-planning bench-geofence bench-locating bench-upload bench-sealing bench-ingest
 
 .PHONY: bench-planning
 bench-planning: $(STAMP)
