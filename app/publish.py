@@ -12,10 +12,11 @@ from typing import Final
 from app.conclude import Conclusion
 from app.instruments import Jurisdiction, Signing
 from app.journal import FrameFindings, InputFindings
-from app.views import height_above_takeoff_ground_m, read_view
+from app.views import read_view
 from core.clock import Clock
 from core.points import GeoPoint, LocalPlane, from_plane
 from detection.frame import Frame
+from detection.ground_scale import height_above_ground_m
 from evidence.context import Attachment, Context
 from evidence.derivation import Derived
 from evidence.derive import annotate_frame, crop_frame
@@ -185,7 +186,7 @@ def _footprint(frame: FrameFindings) -> Footprint | None:
     from shapely import Polygon
 
     record = frame.frame
-    orientation, height_m = orientation_of(record.pose), height_above_takeoff_ground_m(record.pose)
+    orientation, height_m = orientation_of(record.pose), height_above_ground_m(record.pose)
     if record.camera is None or record.pose.position is None or orientation is None or height_m is None:
         return None
     outline = footprint(record.camera, orientation, height_m)

@@ -10,9 +10,10 @@ import numpy as np
 
 from core.whole_file import write_bytes
 from detection.frame import Frame
+from detection.ground_scale import height_above_ground_m
 from evidence.frame_record import FrameRecord
 from flight.camera import Camera
-from flight.track import Pose, orientation_of
+from flight.track import orientation_of
 from maps.mosaic import View
 
 WIDTH_PX: Final = 1_200
@@ -39,7 +40,7 @@ def read_view(folder: Path, record: FrameRecord) -> View | None:
     from PIL import Image
 
     path = folder / f"{record.frame_id}.jpg"
-    orientation, height_m = orientation_of(record.pose), height_above_takeoff_ground_m(record.pose)
+    orientation, height_m = orientation_of(record.pose), height_above_ground_m(record.pose)
     if record.camera is None or record.pose.position is None or orientation is None or height_m is None:
         return None
     if not path.is_file():
@@ -53,13 +54,6 @@ def read_view(folder: Path, record: FrameRecord) -> View | None:
         point=record.pose.position,
         height_m=height_m,
     )
-
-
-def height_above_takeoff_ground_m(pose: Pose) -> float | None:
-    """Return the height to draw a frame with: above ground when the pose says it, else above take-off."""
-    if pose.height_agl is not None:
-        return pose.height_agl.metres
-    return None if pose.height_takeoff is None else pose.height_takeoff.metres
 
 
 def _reduced(camera: Camera, scale: float, width_px: int, height_px: int) -> Camera:

@@ -16,6 +16,7 @@ from cattrs.errors import BaseValidationError, ForbiddenExtraKeysError
 
 from core.errors import InputRefused
 from core.text import _
+from core.whole_file import write_text
 from flight.flight_plan import FlightPlan
 
 FORM: Final = "plan/1"
@@ -30,9 +31,7 @@ def write_plan_file(flight_plan: FlightPlan, path: Path) -> None:
     """Write the plan to ``path``; what was there before is replaced in one step."""
     document = {"skywarden": FORM, **_converter().unstructure(flight_plan)}
     text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
-    aside = path.with_name(path.name + ".part")
-    aside.write_text(text, encoding="utf-8")
-    aside.replace(path)
+    write_text(path, text)
 
 
 def read_plan_file(path: Path) -> FlightPlan:

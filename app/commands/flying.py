@@ -13,11 +13,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from app.commands.planning import MARKS
 from core.clock import SystemClock
 from core.errors import InputRefused
 from core.text import _
 from flight.flight_log import FlightLog, outcome_name
-from flight.flight_plan import Severity
 from flight.preflight import Check, Override
 from flight.rehearsal.vehicle_faults import Fault, FaultKind, Phase, Planned
 from flight.watch import FlightView, Order, OrderKind, view_fields
@@ -28,7 +28,6 @@ _KEYS = {
     "r": OrderKind.RETURN,
     "l": OrderKind.LAND,
 }
-_MARKS = {Severity.PASS: "[green]✓[/green]", Severity.WARN: "[yellow]![/yellow]", Severity.FAIL: "[red]✗[/red]"}
 
 
 def add_commands(application: typer.Typer) -> None:
@@ -239,7 +238,7 @@ def print_checks(checks: tuple[Check, ...], console: Console) -> None:
     """Print the preflight checklist."""
     for check in checks:
         override = f" [dim]({check.overridden_by})[/dim]" if check.overridden_by else ""
-        console.print(f"{check.number:>2}. {_MARKS[check.severity]} {check.text}{override}", soft_wrap=True)
+        console.print(f"{check.number:>2}. {MARKS[check.severity]} {check.text}{override}", soft_wrap=True)
 
 
 def print_flight(flown: FlightLog, log: Path, console: Console) -> None:

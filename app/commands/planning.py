@@ -16,7 +16,7 @@ from core.errors import InputRefused, PlanRefused
 from core.text import _
 from flight.flight_plan import Finding, FlightPlan, Severity
 
-_MARKS = {Severity.PASS: "[green]✓[/green]", Severity.WARN: "[yellow]![/yellow]", Severity.FAIL: "[red]✗[/red]"}
+MARKS = {Severity.PASS: "[green]✓[/green]", Severity.WARN: "[yellow]![/yellow]", Severity.FAIL: "[red]✗[/red]"}
 
 
 def add_commands(application: typer.Typer) -> None:
@@ -152,7 +152,7 @@ def print_findings(findings: Sequence[Finding], console: Console) -> None:
     """Print a checklist: number, verdict, finding, and the rule or article it rests on."""
     for number, finding in enumerate(findings, start=1):
         basis = f" [dim]({finding.basis})[/dim]" if finding.basis else ""
-        console.print(f"{number:>2}. {_MARKS[finding.severity]} {finding.text}{basis}", soft_wrap=True)
+        console.print(f"{number:>2}. {MARKS[finding.severity]} {finding.text}{basis}", soft_wrap=True)
 
 
 def refuse_failures(name: str, findings: Sequence[Finding]) -> None:

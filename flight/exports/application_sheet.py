@@ -16,6 +16,7 @@ import shapely
 from core.clock import in_utc
 from core.errors import InputRefused
 from core.text import _
+from core.whole_file import write_bytes
 from flight.airspace_law import controlled_kinds, deadlines, highest_agl_m
 from flight.airspace_rules import SHIPPED, AirspaceRules
 from flight.flight_plan import FlightPlan
@@ -51,9 +52,7 @@ def write_application_sheet(
         )
     except (typst.TypstError, RuntimeError) as error:
         raise InputRefused(template, str(error), _("Correct the template.")) from error
-    aside = path.with_name(path.name + ".part")
-    aside.write_bytes(pdf)
-    aside.replace(path)
+    write_bytes(path, pdf)
 
 
 def sheet_of(flight_plan: FlightPlan, patrol: Patrol, rules: AirspaceRules, takeoff_at: datetime) -> dict[str, Any]:

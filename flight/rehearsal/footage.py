@@ -15,9 +15,9 @@ from typing import Final
 
 from core.clock import BEIJING, in_utc
 from core.refusal import Refusal
+from core.whole_file import written_whole
 from flight.camera import Camera, Orientation
 from flight.flight_log import Trigger
-from flight.rehearsal.footage_files import written_aside
 from flight.rehearsal.footage_header import header_segments, with_segments
 from flight.rehearsal.render_jobs import Shot, shoot_jpegs, shoot_yuv
 from flight.rehearsal.world import World
@@ -77,7 +77,7 @@ def write_photos(
     for picture, reported in zip(pictures, reported_triggers, strict=True):
         path = folder / f"SKY_{reported.number:04d}.JPG"
         segments = header_segments(reported, camera, home_msl_m=HOME_MSL_M)
-        with written_aside(path) as aside:
+        with written_whole(path) as aside:
             aside.write_bytes(with_segments(picture, segments))
         files.append(path)
         if progress is not None:
@@ -150,9 +150,9 @@ def write_video(
     shots = shots_along(true_track, times)
     reported = [_complete(reported_track, instant) for instant in times]
     video, subtitles = folder / f"{name}.MP4", folder / f"{name}.SRT"
-    with written_aside(video) as aside:
+    with written_whole(video) as aside:
         _encode(world, camera, shots, aside, fps=fps, start=times[0], progress=progress, workers=workers)
-    with written_aside(subtitles) as aside:
+    with written_whole(subtitles) as aside:
         aside.write_text(srt_text(reported, camera, fps=fps, home_msl_m=HOME_MSL_M), encoding="utf-8", newline="\n")
     return video, subtitles
 

@@ -19,8 +19,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from core.whole_file import written_whole
 from flight.camera import Camera, Orientation
-from flight.rehearsal.footage_files import written_aside
 from flight.rehearsal.render import render
 from flight.rehearsal.render_scene import Scene, prepare
 from flight.rehearsal.render_truth import SeenThing, seen_things
@@ -212,10 +212,10 @@ def write_training_set(
         if progress is not None:
             progress(done, n)
     card = {"images": n, "seed": seed, "things": {name: counts[name] for name in CLASSES}, "source": "rendered"}
-    with written_aside(folder / "card.json") as aside:
+    with written_whole(folder / "card.json") as aside:
         aside.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
     names = "".join(f"  {number}: {name}\n" for number, name in enumerate(CLASSES))
-    with written_aside(folder / "data.yaml") as aside:
+    with written_whole(folder / "data.yaml") as aside:
         text = f"path: {folder.resolve()}\ntrain: images/train\nval: images/val\nnames:\n{names}"
         aside.write_text(text, encoding="utf-8")
     return folder / "data.yaml"
@@ -248,9 +248,9 @@ def _write_site(job: _Job) -> tuple[int, Counter[str]]:
     for number, tile in zip(range(wanted), site_tiles(seed, settings), strict=False):
         name = f"site{index:05d}_{number}"
         _done, coded = cv2.imencode(".jpg", tile.pixels, [cv2.IMWRITE_JPEG_QUALITY, 92])
-        with written_aside(folder / "images" / split / f"{name}.jpg") as aside:
+        with written_whole(folder / "images" / split / f"{name}.jpg") as aside:
             aside.write_bytes(coded.tobytes())
-        with written_aside(folder / "labels" / split / f"{name}.txt") as aside:
+        with written_whole(folder / "labels" / split / f"{name}.txt") as aside:
             aside.write_text(label_lines(tile), encoding="utf-8")
         counts.update(thing.label for thing in tile.things)
     return wanted, counts

@@ -18,9 +18,9 @@ import numpy as np
 
 from core.heights import TakeoffHeight
 from core.points import GeoPoint, LocalPlane, from_plane
+from core.whole_file import written_whole
 from flight.camera import Camera
 from flight.rehearsal.footage import frame_times, shots_along, write_video
-from flight.rehearsal.footage_files import written_aside
 from flight.rehearsal.render_jobs import place_of
 from flight.rehearsal.render_scene import prepare
 from flight.rehearsal.render_truth import SeenThing, seen_things
@@ -230,9 +230,9 @@ def write_truth(
         entry |= {"lon": round(float(lon), 8), "lat": round(float(lat), 8)}
     card = {"video": f"{name}.MP4", "fps": fps, "least_visible": LEAST_VISIBLE, "least_px": LEAST_PX}
     truth, boxes = folder / f"{name}.truth.json", folder / f"{name}.boxes.jsonl"
-    with written_aside(truth) as aside:
+    with written_whole(truth) as aside:
         aside.write_text(json.dumps({**card, "things": list(seen.values())}, indent=1) + "\n", encoding="utf-8")
-    with written_aside(boxes) as aside:
+    with written_whole(boxes) as aside:
         aside.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return truth, boxes, len(seen)
 
