@@ -14,7 +14,7 @@ from datetime import datetime
 from app.instruments import Jurisdiction
 from app.journal import InputFindings
 from evidence.incident import Incident
-from flight.periods import active_periods
+from flight.calendars.periods import active_periods
 from geofence.attribute import attribute
 from geofence.attribution import Attribution, Undecided
 from geofence.gather import gather

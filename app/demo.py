@@ -29,9 +29,9 @@ from flight.flight_log import FlightLog, Outcome, outcome_name
 from flight.flight_plan import FlightPlan, Leg
 from flight.fly import fly
 from flight.patrol import Patrol
-from flight.patrol_file import read_patrol
 from flight.plan import plan
-from flight.plan_file import write_plan_file
+from flight.planning.patrol_file import read_patrol
+from flight.planning.plan_file import write_plan_file
 from flight.rehearsal.footage import video_camera, write_photos, write_video
 from flight.rehearsal.vehicle import RehearsalVehicle
 from flight.rehearsal.world import Truth, truths

@@ -14,7 +14,7 @@ from typing import Protocol
 from core.clock import Clock
 from detection.detection import Detector
 from evidence.keys import SigningKey
-from flight.periods import PeriodCalendar
+from flight.calendars.periods import PeriodCalendar
 from geofence.ground import Ground
 from geofence.law_book import LawBook
 from geofence.rule import RuleBook

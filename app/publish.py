@@ -26,8 +26,8 @@ from evidence.incident_json import encode_incident
 from evidence.original import Original
 from evidence.package import INCIDENT
 from evidence.seal import package_path, seal
-from flight.footprint import footprint
 from flight.patrol import NoFlyZone
+from flight.planning.footprint import footprint
 from flight.track import orientation_of
 from geofence.attribution import Undecided
 from geofence.fix import Fix

@@ -18,7 +18,7 @@ from core.text import _
 from detection.registry import read_registry
 from detection.yolo import YoloDetector
 from evidence.keys import create_key, ephemeral_key, load_key
-from flight.periods import read_calendar
+from flight.calendars.periods import read_calendar
 from geofence.ground import FlatAtTakeoff, Ground
 from geofence.ground_dem import DemGround
 from geofence.law import read_law

@@ -19,11 +19,11 @@ import shapely
 from shapely import affinity
 
 from core.points import GeoPoint, LocalPlane, from_plane, to_plane
-from flight.catalogue import read_catalogue
 from flight.flight_plan import Leg
-from flight.footprint import ground_extent_m
 from flight.patrol import KeyArea, Limits, NoFlyZone, Patrol
 from flight.plan import plan
+from flight.planning.catalogue import read_catalogue
+from flight.planning.footprint import ground_extent_m
 
 SPACING_M = 37.5
 HOME = GeoPoint(lon_deg=113.54, lat_deg=22.79)

@@ -12,7 +12,7 @@ from core.heights import TakeoffHeight
 from core.points import GeoPoint, LocalPlane, from_plane
 from flight.dronekit_link import connect, load_dronekit
 from flight.flight_plan import Leg, Sortie, Waypoint
-from flight.mission import mission_items
+from flight.mavlink.mission import mission_items
 from flight.rehearsal.vehicle import RehearsalVehicle
 
 HOME = GeoPoint(lon_deg=113.5, lat_deg=23.1)

@@ -2,9 +2,9 @@
 
 DroneKit 2.9.2 is unmaintained and silent when things go wrong. Here it keeps what it is good at (the vehicle object,
 its attributes and modes) and gets what it lacks: an import that works on Python 3.11, a connection that neither spins
-nor leaks (``flight.dronekit_port``), waiting by name with a time limit, lists that are acknowledged and read back
-(``flight.dronekit_exchange``), commands whose answer is heard (``flight.dronekit_commands``), reports that are absent
-rather than stale (``flight.dronekit_reports``), and a close that closes.
+nor leaks (``dronekit_port``), waiting by name with a time limit, lists that are acknowledged and read back
+(``dronekit_exchange``), commands whose answer is heard (``dronekit_commands``), reports that are absent rather than
+stale (``dronekit_reports``), and a close that closes. Those parts are in ``flight.mavlink``.
 
 ArduCopter 4.x and PX4 multirotors are flown; other autopilots and vehicle types are refused on connecting.
 """
@@ -26,15 +26,15 @@ from core.clock import Clock, SystemClock
 from core.errors import LinkFailed, VehicleRefused
 from core.points import GeoPoint, distance_m
 from core.text import _
-from flight.dronekit_commands import Commander, CommandUnknown
-from flight.dronekit_exchange import Exchange, ListType
-from flight.dronekit_port import Port, load_pymavlink
-from flight.dronekit_reports import Reports, status_text
-from flight.dronekit_wire import open_wire
 from flight.flight_log import Trigger
 from flight.flight_plan import Sortie
 from flight.link import VehicleHealth, VehicleState
-from flight.mission import Command, Dialect, MissionItem, mission_items, navigation_seq
+from flight.mavlink.dronekit_commands import Commander, CommandUnknown
+from flight.mavlink.dronekit_exchange import Exchange, ListType
+from flight.mavlink.dronekit_port import Port, load_pymavlink
+from flight.mavlink.dronekit_reports import Reports, status_text
+from flight.mavlink.dronekit_wire import open_wire
+from flight.mavlink.mission import Command, Dialect, MissionItem, mission_items, navigation_seq
 from flight.track import Pose
 
 Message: TypeAlias = Any  # a pymavlink message
@@ -101,7 +101,7 @@ def connect(
     """Connect to a vehicle and wait until everything needed to fly it has been heard.
 
     Args:
-        address: See :func:`flight.dronekit_wire.open_wire`.
+        address: See :func:`flight.mavlink.dronekit_wire.open_wire`.
         timeout_s: For the whole of connecting, seconds.
         clock: The clock; the system's when None.
         system_id: MAVLink id of the vehicle; None takes the first autopilot that is heard.

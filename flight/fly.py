@@ -16,16 +16,16 @@ from typing import Final
 from core.clock import Clock, iso_utc
 from core.errors import LinkFailed, PlanRefused, VehicleRefused
 from core.text import _
-from flight.fence import fence_items
 from flight.flight_log import FlightLog, Outcome
 from flight.flight_plan import FlightPlan, Severity, Sortie
+from flight.flying.log_file import LogFile
+from flight.flying.monitors import Bounds, Monitors
+from flight.flying.preflight import Check, Override, failures, preflight
+from flight.flying.recording import Recording
+from flight.flying.watch import FlightView, Order, Watch
 from flight.link import Link, VehicleState
-from flight.log_file import LogFile
-from flight.monitors import Bounds, Monitors
+from flight.mavlink.fence import fence_items
 from flight.patrol import Approval, Limits, Patrol
-from flight.preflight import Check, Override, failures, preflight
-from flight.recording import Recording
-from flight.watch import FlightView, Order, Watch
 
 POLL_S: Final = 0.05
 _REOPEN_EVERY_S: Final = 1.0

@@ -14,7 +14,7 @@ from typing import Protocol
 from core.points import GeoPoint
 from flight.flight_log import Trigger
 from flight.flight_plan import Sortie
-from flight.mission import MissionItem
+from flight.mavlink.mission import MissionItem
 from flight.track import Pose
 
 
@@ -108,7 +108,7 @@ class Link(Protocol):
         ...
 
     def upload_fence(self, items: tuple[MissionItem, ...]) -> None:
-        """Load the fence (``flight.fence``) and verify it; an empty one clears."""
+        """Load the fence (``flight.mavlink.fence``) and verify it; an empty one clears."""
         ...
 
     def upload_rally(self, items: tuple[MissionItem, ...]) -> None:

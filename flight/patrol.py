@@ -1,7 +1,7 @@
 """Patrol: a plan of work in a file, as a value.
 
 What matters (areas), when (periods), with what (aircraft, camera), how finely (pattern, overlap), and within which
-limits. The file's shape (YAML) is ``flight.patrol_file``; making flights of it is ``flight.plan``.
+limits. The file's shape (YAML) is ``flight.planning.patrol_file``; making flights of it is ``flight.plan``.
 
 Polygons here are Shapely geometries in WGS-84 longitude and latitude.
 """

@@ -19,19 +19,19 @@ from shapely.geometry.base import BaseGeometry
 from core.clock import BEIJING, in_utc
 from core.errors import PlanRefused
 from core.text import _
-from flight.airspace_rules import read_airspace_rules
-from flight.coverage import CoverageOrder, seen_share
-from flight.fleet import share_out
+from flight.calendars.periods import PeriodCalendar, active_periods, next_window, read_calendar
 from flight.flight_plan import FlightPlan, Sortie
-from flight.ground import Ground
 from flight.patrol import KeyArea, Patrol, Pattern
-from flight.patterns import AreaRuns, corridor_runs, orbit_runs, point_runs, ring_runs, tier_heights
-from flight.periods import PeriodCalendar, active_periods, next_window, read_calendar
-from flight.plan_findings import Measured, engineering_findings, law_findings
-from flight.routing import Points
-from flight.sorties import Run, SortieBuilder
-from flight.survey import Setting, spacing_of, survey_runs
-from flight.terrain import Terrain, followed, read_terrain, strays_m
+from flight.planning.airspace_rules import read_airspace_rules
+from flight.planning.coverage import CoverageOrder, seen_share
+from flight.planning.fleet import share_out
+from flight.planning.ground import Ground
+from flight.planning.patterns import AreaRuns, corridor_runs, orbit_runs, point_runs, ring_runs, tier_heights
+from flight.planning.plan_findings import Measured, engineering_findings, law_findings
+from flight.planning.routing import Points
+from flight.planning.sorties import Run, SortieBuilder
+from flight.planning.survey import Setting, spacing_of, survey_runs
+from flight.planning.terrain import Terrain, followed, read_terrain, strays_m
 
 _TERRAIN_ROOM_M: Final = 1_200.0
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from core.errors import InputRefused
 from core.text import _
-from flight.yaml_lines import read_yaml
+from flight.planning.yaml_lines import read_yaml
 from geofence.hazard import Citation, Penalty, Value
 from geofence.law_book import Article, Basis, HazardClass, LawBook, Role
 

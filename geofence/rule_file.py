@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 from core.clock import in_utc
 from core.errors import InputRefused
 from core.text import _
-from flight.yaml_lines import read_yaml
+from flight.planning.yaml_lines import read_yaml
 from geofence.hazard import Value
 from geofence.rule import Company, Hours, Motion, Near, Outside, Rule, RuleBook
 from geofence.rule_cases import GivenSurroundings, RuleTest, failures

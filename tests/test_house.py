@@ -14,7 +14,7 @@ HEAVY = ("torch", "ultralytics", "dronekit", "cv2", "av", "django", "geopandas",
 
 # Each foreign system is imported by these modules only. A folder stands for the modules in it.
 DRIVERS = {
-    "dronekit": {"flight/dronekit_link.py", "flight/dronekit_import.py"},
+    "dronekit": {"flight/dronekit_link.py"},
     "ultralytics": {"detection/"},
     "folium": {"maps/offline_map.py"},
     "branca": {"maps/offline_map.py"},

@@ -18,9 +18,9 @@ from core.clock import SystemClock
 from core.errors import InputRefused
 from core.text import _
 from flight.flight_log import FlightLog, outcome_name
-from flight.preflight import Check, Override
+from flight.flying.preflight import Check, Override
+from flight.flying.watch import FlightView, Order, OrderKind, view_fields
 from flight.rehearsal.vehicle_faults import Fault, FaultKind, Phase, Planned
-from flight.watch import FlightView, Order, OrderKind, view_fields
 
 _KEYS = {
     "p": OrderKind.PAUSE,
@@ -61,8 +61,8 @@ def _fly(
 ) -> None:
     from flight.dronekit_link import connect as open_link
     from flight.fly import fly
-    from flight.patrol_file import read_patrol
-    from flight.plan_file import read_plan_file
+    from flight.planning.patrol_file import read_patrol
+    from flight.planning.plan_file import read_plan_file
 
     clock = SystemClock()
     asked = read_patrol(patrol)
@@ -118,8 +118,8 @@ def _rehearse(
     speedup: Annotated[float, typer.Option(help=_("Vehicle seconds per second."))] = 10.0,
     seed: Annotated[int, typer.Option(help=_("Of wind and sensor errors."))] = 0,
 ) -> None:
-    from flight.patrol_file import read_patrol
     from flight.plan import plan
+    from flight.planning.patrol_file import read_patrol
     from flight.rehearsal.rehearse import rehearse
 
     asked = read_patrol(patrol)

@@ -47,10 +47,10 @@ def _plan(
     ] = "json,qgc,kml,png",
 ) -> None:
     from flight.exports.bundle import FORMATS, export
-    from flight.log_file import read_log
-    from flight.patrol_file import read_patrol
+    from flight.flying.log_file import read_log
     from flight.plan import plan
-    from flight.resume import residual
+    from flight.planning.patrol_file import read_patrol
+    from flight.planning.resume import residual
 
     wanted = [name.strip() for name in formats.split(",") if name.strip()]
     for name in wanted:
@@ -76,8 +76,8 @@ def _check_mission(
     mission: Annotated[Path, typer.Argument(help=_("QGroundControl .plan or Mission Planner .waypoints."))],
     patrol: Annotated[Path, typer.Argument(help=_("Patrol file whose limits, no-fly zones and aircraft apply."))],
 ) -> None:
-    from flight.foreign_mission import check_mission
-    from flight.patrol_file import read_patrol
+    from flight.planning.foreign_mission import check_mission
+    from flight.planning.patrol_file import read_patrol
 
     sortie, findings = check_mission(mission, read_patrol(patrol))
     console = Console()
@@ -97,9 +97,9 @@ def _periods(
     last: Annotated[str, typer.Option("--to", help=_("Last day; by default ninety days later."))] = "",
     patrol: Annotated[list[Path] | None, typer.Option(help=_("Patrol files, to list the areas that are due."))] = None,
 ) -> None:
-    from flight.patrol_file import read_patrol
-    from flight.period_table import period_rows
-    from flight.periods import active_periods, read_calendar
+    from flight.calendars.period_table import period_rows
+    from flight.calendars.periods import active_periods, read_calendar
+    from flight.planning.patrol_file import read_patrol
 
     console = Console()
     calendar = read_calendar(None)
@@ -140,7 +140,7 @@ def rows_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
 
 def print_plan(plan: FlightPlan, console: Console) -> None:
     """Print a plan's sorties and its checklist."""
-    from flight.plan_table import sortie_rows
+    from flight.planning.plan_table import sortie_rows
 
     heading, rows = sortie_rows(plan)
     console.print(rows_table(heading, rows))

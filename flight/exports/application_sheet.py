@@ -17,10 +17,10 @@ from core.clock import in_utc
 from core.errors import InputRefused
 from core.text import _
 from core.whole_file import write_bytes
-from flight.airspace_law import controlled_kinds, deadlines, highest_agl_m
-from flight.airspace_rules import SHIPPED, AirspaceRules
 from flight.flight_plan import FlightPlan
 from flight.patrol import Patrol
+from flight.planning.airspace_law import controlled_kinds, deadlines, highest_agl_m
+from flight.planning.airspace_rules import SHIPPED, AirspaceRules
 
 BLANK: Final = "＿＿＿＿＿＿＿＿"
 

@@ -9,7 +9,6 @@ from typing import Final
 
 from core.errors import PlanRefused
 from core.refusal import Refusal
-from flight.airspace_rules import read_airspace_rules
 from flight.exports.application_sheet import write_application_sheet
 from flight.exports.geojson import write_geojson
 from flight.exports.gpx import write_gpx
@@ -20,7 +19,8 @@ from flight.exports.waypoints import write_waypoints
 from flight.exports.wpml import write_wpml
 from flight.flight_plan import FlightPlan
 from flight.patrol import Patrol
-from flight.plan_file import write_plan_file
+from flight.planning.airspace_rules import read_airspace_rules
+from flight.planning.plan_file import write_plan_file
 
 FORMATS: Final = ("json", "qgc", "waypoints", "wpml", "kml", "gpx", "geojson", "png", "sheet")
 

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from core.points import LocalPlane, from_plane, to_plane
 from flight.camera import Orientation
 from flight.flight_plan import FlightPlan, Sortie
-from flight.footprint import footprint
 from flight.patrol import Patrol
+from flight.planning.footprint import footprint
 
 Layers = dict[str, dict[str, Any]]
 _ROUNDING_M: Final = 1e-3

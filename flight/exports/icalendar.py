@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.clock import in_utc
 from core.ids import derived_id
-from flight.season import Season
+from flight.calendars.season import Season
 
 
 def write_icalendar(season: Season, path: Path, *, made_at: datetime) -> None:

@@ -22,8 +22,8 @@ from core.text import _
 from flight.exports.geojson import photo_footprints
 from flight.flight_plan import FlightPlan, Leg, Sortie
 from flight.patrol import Patrol
-from flight.profile import profile
-from flight.routing import Points
+from flight.planning.profile import profile
+from flight.planning.routing import Points
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw as Draw

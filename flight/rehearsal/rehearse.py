@@ -19,12 +19,12 @@ from flight.dronekit_link import DroneKitLink, connect
 from flight.flight_log import FlightLog, Outcome, Trigger
 from flight.flight_plan import FlightPlan
 from flight.fly import fly, record_refusal, sortie_of
-from flight.log_file import read_log
+from flight.flying.log_file import read_log
+from flight.flying.watch import FlightView, Order
 from flight.patrol import Patrol, Wind
 from flight.rehearsal.vehicle import RehearsalVehicle
 from flight.rehearsal.vehicle_faults import Planned
 from flight.track import Track
-from flight.watch import FlightView, Order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

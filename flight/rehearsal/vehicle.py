@@ -25,7 +25,7 @@ from core.clock import in_utc
 from core.heights import HaeHeight, TakeoffHeight
 from core.points import GeoPoint, LocalPlane, from_enu, to_enu
 from flight.flight_log import Trigger
-from flight.mission import Dialect
+from flight.mavlink.mission import Dialect
 from flight.patrol import Wind
 from flight.rehearsal.vehicle_autopilot import Autopilot, Mode, Severity
 from flight.rehearsal.vehicle_body import Body, BodyFigures, draw_sensors

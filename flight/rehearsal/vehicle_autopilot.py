@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
-from flight.mission import Command
+from flight.mavlink.mission import Command
 from flight.rehearsal.vehicle_body import Body, Setpoint
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from flight.mission import WITH_POSITION, Command
+from flight.mavlink.mission import WITH_POSITION, Command
 from flight.rehearsal.vehicle_autopilot import Autopilot, Mode
 from flight.rehearsal.vehicle_faults import LINK_FAULTS, Fault, FaultKind, LinkFaults, Phase, Planned
 from flight.rehearsal.vehicle_protocol import Protocol

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from flight.mission import WITH_POSITION, Command, Dialect
+from flight.mavlink.mission import WITH_POSITION, Command, Dialect
 from flight.rehearsal.vehicle_autopilot import Autopilot, Mode, Severity, StoredItem
 from flight.rehearsal.vehicle_telemetry import Instruments, build
 

@@ -13,11 +13,11 @@ import pytest
 from app.commands.flying import fault_of, order_of, override_of
 from core.errors import InputRefused
 from flight.flight_log import Outcome
-from flight.log_file import read_log
-from flight.patrol_file import read_patrol
+from flight.flying.log_file import read_log
+from flight.flying.watch import OrderKind
+from flight.planning.patrol_file import read_patrol
 from flight.rehearsal.vehicle import RehearsalVehicle
 from flight.rehearsal.vehicle_faults import FaultKind, Phase
-from flight.watch import OrderKind
 
 pytestmark = pytest.mark.wall_clock  # a simulated flight at many times its speed: run alone
 

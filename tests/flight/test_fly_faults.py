@@ -23,7 +23,7 @@ from core.heights import TakeoffHeight
 from core.points import GeoPoint, LocalPlane, from_plane
 from flight.flight_log import Outcome
 from flight.flight_plan import FlightPlan, Leg, Sortie, Waypoint
-from flight.log_file import read_log, read_records
+from flight.flying.log_file import read_log, read_records
 from flight.rehearsal.rehearse import Rehearsal, rehearse
 from flight.rehearsal.vehicle_faults import LINK_FAULTS, Fault, FaultKind, Phase, Planned
 

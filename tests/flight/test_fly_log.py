@@ -22,8 +22,8 @@ from flight.dronekit_link import connect
 from flight.flight_log import Outcome
 from flight.flight_plan import FlightPlan, Leg, Sortie, Waypoint
 from flight.fly import attend
-from flight.log_export import geojson, tlog_bytes
-from flight.log_file import LogFile, read_log, read_records
+from flight.flying.log_export import geojson, tlog_bytes
+from flight.flying.log_file import LogFile, read_log, read_records
 from flight.rehearsal.rehearse import rehearse
 from flight.rehearsal.vehicle import RehearsalVehicle
 

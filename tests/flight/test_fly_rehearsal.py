@@ -16,7 +16,7 @@ from flight.dronekit_link import connect
 from flight.flight_log import Outcome
 from flight.flight_plan import Finding, FlightPlan, Leg, Severity, Sortie, Waypoint
 from flight.fly import fly
-from flight.log_file import read_log
+from flight.flying.log_file import read_log
 from flight.patrol import Approval
 from flight.rehearsal.vehicle import RehearsalVehicle
 from flight.track import Pose, pose_at

@@ -15,13 +15,13 @@ from core.points import GeoPoint, LocalPlane, distance_m, from_plane
 from flight.dronekit_link import connect
 from flight.flight_log import FlightLog, Outcome
 from flight.flight_plan import FlightPlan, Leg, Sortie, Waypoint
-from flight.fly_together import Together, _Sky, fly_together
+from flight.flying.fly_together import Together, _Sky, fly_together
+from flight.flying.monitors import Progress
+from flight.flying.separation import Separation, departures
+from flight.flying.watch import FlightView, OrderKind
 from flight.link import VehicleState
-from flight.monitors import Progress
 from flight.rehearsal.vehicle import RehearsalVehicle
-from flight.separation import Separation, departures
 from flight.track import Pose, pose_at
-from flight.watch import FlightView, OrderKind
 
 pytestmark = pytest.mark.wall_clock  # a simulated flight at many times its speed: run alone
 

@@ -17,14 +17,14 @@ from core.heights import TakeoffHeight
 from core.points import GeoPoint, LocalPlane, from_plane, to_plane
 from flight.camera import Camera
 from flight.dronekit_link import connect
-from flight.fence import fence_items
 from flight.flight_log import FlightLog, Outcome
 from flight.flight_plan import FlightPlan, Leg, Sortie, Waypoint
 from flight.fly import fly
+from flight.flying.preflight import Override
+from flight.flying.watch import FlightView, Order, OrderKind, view_fields
+from flight.mavlink.fence import fence_items
 from flight.patrol import Aircraft, Approval, KeyArea, NoFlyZone, Patrol
-from flight.preflight import Override
 from flight.rehearsal.vehicle import RehearsalVehicle
-from flight.watch import FlightView, Order, OrderKind, view_fields
 
 pytestmark = pytest.mark.wall_clock  # a simulated flight at many times its speed: run alone
 

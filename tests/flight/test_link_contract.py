@@ -15,10 +15,10 @@ import pytest
 from core.errors import LinkFailed, VehicleRefused
 from core.heights import TakeoffHeight
 from core.points import GeoPoint, LocalPlane, from_plane
-from flight.dronekit_exchange import ListType
 from flight.dronekit_link import DroneKitLink, connect
 from flight.flight_plan import Leg, Sortie, Waypoint
-from flight.mission import Command, Dialect, differences, last_waypoint_before, mission_items, navigation_seq
+from flight.mavlink.dronekit_exchange import ListType
+from flight.mavlink.mission import Command, Dialect, differences, last_waypoint_before, mission_items, navigation_seq
 from flight.rehearsal.vehicle import RehearsalVehicle
 
 pytestmark = pytest.mark.wall_clock  # a simulated flight at many times its speed: run alone

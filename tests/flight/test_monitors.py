@@ -13,8 +13,8 @@ from shapely import Polygon
 from core.heights import TakeoffHeight
 from core.points import GeoPoint, LocalPlane, from_plane
 from flight.flight_plan import Leg, Sortie, Waypoint
+from flight.flying.monitors import Action, Advice, Bounds, Monitors, stopping_distance_m
 from flight.link import VehicleState
-from flight.monitors import Action, Advice, Bounds, Monitors, stopping_distance_m
 from flight.patrol import Limits, NoFlyZone
 
 HOME = GeoPoint(lon_deg=113.5, lat_deg=23.1)

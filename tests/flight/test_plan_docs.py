@@ -7,8 +7,8 @@ from pathlib import Path
 
 from flight.flight_plan import Severity
 from flight.patrol import Pattern
-from flight.patrol_file import read_patrol
 from flight.plan import plan
+from flight.planning.patrol_file import read_patrol
 
 PAGE = Path(__file__).parents[2] / "docs" / "planning.md"
 

@@ -14,7 +14,6 @@ import shapely
 
 from core.errors import InputRefused, PlanRefused
 from core.points import GeoPoint, LocalPlane, from_plane
-from flight.catalogue import read_catalogue
 from flight.exports.bundle import export
 from flight.exports.geojson import photo_footprints, plan_layers, write_geojson
 from flight.exports.gpx import write_gpx
@@ -23,9 +22,10 @@ from flight.exports.qgc import write_plan
 from flight.exports.waypoints import write_waypoints
 from flight.exports.wpml import write_wpml
 from flight.flight_plan import FlightPlan, Leg, Severity
-from flight.foreign_mission import check_mission
 from flight.patrol import KeyArea, NoFlyZone, Patrol, Pattern
 from flight.plan import plan
+from flight.planning.catalogue import read_catalogue
+from flight.planning.foreign_mission import check_mission
 
 HOME = GeoPoint(lon_deg=113.5, lat_deg=22.8)
 PLANE = LocalPlane(origin=HOME)

@@ -11,17 +11,17 @@ import pytest
 import shapely
 
 from core.points import GeoPoint, LocalPlane, from_plane
-from flight.airspace_law import takeoffs
-from flight.catalogue import read_catalogue
-from flight.fleet import share_out
 from flight.flight_plan import Leg, Severity
-from flight.ground import Ground
-from flight.mission import mission_items
+from flight.mavlink.mission import mission_items
 from flight.patrol import Crew, KeyArea, Patrol, TimeWindow, Wind
 from flight.plan import plan
-from flight.profile import profile
-from flight.sorties import SortieBuilder
-from flight.survey import Setting, spacing_of, survey_runs
+from flight.planning.airspace_law import takeoffs
+from flight.planning.catalogue import read_catalogue
+from flight.planning.fleet import share_out
+from flight.planning.ground import Ground
+from flight.planning.profile import profile
+from flight.planning.sorties import SortieBuilder
+from flight.planning.survey import Setting, spacing_of, survey_runs
 
 HOME = GeoPoint(lon_deg=113.5, lat_deg=22.8)
 PLANE = LocalPlane(origin=HOME)

@@ -7,8 +7,8 @@ import pytest
 import shapely
 
 from flight.camera import Orientation
-from flight.catalogue import read_catalogue
-from flight.footprint import footprint, ground_extent_m
+from flight.planning.catalogue import read_catalogue
+from flight.planning.footprint import footprint, ground_extent_m
 
 CAMERA = read_catalogue().cameras["demo-12mp"].camera
 

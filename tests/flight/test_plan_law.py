@@ -13,13 +13,13 @@ import shapely
 from core.clock import BEIJING
 from core.errors import InputRefused, PlanRefused
 from core.points import GeoPoint, LocalPlane, from_plane
-from flight.airspace_law import deadlines
-from flight.airspace_rules import read_airspace_rules
-from flight.catalogue import read_catalogue
 from flight.exports.application_sheet import sheet_of, write_application_sheet
 from flight.flight_plan import Severity
 from flight.patrol import Approval, KeyArea, Limits, Patrol, TimeWindow
 from flight.plan import plan
+from flight.planning.airspace_law import deadlines
+from flight.planning.airspace_rules import read_airspace_rules
+from flight.planning.catalogue import read_catalogue
 
 HOME = GeoPoint(lon_deg=113.5, lat_deg=22.8)
 NOON = datetime(2026, 10, 1, 12, 0, tzinfo=BEIJING)

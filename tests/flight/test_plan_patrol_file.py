@@ -11,9 +11,9 @@ import pytest
 import shapely
 
 from core.errors import InputRefused
-from flight.catalogue import read_catalogue
 from flight.patrol import Pattern
-from flight.patrol_file import patrol_schema, read_patrol
+from flight.planning.catalogue import read_catalogue
+from flight.planning.patrol_file import patrol_schema, read_patrol
 
 GOOD = """\
 skywarden: patrol/1

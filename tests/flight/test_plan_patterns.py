@@ -14,10 +14,10 @@ import shapely
 
 from core.errors import InputRefused, PlanRefused
 from core.points import GeoPoint, LocalPlane, from_plane, to_plane
-from flight.catalogue import read_catalogue
 from flight.flight_plan import FlightPlan, Leg, Severity, Waypoint
 from flight.patrol import KeyArea, NoFlyZone, Obstacle, Patrol, Pattern
 from flight.plan import plan
+from flight.planning.catalogue import read_catalogue
 
 HOME = GeoPoint(lon_deg=113.5, lat_deg=22.8)
 PLANE = LocalPlane(origin=HOME)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from core.clock import BEIJING
 from core.errors import InputRefused
-from flight.lunar import lunar_day, solar_term_day
-from flight.periods import active_periods, next_window, read_calendar, windows
+from flight.calendars.lunar import lunar_day, solar_term_day
+from flight.calendars.periods import active_periods, next_window, read_calendar, windows
 
 
 def noon(day: str) -> datetime:

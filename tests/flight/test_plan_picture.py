@@ -10,11 +10,11 @@ import shapely
 from PIL import Image
 
 from core.points import GeoPoint, LocalPlane, from_plane
-from flight.catalogue import read_catalogue
 from flight.exports.picture import COLOURS, write_picture
 from flight.patrol import KeyArea, NoFlyZone, Patrol
 from flight.plan import plan
-from flight.plan_table import failures, finding_rows, sortie_rows
+from flight.planning.catalogue import read_catalogue
+from flight.planning.plan_table import failures, finding_rows, sortie_rows
 
 HOME = GeoPoint(lon_deg=113.5, lat_deg=22.8)
 PLANE = LocalPlane(origin=HOME)

@@ -15,12 +15,12 @@ import shapely
 
 from core.errors import InputRefused, PlanRefused
 from core.points import GeoPoint, LocalPlane, from_plane, to_plane
-from flight.catalogue import read_catalogue
 from flight.exports.qgc import write_plan
 from flight.flight_plan import FlightPlan, Leg, Severity
 from flight.patrol import Approval, KeyArea, Limits, NoFlyZone, Patrol
 from flight.plan import plan
-from flight.plan_file import read_plan_file, write_plan_file
+from flight.planning.catalogue import read_catalogue
+from flight.planning.plan_file import read_plan_file, write_plan_file
 
 HOME = GeoPoint(lon_deg=113.5, lat_deg=22.8)
 PLANE = LocalPlane(origin=HOME)

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from core.errors import PlanRefused
 from core.points import GeoPoint, LocalPlane, from_plane, to_plane
-from flight.catalogue import read_catalogue
 from flight.flight_plan import FlightPlan, Leg
 from flight.patrol import KeyArea, NoFlyZone, Patrol
 from flight.plan import plan
+from flight.planning.catalogue import read_catalogue
 
 CATALOGUE = read_catalogue()
 HOMES = (GeoPoint(lon_deg=113.5, lat_deg=22.8), GeoPoint(lon_deg=179.9995, lat_deg=-16.8))  # the second by Taveuni

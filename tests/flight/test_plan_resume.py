@@ -13,12 +13,12 @@ import shapely
 
 from core.errors import PlanRefused
 from core.points import GeoPoint, LocalPlane, from_plane, to_plane
-from flight.catalogue import read_catalogue
 from flight.flight_log import FlightLog, Outcome, Trigger
 from flight.flight_plan import FlightPlan, Leg
 from flight.patrol import KeyArea, Patrol
 from flight.plan import plan
-from flight.resume import residual
+from flight.planning.catalogue import read_catalogue
+from flight.planning.resume import residual
 from flight.track import Track
 
 HOME = GeoPoint(lon_deg=113.5, lat_deg=22.8)

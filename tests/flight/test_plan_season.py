@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from core.clock import BEIJING
 from core.points import GeoPoint
-from flight.catalogue import read_catalogue
+from flight.calendars.period_table import period_rows
+from flight.calendars.periods import active_periods, read_calendar, windows
+from flight.calendars.season import SeasonTask, areas_due, read_frequency, season, season_tasks
+from flight.calendars.sun import sun_elevation_deg
 from flight.exports.icalendar import write_icalendar
 from flight.patrol import Crew, KeyArea, Patrol
-from flight.period_table import period_rows
-from flight.periods import active_periods, read_calendar, windows
-from flight.season import SeasonTask, areas_due, read_frequency, season, season_tasks
-from flight.sun import sun_elevation_deg
+from flight.planning.catalogue import read_catalogue
 
 HOME = GeoPoint(lon_deg=113.5, lat_deg=22.8)
 CREWS = (Crew(name="甲", launch=HOME), Crew(name="乙", launch=HOME))

@@ -14,12 +14,12 @@ import shapely
 
 from core.errors import InputRefused, PlanRefused
 from core.points import GeoPoint, LocalPlane, from_plane, to_plane
-from flight.catalogue import read_catalogue
 from flight.exports.geojson import photo_footprints
 from flight.flight_plan import FlightPlan, Leg, Severity
 from flight.patrol import KeyArea, NoFlyZone, Patrol, Wind
 from flight.plan import plan
-from flight.shape_files import read_shape
+from flight.planning.catalogue import read_catalogue
+from flight.planning.shape_files import read_shape
 
 HOME = GeoPoint(lon_deg=113.5, lat_deg=22.8)
 PLANE = LocalPlane(origin=HOME)

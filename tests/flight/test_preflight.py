@@ -12,14 +12,14 @@ from shapely import Polygon
 from core.clock import FrozenClock
 from core.heights import TakeoffHeight
 from core.points import GeoPoint, LocalPlane, from_plane
+from flight.calendars.sun import sun_elevation_deg
 from flight.camera import Camera
 from flight.dronekit_link import connect
 from flight.flight_plan import Finding, FlightPlan, Leg, Severity, Sortie, Waypoint
+from flight.flying.preflight import Check, Override, failures, preflight, set_demanded
 from flight.link import VehicleHealth, VehicleState
 from flight.patrol import Aircraft, Approval, KeyArea, NoFlyZone, Patrol
-from flight.preflight import Check, Override, failures, preflight, set_demanded
 from flight.rehearsal.vehicle import RehearsalVehicle
-from flight.sun import sun_elevation_deg
 
 pytestmark = pytest.mark.wall_clock  # a simulated flight at many times its speed: run alone
 

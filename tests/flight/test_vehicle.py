@@ -20,22 +20,22 @@ from core.clock import SystemClock
 from core.errors import LinkFailed, PlanRefused, VehicleRefused
 from core.heights import TakeoffHeight
 from core.points import GeoPoint, LocalPlane, distance_m, from_plane
-from flight.dronekit_camera import CameraReports, VehicleTime, euler
-from flight.dronekit_exchange import ListType
 from flight.dronekit_link import connect
-from flight.dronekit_wire import UdpWire
-from flight.fence import fence_items, rally_items
 from flight.flight_log import Outcome
 from flight.flight_plan import FlightPlan, Leg, Sortie, Waypoint
 from flight.fly import fly
-from flight.mission import Dialect, MissionItem
+from flight.flying.separation import Departure, Separation, conflicts, departures, too_close
+from flight.flying.watch import FlightView, Order, OrderKind
+from flight.mavlink.dronekit_camera import CameraReports, VehicleTime, euler
+from flight.mavlink.dronekit_exchange import ListType
+from flight.mavlink.dronekit_wire import UdpWire
+from flight.mavlink.fence import fence_items, rally_items
+from flight.mavlink.mission import Dialect, MissionItem
 from flight.patrol import NoFlyZone, Wind
 from flight.rehearsal.vehicle import RehearsalVehicle
 from flight.rehearsal.vehicle_faults import Fault, FaultKind
 from flight.rehearsal.vehicle_telemetry import quaternion
-from flight.separation import Departure, Separation, conflicts, departures, too_close
 from flight.track import Pose, pose_at
-from flight.watch import FlightView, Order, OrderKind
 
 pytestmark = pytest.mark.wall_clock  # a simulated flight at many times its speed: run alone
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from core.errors import StoreFailed
 from core.points import GeoPoint, LocalPlane, from_plane
-from flight.catalogue import read_catalogue
 from flight.patrol import Approval, KeyArea, Patrol
+from flight.planning.catalogue import read_catalogue
 from geofence.fix import Covariance
 from geofence.hazard import Hazard, Value
 from geofence.persistence import (

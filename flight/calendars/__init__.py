@@ -1,0 +1,1 @@
+"""When a patrol may fly: key periods, the sun, the moon, and the schedule of a season."""

@@ -1,0 +1,1 @@
+"""From a patrol file to sorties: coverage, routes, batteries, terrain, and what the law says of each."""

@@ -1,0 +1,183 @@
+"""Resume: what a flight left undone becomes a mission of its own.
+
+A planned photograph is done when one was taken near its place, at about its height; lines keep only the stretches whose
+photographs are missing. So a sortie that was broken off, skipped a line, or whose camera failed for a while is
+completed without flying anything twice. ArduCopter cannot take up a mission after a landing, so the rest is always a
+new mission with its own take-off.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import PlanRefused
+from core.points import to_plane
+from core.text import _
+from flight.flight_log import FlightLog
+from flight.flight_plan import FlightPlan, Leg, Sortie
+from flight.patrol import Patrol
+from flight.plan import read_ground_heights
+from flight.planning.airspace_rules import read_airspace_rules
+from flight.planning.fleet import share_out
+from flight.planning.ground import Ground
+from flight.planning.plan_findings import Measured, engineering_findings, law_findings
+from flight.planning.routing import Points
+from flight.planning.sorties import Run, SortieBuilder
+
+_NEAR_SPACINGS: Final = 0.6
+_LEAST_NEAR_M: Final = 6.0
+_HEIGHT_SHARE: Final = 0.15
+_LEAST_STRETCH_M: Final = 2.0
+
+
+def residual(
+    patrol: Patrol, flight_plan: FlightPlan, logs: Sequence[FlightLog], *, at: datetime | None = None
+) -> FlightPlan:
+    """Return the plan of what ``logs`` left undone of ``flight_plan``.
+
+    Args:
+        patrol: What was asked.
+        flight_plan: What was planned.
+        logs: What happened; sorties without a log were not flown.
+        at: When the rest is to be flown, aware, or None.
+
+    Raises:
+        PlanRefused: The logs are of another patrol, nothing is left, or the rest cannot be flown.
+    """
+    others = sorted({log.patrol for log in logs} - {flight_plan.patrol})
+    if others:
+        raise PlanRefused(
+            _("the log is of the patrol {other} and the plan of {patrol}").format(
+                other=others[0], patrol=flight_plan.patrol
+            )
+        )
+    ground = Ground(patrol)
+    missing: list[Run] = []
+    planned_m = left_m = 0.0
+    for sortie in flight_plan.sorties:
+        mine = [log for log in logs if log.sortie == sortie.number]
+        for run in _lines(sortie, ground):
+            planned_m += _length(run.path)
+            stretches = _undone(run, mine, ground)
+            left_m += sum(_length(stretch.path) for stretch in stretches)
+            missing += stretches
+    if not missing:
+        raise PlanRefused(_("{patrol}: every planned photograph was taken").format(patrol=flight_plan.patrol))
+    terrain = read_ground_heights(patrol, ground)
+    builder = SortieBuilder(patrol, ground, terrain)
+    shares = share_out(patrol, ground, missing, builder)
+    sorties: list[Sortie] = []
+    for task in shares.tasks:
+        sorties += builder.build(list(task.runs), task.launch, first_number=len(sorties) + 1, crew=task.crew)
+    measured = Measured(
+        patrol=patrol,
+        ground=ground,
+        sorties=tuple(sorties),
+        shares={},
+        strays_m=(0.0, 0.0),
+        left=shares.left,
+        terrain=terrain,
+    )
+    rules = read_airspace_rules(patrol.jurisdiction)
+    return FlightPlan(
+        patrol=flight_plan.patrol,
+        home=flight_plan.home,
+        sorties=tuple(sorties),
+        findings=(*engineering_findings(measured, at), *law_findings(measured, rules, at)),
+        covered_share=min(1.0, flight_plan.covered_share * left_m / planned_m),
+    )
+
+
+def _lines(sortie: Sortie, ground: Ground) -> list[Run]:
+    """Return the sortie's photographed legs as runs, each leg by itself, with the waypoint it leads to."""
+    points = to_plane(ground.plane, [[point.position.lon_deg, point.position.lat_deg] for point in sortie.waypoints])
+    found = []
+    for (before, after), (a, b), index in zip(
+        pairwise(sortie.waypoints), pairwise(points), range(1, len(points)), strict=True
+    ):
+        if after.leg is not Leg.LINE or after.photo_spacing_m is None:
+            continue
+        yaws = () if after.yaw_deg is None else (after.yaw_deg, after.yaw_deg)
+        found.append(
+            Run(
+                path=np.stack([a, b]),
+                heights_m=np.array([before.height.metres, after.height.metres]),
+                speed_m_s=after.speed_m_s,
+                gimbal_pitch_deg=after.gimbal_pitch_deg,
+                photo_spacing_m=after.photo_spacing_m,
+                area=after.area,
+                yaws_deg=yaws,
+                hover_s=after.hover_s,
+                waypoint=index,
+            )
+        )
+    return found
+
+
+def _undone(run: Run, logs: Sequence[FlightLog], ground: Ground) -> list[Run]:
+    """Return the stretches of a leg whose photographs were not taken."""
+    if not logs:
+        return [run]
+    triggers = [trigger for log in logs for trigger in log.triggers]
+    if not triggers:  # a vehicle that reports no photographs is believed by the waypoints it reached
+        reached = max(log.last_item for log in logs)
+        return [] if run.waypoint <= reached else [run]
+    taken = to_plane(ground.plane, [[t.position.lon_deg, t.position.lat_deg] for t in triggers])
+    heights = np.array([trigger.height_takeoff_m for trigger in triggers])
+    length = _length(run.path)
+    count = max(1, round(length / run.photo_spacing_m))
+    shares = np.linspace(0.0, 1.0, count + 1)
+    places = run.path[0] + (run.path[1] - run.path[0]) * shares[:, None]
+    wanted = run.heights_m[0] + (run.heights_m[1] - run.heights_m[0]) * shares
+    done = np.array([_near(place, height, taken, heights, run) for place, height in zip(places, wanted, strict=True)])
+    return [_stretch(run, shares[first], shares[last]) for first, last in _gaps(done)]
+
+
+def _near(place: Points, height: float, taken: Points, heights: NDArray[np.float64], run: Run) -> bool:
+    within = max(_LEAST_NEAR_M, _NEAR_SPACINGS * run.photo_spacing_m)
+    level = np.abs(heights - height) <= max(_LEAST_NEAR_M, _HEIGHT_SHARE * height)
+    return bool(np.any(level & (np.hypot(*(taken - place).T) <= within)))
+
+
+def _gaps(done: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return (first, last) photographs around each gap, its edges included so that the joint overlaps."""
+    gaps: list[tuple[int, int]] = []
+    index = 0
+    while index < len(done):
+        if done[index]:
+            index += 1
+            continue
+        first = index
+        while index < len(done) and not done[index]:
+            index += 1
+        gaps.append((max(0, first - 1), min(len(done) - 1, index)))
+    return gaps
+
+
+def _stretch(run: Run, first: float, last: float) -> Run:
+    along = run.path[1] - run.path[0]
+    rise = run.heights_m[1] - run.heights_m[0]
+    path = np.stack([run.path[0] + along * first, run.path[0] + along * last])
+    if math.hypot(*(path[1] - path[0])) < _LEAST_STRETCH_M:
+        return run
+    return Run(
+        path=path,
+        heights_m=np.array([run.heights_m[0] + rise * first, run.heights_m[0] + rise * last]),
+        speed_m_s=run.speed_m_s,
+        gimbal_pitch_deg=run.gimbal_pitch_deg,
+        photo_spacing_m=run.photo_spacing_m,
+        area=run.area,
+        yaws_deg=run.yaws_deg,
+        hover_s=run.hover_s,
+    )
+
+
+def _length(path: Points) -> float:
+    return float(np.hypot(*(path[-1] - path[0])))
