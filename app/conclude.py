@@ -19,8 +19,8 @@ from geofence.attribute import attribute
 from geofence.attribution import Attribution, Undecided
 from geofence.gather import gather
 from geofence.judge import Judgement, judge_all
+from geofence.register.site_index import build_index
 from geofence.sighting import Sighting
-from geofence.site_index import build_index
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

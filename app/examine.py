@@ -21,9 +21,9 @@ from core.text import _
 from detection.frame import Frame
 from detection.photo_frames import open_photo
 from detection.video_frames import frames_of_video, video_size
-from evidence.frame_record import record_frame
 from evidence.ingest import ingest_file
 from evidence.original import Original
+from evidence.sealing.frame_record import record_frame
 from flight.telemetry.photo import read_photo
 from flight.telemetry.srt import read_srt
 from flight.telemetry.video_camera import camera_of_video

@@ -13,11 +13,11 @@ from typing import Protocol
 
 from core.clock import Clock
 from detection.detection import Detector
-from evidence.keys import SigningKey
+from evidence.signing.keys import SigningKey
 from flight.calendars.periods import PeriodCalendar
-from geofence.ground import Ground
-from geofence.law_book import LawBook
-from geofence.rule import RuleBook
+from geofence.locating.ground import Ground
+from geofence.rules.law_book import LawBook
+from geofence.rules.rule import RuleBook
 from geofence.site import Register
 
 

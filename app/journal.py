@@ -18,8 +18,8 @@ from typing import Final
 from core.errors import InputRefused
 from core.refusal import Refusal
 from core.whole_file import write_bytes
-from evidence.canonical import canonical_bytes, decode, encode
-from evidence.frame_record import FrameRecord
+from evidence.sealing.canonical import canonical_bytes, decode, encode
+from evidence.sealing.frame_record import FrameRecord
 from geofence.fix import Fix, Unlocated
 
 SCHEMA: Final = "skywarden/input/1"

@@ -17,15 +17,15 @@ from core.clock import Clock
 from core.points import GeoPoint, LocalPlane, from_plane
 from detection.frame import Frame
 from detection.ground_scale import height_above_ground_m
-from evidence.context import Attachment, Context
-from evidence.derivation import Derived
-from evidence.derive import annotate_frame, crop_frame
-from evidence.frame_record import FrameRecord
 from evidence.incident import Incident
-from evidence.incident_json import encode_incident
 from evidence.original import Original
-from evidence.package import INCIDENT
 from evidence.seal import package_path, seal
+from evidence.sealing.context import Attachment, Context
+from evidence.sealing.derivation import Derived
+from evidence.sealing.derive import annotate_frame, crop_frame
+from evidence.sealing.frame_record import FrameRecord
+from evidence.sealing.incident_json import encode_incident
+from evidence.sealing.package import INCIDENT
 from flight.patrol import NoFlyZone
 from flight.planning.footprint import footprint
 from flight.track import orientation_of

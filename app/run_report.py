@@ -14,7 +14,7 @@ from rich.table import Table
 from core.refusal import Refusal
 from core.text import _
 from core.whole_file import write_bytes
-from evidence.canonical import encode
+from evidence.sealing.canonical import encode
 
 SCHEMA: Final = "skywarden/run/1"
 

@@ -11,7 +11,7 @@ import numpy as np
 from core.whole_file import write_bytes
 from detection.frame import Frame
 from detection.ground_scale import height_above_ground_m
-from evidence.frame_record import FrameRecord
+from evidence.sealing.frame_record import FrameRecord
 from flight.camera import Camera
 from flight.track import orientation_of
 from maps.mosaic import View

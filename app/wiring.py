@@ -17,13 +17,13 @@ from core.refusal import Refusal
 from core.text import _
 from detection.registry import read_registry
 from detection.yolo import YoloDetector
-from evidence.keys import create_key, ephemeral_key, load_key
+from evidence.signing.keys import create_key, ephemeral_key, load_key
 from flight.calendars.periods import read_calendar
-from geofence.ground import FlatAtTakeoff, Ground
-from geofence.ground_dem import DemGround
-from geofence.law import read_law
-from geofence.rule_file import SHIPPED_RULES, read_rules
-from geofence.site_files import read_register
+from geofence.locating.ground import FlatAtTakeoff, Ground
+from geofence.locating.ground_dem import DemGround
+from geofence.register.site_files import read_register
+from geofence.rules.law import read_law
+from geofence.rules.rule_file import SHIPPED_RULES, read_rules
 
 
 def camera_zone(name: str) -> ZoneInfo:

@@ -24,8 +24,8 @@ from rich.table import Table
 
 from core.points import LocalPlane, to_plane
 from geofence.attribute import shares_of
-from geofence.site_index import SiteIndex, build_index
-from geofence.site_join import build_join_of, join_points
+from geofence.register.site_index import SiteIndex, build_index
+from geofence.register.site_join import build_join_of, join_points
 from tests.geofence.synthetic_district import (
     Trial,
     calibrate,

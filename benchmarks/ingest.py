@@ -21,9 +21,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.clock import SystemClock
-from evidence.vault import ingest_card, open_vault
-from evidence.vault_check import verify_vault
-from evidence.vault_records import Card
+from evidence.originals.vault import ingest_card, open_vault
+from evidence.originals.vault_check import verify_vault
+from evidence.originals.vault_records import Card
 
 
 def make_card(folder: Path, megabytes: int) -> int:

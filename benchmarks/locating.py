@@ -25,9 +25,9 @@ from rich.table import Table  # noqa: E402
 
 from core.heights import HeightDatum  # noqa: E402
 from flight.camera import Camera  # noqa: E402
-from geofence.ground import FlatAtTakeoff, Ground  # noqa: E402
-from geofence.ground_dem import DemGround  # noqa: E402
-from geofence.locate_pixels import locate_pixels  # noqa: E402
+from geofence.locating.ground import FlatAtTakeoff, Ground  # noqa: E402
+from geofence.locating.ground_dem import DemGround  # noqa: E402
+from geofence.locating.locate_pixels import locate_pixels  # noqa: E402
 
 LON, LAT, HEIGHT = 113.95, 22.55, 120.0
 YAW, PITCH = 33.0, -50.0

@@ -23,13 +23,13 @@ from detection.detection import Box, Detection
 from flight.camera import Camera
 from flight.camera_catalogue import catalogue_camera
 from flight.telemetry.photo import PhotoTelemetry, read_photo
+from geofence.calibrating.self_calibration import SelfCalibration, View, corrected
+from geofence.calibrating.self_calibration_flight import self_calibrate
+from geofence.calibrating.self_calibration_ties import Picture, match_pictures
 from geofence.fix import Fix
 from geofence.gather import gather
-from geofence.ground import FlatAtTakeoff
 from geofence.locate import locate
-from geofence.self_calibration import SelfCalibration, View, corrected
-from geofence.self_calibration_flight import self_calibrate
-from geofence.self_calibration_ties import Picture, match_pictures
+from geofence.locating.ground import FlatAtTakeoff
 
 PHOTOS = Path(__file__).resolve().parents[2] / "shared" / "data" / "aerial_vehicles" / "dji_photos"
 GROUND = FlatAtTakeoff(sigma_m=2.0)

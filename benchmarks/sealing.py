@@ -24,17 +24,17 @@ from core.ids import derived_id
 from core.points import GeoPoint
 from core.refusal import Refusal
 from detection.detection import Box, Detection
-from evidence.context import Context
 from evidence.incident import Incident
 from evidence.ingest import ingest_file
-from evidence.keys import TrustedKey, ephemeral_key
 from evidence.original import Original
-from evidence.package_source import open_folder
 from evidence.seal import seal
-from evidence.selection import CARRY_ALL
-from evidence.verification import Outcome
+from evidence.sealing.context import Context
+from evidence.sealing.package_source import open_folder
+from evidence.sealing.selection import CARRY_ALL
+from evidence.sealing.zip_container import write_zip
+from evidence.signing.keys import TrustedKey, ephemeral_key
 from evidence.verify import verify
-from evidence.zip_container import write_zip
+from evidence.verifying.verification import Outcome
 from geofence.attribution import Attribution
 from geofence.fix import Covariance, Fix
 from geofence.hazard import Hazard, Value

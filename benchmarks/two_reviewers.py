@@ -18,9 +18,9 @@ from app.store.open_store import open_store
 from benchmarks.sealing import START, make_incident
 from core.clock import FrozenClock
 from core.refusal import Refusal
-from evidence.case_store import CaseStore, MemoryCaseStore
+from evidence.cases.case_store import CaseStore, MemoryCaseStore
+from evidence.cases.life import Decision, Deed, Life, Person, Verdict
 from evidence.incident import Incident, State
-from evidence.life import Decision, Deed, Life, Person, Verdict
 from evidence.original import Original
 
 REVIEWERS = tuple(Person(name=name, certificate_no=f"A{number}") for number, name in enumerate("陈林吴"))

@@ -19,7 +19,7 @@ from typing import Final
 from core.clock import in_utc
 from core.errors import InputRefused, IntegrityFailed
 from core.text import _
-from evidence.canonical import decode, encode, instant_text
+from evidence.sealing.canonical import decode, encode, instant_text
 
 SCHEMA: Final = "skywarden/custody/1"
 ORIGIN: Final = "0" * 64

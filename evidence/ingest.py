@@ -4,7 +4,7 @@ Each file is read once, front to back, and both digests (SHA-256 and the Chinese
 come from that one read. Files are opened for reading only. A file that changes while it is read is refused: its
 digests would describe a file that never existed.
 
-Copying into the vault is ``evidence.vault``; this module only looks.
+Copying into the vault is ``evidence.originals.vault``; this module only looks.
 """
 
 from __future__ import annotations

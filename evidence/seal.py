@@ -21,30 +21,30 @@ from typing import Final
 from core.clock import Clock, iso_utc
 from core.errors import IntegrityFailed, StoreFailed
 from core.text import _
-from evidence import package as names
-from evidence.bag import DECLARATION, bag_info_text, manifest_name, manifest_text
-from evidence.canonical import encode
-from evidence.context import SCHEMA as CONTEXT_SCHEMA
-from evidence.context import Attachment, AttachmentRecord, Context, ContextRecord
+from evidence.cases.life import SCHEMA as REVIEW_SCHEMA
+from evidence.cases.life import Life, state_of
 from evidence.custody import Action, CustodyEntry, append, encode_chain, first_break, head_of
-from evidence.derivation import SCHEMA as DERIVATIONS_SCHEMA
-from evidence.derivation import Derived, DerivedRecord, DerivedRecords
-from evidence.digests import ALGORITHMS, WORKERS, copy_digests, digest_bytes
-from evidence.dsse import encode_envelope, sign
-from evidence.frame_record import SCHEMA as FRAMES_SCHEMA
-from evidence.frame_record import FrameRecord, FrameRecords
 from evidence.incident import Incident
-from evidence.incident_json import encode_incident
 from evidence.ingest import Digests
-from evidence.keys import SigningKey, public_pem
-from evidence.life import SCHEMA as REVIEW_SCHEMA
-from evidence.life import Life, state_of
 from evidence.original import Original
-from evidence.package import OriginalRecord, OriginalRecords, Predicate
-from evidence.selection import Carry, Chosen, choose_originals, originals_by_frame
-from evidence.staging import durable_file, staged, sweep, write_durably
-from evidence.statement import encode_statement
-from evidence.viewer import draw_viewer
+from evidence.sealing import package as names
+from evidence.sealing.bag import DECLARATION, bag_info_text, manifest_name, manifest_text
+from evidence.sealing.canonical import encode
+from evidence.sealing.context import SCHEMA as CONTEXT_SCHEMA
+from evidence.sealing.context import Attachment, AttachmentRecord, Context, ContextRecord
+from evidence.sealing.derivation import SCHEMA as DERIVATIONS_SCHEMA
+from evidence.sealing.derivation import Derived, DerivedRecord, DerivedRecords
+from evidence.sealing.digests import ALGORITHMS, WORKERS, copy_digests, digest_bytes
+from evidence.sealing.frame_record import SCHEMA as FRAMES_SCHEMA
+from evidence.sealing.frame_record import FrameRecord, FrameRecords
+from evidence.sealing.incident_json import encode_incident
+from evidence.sealing.package import OriginalRecord, OriginalRecords, Predicate
+from evidence.sealing.selection import Carry, Chosen, choose_originals, originals_by_frame
+from evidence.sealing.staging import durable_file, staged, sweep, write_durably
+from evidence.sealing.statement import encode_statement
+from evidence.sealing.viewer import draw_viewer
+from evidence.signing.dsse import encode_envelope, sign
+from evidence.signing.keys import SigningKey, public_pem
 from flight.track import Track
 
 PROGRAM_ACTOR: Final = "program:skywarden"
@@ -106,7 +106,7 @@ def seal(
         life: The decisions on the incident; None when it was sealed as a fresh lead.
         documents: Reports and forms to carry, each under ``data/documents/``.
         track: The aircraft's track; the poses around each fix are carried.
-        carry: How many originals to carry; by default :class:`~evidence.selection.Carry`'s limits.
+        carry: How many originals to carry; by default :class:`~evidence.sealing.selection.Carry`'s limits.
 
     Raises:
         ValueError: A fix rests on a frame of no given original, the decisions are another incident's or lead to another

@@ -14,17 +14,18 @@ from typing import Final
 from core.clock import in_utc, iso_utc
 from core.refusal import Refusal
 from core.text import _
-from evidence import package as names
-from evidence.bag import DECLARATION, manifest_name, manifest_text, read_bag_info, read_manifest
-from evidence.digests import ALGORITHMS
-from evidence.dsse import pre_authentication_encoding
 from evidence.ingest import Digests
-from evidence.keys import TrustedKey, public_pem, signature_holds
-from evidence.package_source import PackageSource, open_folder
-from evidence.reading import Reading, read_package
-from evidence.time_stamp import TOLERANCE, Stamped, TrustedAuthorities, check_token
-from evidence.verification import Outcome, Step, Verification, judged
-from evidence.verify_records import (
+from evidence.sealing import package as names
+from evidence.sealing.bag import DECLARATION, manifest_name, manifest_text, read_bag_info, read_manifest
+from evidence.sealing.digests import ALGORITHMS
+from evidence.sealing.package_source import PackageSource, open_folder
+from evidence.sealing.reading import Reading, read_package
+from evidence.sealing.zip_container import open_zip
+from evidence.signing.dsse import pre_authentication_encoding
+from evidence.signing.keys import TrustedKey, public_pem, signature_holds
+from evidence.signing.time_stamp import TOLERANCE, Stamped, TrustedAuthorities, check_token
+from evidence.verifying.verification import Outcome, Step, Verification, judged
+from evidence.verifying.verify_records import (
     check_context,
     check_custody,
     check_derivations,
@@ -32,7 +33,6 @@ from evidence.verify_records import (
     check_originals,
     check_review,
 )
-from evidence.zip_container import open_zip
 
 _HEX_LENGTH: Final = {"sha256": 64, "sm3": 64}
 

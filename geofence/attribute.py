@@ -1,9 +1,10 @@
 """Tie sightings to sites and zones by the probability that they stand inside them.
 
-What is computed: the mass of the sighting's normal law over each fence nearby, by :mod:`geofence.attribute_mass`. The
-fences of one map err together: they are known up to a shift with ``boundary_sigma_m`` on either axis, independent of
-the sighting's own error, so the law is widened by that variance and the result stays exact. Where fences err one by one
-or overlap, shares may sum to more than one; they are then divided by their sum, which understates rather than names.
+What is computed: the mass of the sighting's normal law over each fence nearby, by
+:mod:`geofence.attributing.attribute_mass`. The fences of one map err together: they are known up to a shift with
+``boundary_sigma_m`` on either axis, independent of the sighting's own error, so the law is widened by that variance and
+the result stays exact. Where fences err one by one or overlap, shares may sum to more than one; they are then divided
+by their sum, which understates rather than names.
 
 What is decided: the site with the largest share, if that share reaches the threshold and leads the next by the margin;
 ground that is nobody's, if the mass outside all sites reaches the threshold; otherwise nothing, with what would decide
@@ -23,11 +24,11 @@ from numpy.typing import NDArray
 
 from core.clock import in_utc
 from core.points import to_ecef
-from geofence.attribute_mass import polygon_masses, whitening
-from geofence.attribute_reason import why_undecided
+from geofence.attributing.attribute_mass import polygon_masses, whitening
+from geofence.attributing.attribute_reason import why_undecided
 from geofence.attribution import Attribution, Share, Undecided
+from geofence.register.site_index import REACH_SIGMAS, Fences, SiteIndex, fences_near, tangent_axes, zone_holds_at
 from geofence.sighting import Sighting
-from geofence.site_index import REACH_SIGMAS, Fences, SiteIndex, fences_near, tangent_axes, zone_holds_at
 
 DEFAULT_THRESHOLD: Final = 0.95
 DEFAULT_MARGIN: Final = 0.2

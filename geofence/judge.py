@@ -23,11 +23,11 @@ from core.refusal import Refusal
 from core.text import _
 from geofence.attribution import Attribution, Undecided
 from geofence.hazard import Hazard, Value
-from geofence.law import cite
-from geofence.law_book import LawBook
-from geofence.rule import RuleBook
-from geofence.rule_scene import Around, Scene, build_scene
-from geofence.rule_trial import Facts, Match, Miss, Stand, try_rule
+from geofence.rules.law import cite
+from geofence.rules.law_book import LawBook
+from geofence.rules.rule import RuleBook
+from geofence.rules.rule_scene import Around, Scene, build_scene
+from geofence.rules.rule_trial import Facts, Match, Miss, Stand, try_rule
 from geofence.sighting import Sighting
 from geofence.site import Register, Zone
 

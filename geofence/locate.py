@@ -1,7 +1,7 @@
 """From a detection to a fix: the ray through a box, met with the ground, with an uncertainty that is true.
 
 1. The pose must be whole: position, a height that the ground can use, and all three angles. Nothing is filled in.
-2. The pixel that stands for the ground is chosen by class and view (:mod:`geofence.locate_contact`).
+2. The pixel that stands for the ground is chosen by class and view (:mod:`geofence.locating.locate_contact`).
 3. The ray goes through the lens and the whole rotation chain (:mod:`flight.camera`) to the first ground it meets.
 4. Every error (position, height, yaw, pitch, tilt, focal length, pixel, lift, ground) is pushed through the same
 geometry by
@@ -26,11 +26,11 @@ from core.text import _
 from detection.detection import Detection
 from flight.camera import Camera, camera_rays, camera_to_enu
 from flight.track import Pose, missing, orientation_of
-from geofence.error_budget import DeviceClass, ErrorBudget, budget_of
 from geofence.fix import CommonError, Covariance, Fix, Unlocated
-from geofence.ground import Ground, NoStanding, Standing
-from geofence.locate_cast import PARAMETERS, Aim, cast, on_earth
-from geofence.locate_contact import Contact, contact
+from geofence.locating.error_budget import DeviceClass, ErrorBudget, budget_of
+from geofence.locating.ground import Ground, NoStanding, Standing
+from geofence.locating.locate_cast import PARAMETERS, Aim, cast, on_earth
+from geofence.locating.locate_contact import Contact, contact
 
 REACH_M: Final = 2_000.0
 LEAST_DEPRESSION_DEG: Final = 5.0

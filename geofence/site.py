@@ -1,7 +1,7 @@
 """Site and Zone: an enterprise's premises, and typed parts of ground.
 
 Shapes are Shapely geometries in WGS-84 longitude and latitude, valid and not empty. Reading files, converting datums
-and mending shapes is ``geofence.site_files``.
+and mending shapes is ``geofence.register.site_files``.
 """
 
 from __future__ import annotations

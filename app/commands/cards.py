@@ -49,9 +49,9 @@ def _ingest(
     device: Annotated[str, typer.Option(help=_("The aircraft it was in."))] = "",
     operator: Annotated[str, typer.Option(help=_("Who brings it."))] = "",
 ) -> None:
-    from evidence.vault import ingest_card, open_vault
-    from evidence.vault_card import card_serial
-    from evidence.vault_records import Card, Deposit
+    from evidence.originals.vault import ingest_card, open_vault
+    from evidence.originals.vault_card import card_serial
+    from evidence.originals.vault_records import Card, Deposit
 
     console = Console(markup=False, highlight=False)
 
@@ -80,8 +80,8 @@ def _ingest(
 def _verify_vault(
     vault: Annotated[str, typer.Argument(help=_("Vault: a folder or an fsspec address."))],
 ) -> None:
-    from evidence.vault import open_vault
-    from evidence.vault_check import verify_vault
+    from evidence.originals.vault import open_vault
+    from evidence.originals.vault_check import verify_vault
 
     check = verify_vault(open_vault(vault))
     console = Console(markup=False, highlight=False)
@@ -138,7 +138,7 @@ def _locate(
     camera_zone: Annotated[str, typer.Option(help=_("Time zone that the camera's clock is set to."))] = str(BEIJING),
 ) -> None:
     from flight.telemetry.photo import read_photo
-    from geofence.locate_point import ground_of, locate_point, point_feature
+    from geofence.locating.locate_point import ground_of, locate_point, point_feature
 
     told = read_photo(photo, camera_zone=zone_called(camera_zone))
     if isinstance(told, Refusal):

@@ -12,9 +12,9 @@ from rich.console import Console
 from core.clock import SystemClock
 from core.errors import InputRefused, IntegrityFailed
 from core.text import _
-from evidence.keys import TrustedKey, create_key, public_from_pem, public_pem
-from evidence.verification import Outcome, lines_of
+from evidence.signing.keys import TrustedKey, create_key, public_from_pem, public_pem
 from evidence.verify import verify
+from evidence.verifying.verification import Outcome, lines_of
 
 
 def add_commands(application: typer.Typer) -> None:

@@ -10,7 +10,7 @@ from django.db import connections
 
 from core.errors import StoreFailed
 from core.text import _
-from evidence.staging import replace_durably
+from evidence.sealing.staging import replace_durably
 
 
 def back_up(alias: str, destination: Path) -> Path:

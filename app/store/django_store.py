@@ -1,4 +1,4 @@
-"""The driver: :class:`evidence.case_store.CaseStore` on Django's models.
+"""The driver: :class:`evidence.cases.case_store.CaseStore` on Django's models.
 
 Each call is one transaction that takes the write lock at its start, so two reviewers at once take turns and the second
 sees what the first decided. Audit entry and change are committed together or not at all.
@@ -19,8 +19,7 @@ from core.clock import Clock
 from core.errors import InputRefused, StoreFailed
 from core.refusal import Refusal
 from core.text import _
-from evidence.canonical import decode, encode
-from evidence.case_store import (
+from evidence.cases.case_store import (
     NOTED,
     Case,
     CaseLine,
@@ -36,12 +35,13 @@ from evidence.case_store import (
     seen_by,
     unknown_case,
 )
+from evidence.cases.life import Decision, Deed, Life, Person, round_verdicts, state_of
+from evidence.cases.order_rules import decide, first_breach
 from evidence.custody import ORIGIN, Action, Break, CustodyEntry, append, first_break
 from evidence.custody import SCHEMA as AUDIT_SCHEMA
 from evidence.incident import Incident, State
-from evidence.incident_json import decode_incident, encode_incident
-from evidence.life import Decision, Deed, Life, Person, round_verdicts, state_of
-from evidence.order_rules import decide, first_breach
+from evidence.sealing.canonical import decode, encode
+from evidence.sealing.incident_json import decode_incident, encode_incident
 
 DECISION_SCHEMA = "skywarden/decision/1"
 

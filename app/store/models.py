@@ -11,9 +11,9 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 
+from evidence.cases.life import Deed
 from evidence.custody import Action
 from evidence.incident import State
-from evidence.life import Deed
 
 
 class CaseRow(models.Model):

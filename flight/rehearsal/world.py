@@ -479,6 +479,8 @@ class World:
     plumes: tuple[Plume, ...] = ()
 
     def __post_init__(self) -> None:
+        if not self.name.isprintable():
+            raise ValueError(f"a world's name is one printable line, not {self.name!r}")
         ids = [
             *(building.building_id for building in self.buildings),
             *(tank.tank_id for tank in self.tanks),

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from core.points import GeoPoint, LocalPlane, from_plane
-from geofence.credit_code import complete_code
+from geofence.register.credit_code import complete_code
 
 HERE = Path(__file__).parent
 PLANE = LocalPlane(origin=GeoPoint(lon_deg=27.5765, lat_deg=53.9190))

@@ -18,7 +18,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent.parent))
 
 from core.points import GeoPoint, LocalPlane, from_plane  # noqa: E402
-from geofence.credit_code import complete_code  # noqa: E402
+from geofence.register.credit_code import complete_code  # noqa: E402
 
 PLANE = LocalPlane(origin=GeoPoint(lon_deg=113.4520, lat_deg=22.8340))
 PLACES = ("珠湾", "南岸", "沙角", "横江", "榄核", "东涌", "大岗", "黄阁", "鱼窝", "灵山", "万顷", "龙穴")

@@ -19,8 +19,8 @@ from core.clock import FrozenClock
 from core.ids import derived_id
 from detection.detection import Box
 from detection.scripted import ScriptedDetector
-from evidence.keys import ephemeral_key
-from geofence.ground import FlatAtTakeoff
+from evidence.signing.keys import ephemeral_key
+from geofence.locating.ground import FlatAtTakeoff
 
 MISSIONS = Path(__file__).resolve().parents[2] / "missions"
 SIZE = (4000, 2250)

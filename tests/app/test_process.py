@@ -15,8 +15,8 @@ from app.process import GEOJSON, GEOPACKAGE, MAP, PACKAGES, REPORT, Job, process
 from core.errors import InputRefused, StoreFailed
 from detection.detection import Detection, Detector
 from detection.frame import Frame
-from evidence.verification import Outcome
 from evidence.verify import verify
+from evidence.verifying.verification import Outcome
 
 MakeJob = Callable[..., Job]
 

@@ -15,15 +15,15 @@ from core.clock import FrozenClock
 from core.points import GeoPoint
 from detection.detection import Box, Detection
 from detection.frame import Frame
-from evidence.context import Attachment, Context, FlightApproval
-from evidence.derivation import Derived
-from evidence.derive import annotate_frame, crop_frame
-from evidence.digests import digest_file
-from evidence.frame_record import FrameRecord, record_frame
 from evidence.incident import Incident
-from evidence.keys import SigningKey, TrustedKey
 from evidence.original import Original
 from evidence.seal import seal
+from evidence.sealing.context import Attachment, Context, FlightApproval
+from evidence.sealing.derivation import Derived
+from evidence.sealing.derive import annotate_frame, crop_frame
+from evidence.sealing.digests import digest_file
+from evidence.sealing.frame_record import FrameRecord, record_frame
+from evidence.signing.keys import SigningKey, TrustedKey
 from flight.track import Pose
 from geofence.attribution import Attribution, Share
 from geofence.fix import Covariance, Fix

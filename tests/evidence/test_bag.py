@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence.bag import (
+from evidence.sealing.bag import (
     DECLARATION,
     bag_info_text,
     decode_path,

@@ -23,10 +23,10 @@ from app.store.open_store import open_store
 from core.clock import FrozenClock
 from core.errors import IntegrityFailed, StoreFailed
 from core.refusal import Refusal
-from evidence.case_store import Case, CaseStore, MemoryCaseStore, custody_of
+from evidence.cases.case_store import Case, CaseStore, MemoryCaseStore, custody_of
+from evidence.cases.life import Decision, Deed, Life, Person, Reason, Verdict, state_of
 from evidence.custody import Action, first_break
 from evidence.incident import State
-from evidence.life import Decision, Deed, Life, Person, Reason, Verdict, state_of
 
 CHEN, LIN, WU = (Person(name=name, certificate_no=f"粤A{number}") for number, name in enumerate(("陈", "林", "吴")))
 

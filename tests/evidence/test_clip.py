@@ -12,9 +12,9 @@ import pytest
 
 from core.clock import FrozenClock
 from core.errors import InputRefused
-from evidence.clip import cut_clip
 from evidence.ingest import ingest_file
 from evidence.original import Original
+from evidence.sealing.clip import cut_clip
 
 FPS = 10
 

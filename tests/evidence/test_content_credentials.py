@@ -14,7 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from PIL import Image
 
 from core.errors import IntegrityFailed
-from evidence.content_credentials import ContentSigner, check_copy, mark_copy
+from evidence.handing_out.content_credentials import ContentSigner, check_copy, mark_copy
 
 NOW = datetime.now(UTC)
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from detection.detection import Box, Detection
 from detection.frame import Frame
-from evidence.derive import _font, annotate_frame, crop_frame
+from evidence.sealing.derive import _font, annotate_frame, crop_frame
 from flight.track import Pose
 
 AT = datetime(2026, 10, 1, 2, 3, 4, tzinfo=UTC)

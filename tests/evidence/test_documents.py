@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from core.errors import StoreFailed
-from evidence import package as names
-from evidence.canonical import decode
-from evidence.context import Attachment
-from evidence.documents import CaseFile, Paper, Particulars, Party, write_document
-from evidence.life import Person
-from evidence.package import OriginalRecords
+from evidence.cases.life import Person
+from evidence.papers.documents import CaseFile, Paper, Particulars, Party, write_document
 from evidence.seal import list_originals
+from evidence.sealing import package as names
+from evidence.sealing.canonical import decode
+from evidence.sealing.context import Attachment
+from evidence.sealing.package import OriginalRecords
 
 OFFICERS = (Person(name="陈某", certificate_no="粤A00001"), Person(name="林某", certificate_no="粤A00002"))
 FULL = Particulars(

@@ -5,7 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from evidence.life import Reason
+from evidence.cases.life import Reason
 from evidence.verify import verify
 
 PAGE = Path(__file__).parents[2] / "docs/evidence.md"

@@ -8,11 +8,11 @@ from typing import Any
 
 from prov.model import ProvActivity, ProvAgent, ProvDerivation, ProvDocument, ProvEntity
 
+from evidence.cases.register import COLUMNS, register_csv
 from evidence.incident import State
-from evidence.package_source import open_folder
-from evidence.provenance import provenance_of
-from evidence.reading import read_package
-from evidence.register import COLUMNS, register_csv
+from evidence.sealing.package_source import open_folder
+from evidence.sealing.provenance import provenance_of
+from evidence.sealing.reading import read_package
 
 
 def _provenance(package: Path) -> bytes:

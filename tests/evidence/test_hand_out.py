@@ -12,13 +12,13 @@ from core.errors import StoreFailed
 from core.refusal import Refusal
 from detection.detection import Box
 from detection.frame import Frame
-from evidence.canonical import decode
-from evidence.case_store import MemoryCaseStore
+from evidence.cases.case_store import MemoryCaseStore
+from evidence.cases.life import Person
 from evidence.custody import Action
-from evidence.derivation import Derived
-from evidence.hand_out import NOTE, SCHEMA, HandedOut, HandOutNote, hand_out
-from evidence.life import Person
-from evidence.redact import redact_frame
+from evidence.handing_out.hand_out import NOTE, SCHEMA, HandedOut, HandOutNote, hand_out
+from evidence.handing_out.redact import redact_frame
+from evidence.sealing.canonical import decode
+from evidence.sealing.derivation import Derived
 from flight.track import Pose
 
 CHEN = Person(name="陈某", certificate_no="粤A00001")

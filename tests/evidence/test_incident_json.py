@@ -12,7 +12,7 @@ from core.errors import InputRefused
 from core.points import GeoPoint
 from detection.detection import Box, Detection
 from evidence.incident import Incident, State
-from evidence.incident_json import decode_incident, encode_incident, incident_from_json, incident_to_json
+from evidence.sealing.incident_json import decode_incident, encode_incident, incident_from_json, incident_to_json
 from geofence.attribution import Attribution, Share, Undecided
 from geofence.fix import Covariance, Fix
 from geofence.hazard import Citation, Hazard, Value

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from core.errors import InputRefused, IntegrityFailed
-from evidence.key_ring import KeyRing, add_key, read_ring, revoke_key, rotate_key, trusted_keys, write_ring
-from evidence.keys import ephemeral_key
-from evidence.verification import Outcome
+from evidence.signing.key_ring import KeyRing, add_key, read_ring, revoke_key, rotate_key, trusted_keys, write_ring
+from evidence.signing.keys import ephemeral_key
 from evidence.verify import verify
+from evidence.verifying.verification import Outcome
 
 
 def _signer(package: Path, ring: KeyRing) -> Outcome:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import InputRefused
-from evidence.keys import create_key, ephemeral_key, load_key, public_from_pem, public_pem, signature_holds
+from evidence.signing.keys import create_key, ephemeral_key, load_key, public_from_pem, public_pem, signature_holds
 
 
 def test_a_key_is_stored_encrypted_and_opens_with_its_passphrase(tmp_path: Path) -> None:

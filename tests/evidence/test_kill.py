@@ -17,10 +17,10 @@ from typing import Any
 
 from core.clock import FrozenClock
 from core.refusal import Refusal
-from evidence.case_store import Case
+from evidence.cases.case_store import Case
+from evidence.cases.life import Decision, Deed, Person, Verdict, state_of
 from evidence.custody import Action, first_break
 from evidence.incident import State
-from evidence.life import Decision, Deed, Person, Verdict, state_of
 from evidence.verify import verify
 
 KILLS = 5

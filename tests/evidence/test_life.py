@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from core.clock import BEIJING
 from core.refusal import Refusal
-from evidence.incident import State
-from evidence.life import (
+from evidence.cases.life import (
     Decision,
     Deed,
     Document,
@@ -23,8 +22,9 @@ from evidence.life import (
     state_of,
     visible_to,
 )
-from evidence.order_rules import DOCUMENT_ORDER, RULES, decide, first_breach
-from evidence.timers import overdue, timers_of
+from evidence.cases.order_rules import DOCUMENT_ORDER, RULES, decide, first_breach
+from evidence.cases.timers import overdue, timers_of
+from evidence.incident import State
 
 START = datetime(2026, 10, 1, 2, tzinfo=UTC)
 CHEN, LIN, WU = (Person(name=name, certificate_no=f"粤A{number}") for number, name in enumerate(("陈", "林", "吴")))

@@ -13,8 +13,8 @@ from cryptography.x509.oid import NameOID
 
 from core.clock import FrozenClock, SystemClock
 from core.errors import InputRefused, IntegrityFailed
-from evidence.documents import CaseFile, Paper, write_document
-from evidence.pdf_signature import check_document, load_document_signer, sign_document
+from evidence.papers.documents import CaseFile, Paper, write_document
+from evidence.signing.pdf_signature import check_document, load_document_signer, sign_document
 
 NOW = datetime.now(UTC)
 

@@ -11,7 +11,7 @@ from shapely import Polygon, box
 
 from detection.detection import Box, Detection
 from detection.frame import Frame
-from evidence.redact import CELLS, personal_boxes, redact_frame
+from evidence.handing_out.redact import CELLS, personal_boxes, redact_frame
 from flight.track import Pose
 
 AT = datetime(2026, 10, 1, tzinfo=UTC)

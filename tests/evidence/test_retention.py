@@ -7,9 +7,9 @@ import pytest
 
 from core.clock import BEIJING
 from core.refusal import Refusal
+from evidence.cases.life import Person
+from evidence.cases.retention import Disposal, Hold, Retention, dispose, kept_until
 from evidence.incident import State
-from evidence.life import Person
-from evidence.retention import Disposal, Hold, Retention, dispose, kept_until
 
 YEARS = {"permanent": None, "long": 30, "short": 5}
 CHEN, LIN = Person(name="陈", certificate_no="A1"), Person(name="林", certificate_no="A2")

@@ -14,15 +14,15 @@ import pytest
 from core.errors import IntegrityFailed, StoreFailed
 from core.heights import Geoid, MslHeight, TakeoffHeight
 from core.points import GeoPoint
-from evidence import package as names
-from evidence.canonical import decode
-from evidence.context import Attachment
+from evidence.cases.life import Decision, Deed, Life, Person, Verdict
 from evidence.incident import State
-from evidence.keys import ephemeral_key
-from evidence.life import Decision, Deed, Life, Person, Verdict
-from evidence.selection import CARRY_ALL, Carry
-from evidence.verification import Outcome, lines_of, report_json
+from evidence.sealing import package as names
+from evidence.sealing.canonical import decode
+from evidence.sealing.context import Attachment
+from evidence.sealing.selection import CARRY_ALL, Carry
+from evidence.signing.keys import ephemeral_key
 from evidence.verify import verify
+from evidence.verifying.verification import Outcome, lines_of, report_json
 from flight.track import Pose, Track
 
 

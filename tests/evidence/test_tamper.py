@@ -11,15 +11,15 @@ from typing import Any
 import bagit
 import pytest
 
-from evidence import package as names
-from evidence.bag import manifest_text
-from evidence.canonical import canonical_bytes
-from evidence.digests import ALGORITHMS, digest_bytes
-from evidence.dsse import encode_envelope, sign
-from evidence.keys import TrustedKey, ephemeral_key, public_pem
-from evidence.package_source import MemorySource
-from evidence.verification import Outcome, Verification
+from evidence.sealing import package as names
+from evidence.sealing.bag import manifest_text
+from evidence.sealing.canonical import canonical_bytes
+from evidence.sealing.digests import ALGORITHMS, digest_bytes
+from evidence.sealing.package_source import MemorySource
+from evidence.signing.dsse import encode_envelope, sign
+from evidence.signing.keys import TrustedKey, ephemeral_key, public_pem
 from evidence.verify import verify, verify_source
+from evidence.verifying.verification import Outcome, Verification
 
 STRIDE = 13  # from a moving start, so that repeated runs of similar records meet other bytes; one is every byte
 

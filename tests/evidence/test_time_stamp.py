@@ -23,11 +23,18 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from core.clock import FrozenClock
 from core.errors import InputRefused
 from core.refusal import Refusal
-from evidence import package as names
-from evidence.keys import public_pem
-from evidence.time_stamp import HttpAuthority, Stamped, TrustedAuthorities, add_token, read_authorities, stamp_pending
-from evidence.verification import Outcome, Step
+from evidence.sealing import package as names
+from evidence.signing.keys import public_pem
+from evidence.signing.time_stamp import (
+    HttpAuthority,
+    Stamped,
+    TrustedAuthorities,
+    add_token,
+    read_authorities,
+    stamp_pending,
+)
 from evidence.verify import verify
+from evidence.verifying.verification import Outcome, Step
 
 CONFIG = """
 [tsa]

@@ -17,11 +17,11 @@ import pytest
 from core.clock import FrozenClock
 from core.errors import InputRefused, StoreFailed
 from core.refusal import Refusal
-from evidence import vault, vault_store
-from evidence.vault import ingest_card, open_vault
-from evidence.vault_check import verify_vault
-from evidence.vault_records import Card, Deposit, DepositState, object_key, read_deposits
-from evidence.vault_store import LocalStore, VaultStore
+from evidence.originals import vault, vault_store
+from evidence.originals.vault import ingest_card, open_vault
+from evidence.originals.vault_check import verify_vault
+from evidence.originals.vault_records import Card, Deposit, DepositState, object_key, read_deposits
+from evidence.originals.vault_store import LocalStore, VaultStore
 from flight.telemetry.read_track import Declared, read_track
 from flight.telemetry.table import Column, TableMapping
 from flight.track import Track
@@ -342,8 +342,8 @@ INGEST = """
 import sys
 from pathlib import Path
 from core.clock import SystemClock
-from evidence.vault import ingest_card, open_vault
-from evidence.vault_records import Card
+from evidence.originals.vault import ingest_card, open_vault
+from evidence.originals.vault_records import Card
 print("ready", flush=True)
 report = ingest_card(Path(sys.argv[1]), open_vault(sys.argv[2]), card=Card(serial="SD"), clock=SystemClock())
 sys.exit(0 if report.complete else 3)

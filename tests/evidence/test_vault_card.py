@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from evidence import vault_card
-from evidence.vault_card import card_serial, is_removable
+from evidence.originals import vault_card
+from evidence.originals.vault_card import card_serial, is_removable
 
 
 class Status:

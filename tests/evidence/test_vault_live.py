@@ -14,11 +14,11 @@ import pytest
 
 from core.clock import SystemClock
 from core.refusal import Refusal
-from evidence.vault import open_vault
-from evidence.vault_check import verify_vault
-from evidence.vault_live import record_live
-from evidence.vault_records import Card, Deposit
-from evidence.vault_store import LocalStore
+from evidence.originals.vault import open_vault
+from evidence.originals.vault_check import verify_vault
+from evidence.originals.vault_live import record_live
+from evidence.originals.vault_records import Card, Deposit
+from evidence.originals.vault_store import LocalStore
 
 CARD = Card(serial="rtsp-camera-7", device="Matrice 30T", operator="Chen")
 

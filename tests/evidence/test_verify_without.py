@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from evidence import package as names
-from evidence.keys import ephemeral_key, public_pem
+from evidence.sealing import package as names
+from evidence.signing.keys import ephemeral_key, public_pem
 
 PAGE = Path(__file__).parents[2] / "docs/verify-without-skywarden.md"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from evidence import package as names
+from evidence.sealing import package as names
 
 
 def _page(package: Path) -> str:

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from core.errors import InputRefused, StoreFailed
-from evidence.package_source import open_folder
-from evidence.verification import Outcome
+from evidence.sealing.package_source import open_folder
+from evidence.sealing.zip_container import Entry, directory, local_header, write_zip
 from evidence.verify import verify
-from evidence.zip_container import Entry, directory, local_header, write_zip
+from evidence.verifying.verification import Outcome
 
 AT = datetime(2026, 10, 1, 4, 3, 5, tzinfo=UTC)
 

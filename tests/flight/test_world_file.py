@@ -68,7 +68,7 @@ def worlds(draw: st.DrawFn) -> World:
     from dataclasses import replace
 
     return World(
-        name=draw(st.text(min_size=1, max_size=12)),
+        name=draw(st.text(min_size=1, max_size=12).filter(str.isprintable)),
         origin=ORIGIN,
         seed=draw(st.integers(0, 99)),
         light=Light(azimuth_deg=draw(st.floats(0, 360)), elevation_deg=draw(st.floats(10, 90))),

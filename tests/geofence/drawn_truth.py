@@ -16,10 +16,10 @@ from core.points import GeoPoint, from_plane, to_plane
 from detection.detection import Box, Detection
 from flight.camera import Camera
 from flight.track import Pose
-from geofence.error_budget import DeviceClass, class_budget
 from geofence.fix import Fix
-from geofence.ground import FlatAtTakeoff
 from geofence.locate import locate
+from geofence.locating.error_budget import DeviceClass, class_budget
+from geofence.locating.ground import FlatAtTakeoff
 from tests.geofence.locating import NOON, PLANE
 
 WIDTH, HEIGHT, FOCAL, FOCAL_SIGMA, GROUND_SIGMA, PIXEL_SIGMA = 4000, 3000, 3000.0, 0.01, 1.0, 1.0

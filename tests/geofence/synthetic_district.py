@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from core.points import GeoPoint, LocalPlane, from_plane
 from detection.detection import Box, Detection
-from geofence.credit_code import complete_code
 from geofence.fix import Covariance, Fix
+from geofence.register.credit_code import complete_code
 from geofence.sighting import Sighting
 from geofence.site import Register, Site
 
@@ -190,7 +190,7 @@ def calibrate(trial: Trial, *, threshold: float = 0.95) -> Calibration:
     """Return the calibration of the attributions of a trial."""
     from geofence.attribute import attribute_all
     from geofence.attribution import Attribution
-    from geofence.site_index import build_index
+    from geofence.register.site_index import build_index
 
     number_of = {site.code: number for number, site in enumerate(trial.register.sites)}
     outcomes = list(attribute_all(trial.sightings, build_index(trial.register), threshold=threshold))

@@ -17,13 +17,13 @@ from scipy.stats import norm
 from core.points import GeoPoint, LocalPlane, from_plane
 from detection.detection import Box, Detection
 from geofence.attribute import attribute, attribute_all, shares_of
-from geofence.attribute_mass import polygon_masses, whitening
+from geofence.attributing.attribute_mass import polygon_masses, whitening
 from geofence.attribution import Attribution, Undecided
-from geofence.credit_code import complete_code
 from geofence.fix import Covariance, Fix
+from geofence.register.credit_code import complete_code
+from geofence.register.site_index import SiteIndex, build_index, closed_rings
 from geofence.sighting import Sighting
 from geofence.site import Register, Site, Zone, ZoneType
-from geofence.site_index import SiteIndex, build_index, closed_rings
 
 ORIGIN = GeoPoint(lon_deg=113.5, lat_deg=22.75)
 NOW = datetime(2026, 10, 1, 2, tzinfo=UTC)

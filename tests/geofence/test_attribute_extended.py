@@ -10,11 +10,11 @@ import shapely
 from scipy.stats import norm
 
 from core.points import GeoPoint, LocalPlane, from_plane, to_plane
-from geofence.attribute_belief import Belief, Mode, attribute_belief, belief_shares
-from geofence.attribute_extended import Wind, attribute_path, locate_source, overlaps
+from geofence.attributing.attribute_belief import Belief, Mode, attribute_belief, belief_shares
+from geofence.attributing.attribute_extended import Wind, attribute_path, locate_source, overlaps
 from geofence.attribution import Attribution, Undecided
 from geofence.fix import Covariance
-from geofence.site_index import SiteIndex, build_index
+from geofence.register.site_index import SiteIndex, build_index
 from tests.geofence.synthetic_district import CENTRE, SEEN_AT, district_code, make_sighting, register_parcels
 
 PLANE = LocalPlane(origin=CENTRE)

@@ -10,9 +10,9 @@ import shapely
 
 from core.points import LocalPlane, from_plane
 from geofence.attribute import attribute
-from geofence.attribute_picture import draw_attribution
+from geofence.attributing.attribute_picture import draw_attribution
+from geofence.register.site_index import build_index
 from geofence.site import Register
-from geofence.site_index import build_index
 from tests.geofence.synthetic_district import CENTRE, make_sighting, place_parcels, register_parcels
 
 PLANE = LocalPlane(origin=CENTRE)

@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geofence.credit_code import ALPHABET, check_character, complete_code, fault_in_code, organisation_check_character
+from geofence.register.credit_code import (
+    ALPHABET,
+    check_character,
+    complete_code,
+    fault_in_code,
+    organisation_check_character,
+)
 
 # The example of GB 32100-2015 itself, and codes that public companies print on their annual reports.
 PUBLISHED = ("91350100M000100Y43", "9144030071526726XG", "91440300708461136T")

@@ -4,7 +4,7 @@ import shapely
 
 from core.points import GeoPoint, LocalPlane, from_plane
 from geofence.datums import Datum, from_wgs84, to_wgs84
-from geofence.datums_suspicion import suspect_datum
+from geofence.register.datums_suspicion import suspect_datum
 from geofence.site import Site
 
 PLANE = LocalPlane(origin=GeoPoint(lon_deg=113.95, lat_deg=22.55))

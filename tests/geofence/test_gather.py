@@ -12,8 +12,8 @@ from flight.camera import project
 from flight.track import orientation_of
 from geofence.fix import Covariance, Fix
 from geofence.gather import Gathering, gather
-from geofence.ground import FlatAtTakeoff
 from geofence.locate import locate
+from geofence.locating.ground import FlatAtTakeoff
 from tests.geofence.locating import CAMERA, NOON, PLANE, SIGMA, plan, pose, seen
 
 FLAT = FlatAtTakeoff(sigma_m=0.5)

@@ -9,8 +9,8 @@ import pytest
 
 from core.errors import InputRefused
 from geofence.hazard import Value
-from geofence.law import article_name, cite, read_law
-from geofence.law_book import Article, LawBook, Role
+from geofence.rules.law import article_name, cite, read_law
+from geofence.rules.law_book import Article, LawBook, Role
 
 DAY = date(2026, 10, 1)
 HERE = Path(__file__).resolve().parents[2]

@@ -8,11 +8,11 @@ from core.heights import AglHeight, Geoid, HaeHeight, MslHeight, TakeoffHeight
 from detection.detection import Box
 from flight.camera import Camera, camera_to_enu, project
 from flight.track import Pose, orientation_of
-from geofence.error_budget import DeviceClass
 from geofence.fix import Fix, Unlocated
-from geofence.ground import AtLaserSpot, FlatAt, FlatAtTakeoff, Ground, Standing
 from geofence.locate import locate
-from geofence.locate_contact import stature_of
+from geofence.locating.error_budget import DeviceClass
+from geofence.locating.ground import AtLaserSpot, FlatAt, FlatAtTakeoff, Ground, Standing
+from geofence.locating.locate_contact import stature_of
 from tests.geofence.locating import CAMERA, NOON, plan, pose, seen
 
 FLAT = FlatAtTakeoff(sigma_m=0.5)

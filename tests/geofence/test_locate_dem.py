@@ -14,11 +14,11 @@ from core.points import GeoPoint, from_plane, to_enu
 from flight.camera import project
 from flight.track import orientation_of
 from geofence.fix import Fix, Unlocated
-from geofence.geoid import Undulation
-from geofence.ground import FlatAtTakeoff, NoStanding, Standing
-from geofence.ground_dem import DemGround
 from geofence.locate import locate
-from geofence.raycast import bilinear, first_hits, height_grid
+from geofence.locating.geoid import Undulation
+from geofence.locating.ground import FlatAtTakeoff, NoStanding, Standing
+from geofence.locating.ground_dem import DemGround
+from geofence.locating.raycast import bilinear, first_hits, height_grid
 from tests.geofence.locating import CAMERA, HERE, NOON, PLANE, plan, pose, seen
 
 

@@ -10,9 +10,9 @@ from core.errors import InputRefused
 from core.heights import Geoid, HaeHeight, MslHeight
 from core.points import GeoPoint
 from geofence.fix import Fix
-from geofence.geoid import GeoidGrids, installed_geoid, on_datum
-from geofence.ground import FlatAt, NoStanding
 from geofence.locate import locate
+from geofence.locating.geoid import GeoidGrids, installed_geoid, on_datum
+from geofence.locating.ground import FlatAt, NoStanding
 from tests.geofence.locating import CAMERA, HERE, NOON, pose, seen
 
 

@@ -10,13 +10,13 @@ from core.heights import Geoid, HaeHeight, HeightDatum, MslHeight
 from core.points import to_enu, to_plane
 from core.refusal import Refusal
 from flight.camera import Camera, Orientation, project
-from geofence.error_budget import DeviceClass
 from geofence.fix import Covariance
-from geofence.ground import FlatAt, FlatAtTakeoff
-from geofence.ground_dem import DemGround
-from geofence.locate_ellipse import circular_error_m, ellipse_axes_m, ellipse_ring
-from geofence.locate_pixels import CODES, PixelCode, locate_pixels
-from geofence.locate_point import LocatedPoint, ground_of, locate_point, point_feature
+from geofence.locating.error_budget import DeviceClass
+from geofence.locating.ground import FlatAt, FlatAtTakeoff
+from geofence.locating.ground_dem import DemGround
+from geofence.locating.locate_ellipse import circular_error_m, ellipse_axes_m, ellipse_ring
+from geofence.locating.locate_pixels import CODES, PixelCode, locate_pixels
+from geofence.locating.locate_point import LocatedPoint, ground_of, locate_point, point_feature
 from tests.geofence.drawn_truth import SLANTS, coverage
 from tests.geofence.locating import CAMERA, HERE, PLANE, plan, pose
 

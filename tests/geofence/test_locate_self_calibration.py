@@ -9,11 +9,11 @@ from core.points import from_plane, to_plane
 from core.refusal import Refusal
 from flight.camera import project, turned_half
 from flight.track import Pose, PoseSigma, Track, orientation_of
-from geofence.ground import FlatAtTakeoff
-from geofence.locate_pixels import HeightDatum, locate_pixels
-from geofence.self_calibration import KnownPoint, SelfCalibration, Tie, View, corrected
-from geofence.self_calibration_flight import self_calibrate
-from geofence.self_calibration_ties import Picture, match_pictures
+from geofence.calibrating.self_calibration import KnownPoint, SelfCalibration, Tie, View, corrected
+from geofence.calibrating.self_calibration_flight import self_calibrate
+from geofence.calibrating.self_calibration_ties import Picture, match_pictures
+from geofence.locating.ground import FlatAtTakeoff
+from geofence.locating.locate_pixels import HeightDatum, locate_pixels
 from tests.geofence.locating import CAMERA, HERE, NOON, PLANE, pose
 
 FLAT = FlatAtTakeoff(sigma_m=0.5)

@@ -17,11 +17,11 @@ from geofence.attribution import Attribution, Share, Undecided
 from geofence.fix import Covariance, Fix
 from geofence.hazard import Value
 from geofence.judge import check_codes, judge, judge_all, uncovered
-from geofence.law import read_law
-from geofence.law_book import LawBook
-from geofence.rule import RuleBook
-from geofence.rule_cases import untested
-from geofence.rule_file import parse_rules, read_rules
+from geofence.rules.law import read_law
+from geofence.rules.law_book import LawBook
+from geofence.rules.rule import RuleBook
+from geofence.rules.rule_cases import untested
+from geofence.rules.rule_file import parse_rules, read_rules
 from geofence.sighting import Sighting
 from geofence.site import Register, Zone, ZoneType
 

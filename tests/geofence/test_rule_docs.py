@@ -8,9 +8,9 @@ from pathlib import Path
 
 import yaml
 
-from geofence.law import read_law
-from geofence.rule_cases import failures
-from geofence.rule_file import parse_rules, read_rules
+from geofence.rules.law import read_law
+from geofence.rules.rule_cases import failures
+from geofence.rules.rule_file import parse_rules, read_rules
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "rules.md"
 TABLE = re.compile(r"(?<=<!-- table:begin -->\n).*?(?=<!-- table:end -->)", re.DOTALL)
@@ -40,12 +40,12 @@ def test_the_example_is_a_rule_file_that_passes_its_own_tests() -> None:
 
 
 def test_every_word_of_the_language_is_explained() -> None:
-    from geofence import rule_file
+    from geofence.rules import rule_file
 
     page = PAGE.read_text()
     words = rule_file._RULE_FIELDS | rule_file._GIVEN_FIELDS
     assert not {word for word in words if not re.search(rf"`{word}\b", page)}
-    from geofence.rule import Company
+    from geofence.rules.rule import Company
 
     assert all(f.name in page for f in fields(Company))
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from core.errors import InputRefused
-from geofence.credit_code import complete_code
 from geofence.datums import Datum, from_wgs84
+from geofence.register.credit_code import complete_code
+from geofence.register.site_files import read_register
+from geofence.register.site_mend import read_mended_register
 from geofence.site import Register, ZoneType
-from geofence.site_files import read_register
-from geofence.site_mend import read_mended_register
 
 FOLDER = Path(__file__).resolve().parents[2] / "missions" / "register-sample"
 CODE = complete_code("91", "440115", "MA59A1B2")

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from geofence.site_join import build_join_of, join_points, join_stream
+from geofence.register.site_join import build_join_of, join_points, join_stream
 from tests.geofence.synthetic_district import draw_parcels, place_parcels
 
 

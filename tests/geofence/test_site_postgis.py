@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from core.errors import InputRefused
-from geofence.credit_code import complete_code
+from geofence.register.credit_code import complete_code
+from geofence.register.site_postgis import read_postgis, read_postgis_features
 from geofence.site import ZoneType
-from geofence.site_postgis import read_postgis, read_postgis_features
 
 psycopg = pytest.importorskip("psycopg", reason="the extra [postgis] is not installed")
 

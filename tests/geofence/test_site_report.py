@@ -10,13 +10,13 @@ import shapely
 
 from core.errors import StoreFailed
 from core.points import GeoPoint, LocalPlane, from_plane, to_plane
-from geofence.credit_code import complete_code
 from geofence.datums import Datum, from_wgs84
+from geofence.register.credit_code import complete_code
+from geofence.register.site_archive import archive_register, site_as_it_was, zone_as_it_was
+from geofence.register.site_features import Feature
+from geofence.register.site_mend import mend_features
+from geofence.register.site_report import examine_register, findings_geojson
 from geofence.site import Register, Site, Zone, ZoneType
-from geofence.site_archive import archive_register, site_as_it_was, zone_as_it_was
-from geofence.site_features import Feature
-from geofence.site_mend import mend_features
-from geofence.site_report import examine_register, findings_geojson
 
 PLANE = LocalPlane(origin=GeoPoint(lon_deg=113.5, lat_deg=22.75))
 AT = datetime(2026, 10, 1, tzinfo=UTC)

@@ -9,9 +9,9 @@ from types import ModuleType
 
 import pytest
 
+from geofence.register.site_files import read_register
+from geofence.register.site_report import examine_register
 from geofence.site import ZoneType
-from geofence.site_files import read_register
-from geofence.site_report import examine_register
 
 FOLDER = Path(__file__).resolve().parents[2] / "missions" / "register-sample"
 

@@ -1,0 +1,1 @@
+"""Copies that leave the bureau: redacted and marked."""

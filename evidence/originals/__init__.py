@@ -1,0 +1,1 @@
+"""The vault: what came home, hashed before it was read, and never changed."""

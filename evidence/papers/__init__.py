@@ -1,0 +1,1 @@
+"""Documents on paper: reports, records and orders."""

@@ -1,0 +1,1 @@
+"""How a package is made: bag, manifest, statement, derived copies, viewer."""

@@ -1,0 +1,1 @@
+"""Whose site: probability over sites and zones, with its reasons."""

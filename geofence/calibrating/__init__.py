@@ -1,0 +1,1 @@
+"""What a flight says of its own biases: heading, pitch, height, clock."""

@@ -1,0 +1,1 @@
+"""What a sighting in a zone means: rules and law as data."""

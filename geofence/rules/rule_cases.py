@@ -1,0 +1,89 @@
+"""The tests that a rule file carries: facts in plain words, and the hazards they must give.
+
+A rule file whose own tests fail is refused when it is read, so that a rule that somebody changed by mistake stops the
+run instead of changing what an enterprise is accused of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.text import _
+from geofence.rules.rule import Company, Rule, RuleBook
+from geofence.rules.rule_trial import Facts, Match, Stand, try_rule
+from geofence.site import ZoneType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleTest:
+    """One test of a rule file.
+
+    Attributes:
+        name: What it shows.
+        facts: What is given.
+        expect: Hazard codes that must come of it, in any order; empty for none.
+    """
+
+    name: str
+    facts: Facts
+    expect: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenSurroundings:
+    """Surroundings as a test gives them.
+
+    Attributes:
+        distances_m: Distance to the nearest zone of a type.
+        others: Classes of other things with their distances in metres; None when nobody looked.
+    """
+
+    distances_m: Mapping[ZoneType, float]
+    others: tuple[tuple[str, float], ...] | None
+
+    def near(self, zone_types: frozenset[ZoneType], within_m: float) -> Stand | None:
+        """Return a zone of these types that is given as within the distance."""
+        within = sorted(
+            (metres, kind) for kind, metres in self.distances_m.items() if kind in zone_types and metres <= within_m
+        )
+        return Stand(zone_id=within[0][1], zone_type=within[0][1], probability=1.0) if within else None
+
+    def company(self, company: Company) -> int | None:
+        """Return how many of the things given are such."""
+        if self.others is None:
+            return None
+        return sum(label in company.labels and metres <= company.within_m for label, metres in self.others)
+
+
+def decide_hazards(rules: tuple[Rule, ...], facts: Facts) -> dict[str, Match]:
+    """Return the first rule that holds for each hazard code."""
+    found: dict[str, Match] = {}
+    for rule in rules:
+        if facts.label in rule.labels and rule.hazard_code not in found:
+            outcome = try_rule(rule, facts)
+            if isinstance(outcome, Match):
+                found[rule.hazard_code] = outcome
+    return found
+
+
+def failures(book: RuleBook, tests: tuple[RuleTest, ...]) -> list[str]:
+    """Return one sentence for each test that fails."""
+    said = []
+    for test in tests:
+        got = set(decide_hazards(book.rules, test.facts))
+        if got != test.expect:
+            said.append(
+                _("test “{name}” expects {expected} and gets {found}").format(
+                    name=test.name,
+                    expected=", ".join(sorted(test.expect)) or _("no hazard"),
+                    found=", ".join(sorted(got)) or _("no hazard"),
+                )
+            )
+    return said
+
+
+def untested(book: RuleBook, tests: tuple[RuleTest, ...]) -> list[str]:
+    """Return the ids of rules that decide no test."""
+    deciding = {match.rule.rule_id for test in tests for match in decide_hazards(book.rules, test.facts).values()}
+    return [rule.rule_id for rule in book.rules if rule.rule_id not in deciding]
