@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from core.clock import Clock
-from core.errors import InputRefused, StoreFailed
+from core.errors import InputRefused
 from core.refusal import Refusal
 from core.text import _
 from evidence.original import Original
+from evidence.sm3 import new_sm3
 
 CHUNK_BYTES: Final = 4 << 20
 
@@ -118,17 +119,17 @@ def _list_files(folder: Path) -> list[Path]:
 def read_digests(source: BinaryIO, *, sink: Callable[[memoryview], object] | None = None) -> Digests:
     """Return the digests of ``source`` from here to its end, in one read.
 
-    SM3 is the slow one (OpenSSL has no instruction for it), so it runs on a second core while this one reads, writes
-    and hashes SHA-256; two buffers take turns.
+    SM3 is the slow one (no processor here has an instruction for it), so it runs on a second core while this one reads,
+    writes and hashes SHA-256; two buffers take turns.
 
     Args:
         source: A binary file, open for reading and unbuffered.
         sink: Called with every chunk as it is read (the vault's writer); the view is valid during the call only.
 
     Raises:
-        StoreFailed: This machine's OpenSSL has no SM3.
+        StoreFailed: This machine has no SM3.
     """
-    sha256, sm3 = hashlib.sha256(), _new_sm3()
+    sha256, sm3 = hashlib.sha256(), new_sm3()
     views = [memoryview(bytearray(CHUNK_BYTES)) for _buffer in range(2)]
     size, turn = 0, 0
     with ThreadPoolExecutor(max_workers=1) as second_core:
@@ -157,7 +158,7 @@ def ingest_file(path: Path, *, clock: Clock) -> Original | Refusal:
         The original, or a refusal with code "empty-file", "unreadable-file", "unknown-type" or "changing-file".
 
     Raises:
-        StoreFailed: This machine's OpenSSL has no SM3.
+        StoreFailed: This machine has no SM3.
     """
     media_type = media_type_of(path)
     if media_type is None:
@@ -204,16 +205,3 @@ def ingest_file(path: Path, *, clock: Clock) -> Original | Refusal:
         media_type=media_type,
         ingested_at=clock.now(),
     )
-
-
-def _new_sm3() -> hashlib._Hash:
-    """Return a new SM3 hash from OpenSSL (pure-Python ones are a thousand times slower)."""
-    try:
-        return hashlib.new("sm3")
-    except ValueError as problem:
-        raise StoreFailed(
-            _(
-                "This Python's OpenSSL has no SM3 digest, which evidence records need. "
-                "Install a Python that was built with OpenSSL 1.1.1 or later."
-            )
-        ) from problem

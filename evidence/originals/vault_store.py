@@ -117,20 +117,28 @@ class _LocalStaged:
         with _failing_as_store(address):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._path.open("xb", buffering=0)
+        self._written = 0
 
     def write(self, chunk: memoryview) -> None:
         with _failing_as_store(self._address):
             rest = chunk
             while rest:
                 rest = rest[self._file.write(rest) :]
+            # Linux begins to write these pages out now, without anybody waiting, so that little is left for the end,
+            # and a card of 128 GB does not push everything else out of the memory.
+            self._let_go(self._written, len(chunk))
+            self._written += len(chunk)
 
     def settle(self) -> None:
         with _failing_as_store(self._address):
             self._file.flush()
             os.fsync(self._file.fileno())
-            if hasattr(os, "posix_fadvise"):  # so that reading back reads the medium, not the cache
-                os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            self._let_go(0, 0)  # so that reading back reads the medium, not the cache
             self._file.close()
+
+    def _let_go(self, begin: int, size: int) -> None:
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(self._file.fileno(), begin, size, os.POSIX_FADV_DONTNEED)
 
     def reopen(self) -> BinaryIO:
         with _failing_as_store(self._address):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from core.clock import FrozenClock
 from core.errors import InputRefused, StoreFailed
 from core.refusal import Refusal
-from evidence import ingest
+from evidence import ingest, sm3
 from evidence.ingest import ingest_file, list_footage, read_digests
 from evidence.original import Original
 
@@ -77,7 +77,8 @@ def test_a_machine_without_sm3_says_so(tmp_path: Path, monkeypatch: pytest.Monke
     def no_such_digest(name: str) -> object:
         raise ValueError(name)
 
-    monkeypatch.setattr(ingest.hashlib, "new", no_such_digest)
+    monkeypatch.setattr(sm3, "_libgcrypt", lambda: None)
+    monkeypatch.setattr(sm3.hashlib, "new", no_such_digest)
     with pytest.raises(StoreFailed, match="SM3"):
         ingest_file(tmp_path / "a.jpg", clock=CLOCK)
 
