@@ -44,7 +44,8 @@ from evidence.sealing.staging import durable_file, staged, sweep, write_durably
 from evidence.sealing.statement import encode_statement
 from evidence.sealing.viewer import draw_viewer
 from evidence.signing.dsse import encode_envelope, sign
-from evidence.signing.keys import SigningKey, public_pem
+from evidence.signing.keys import SigningKey
+from evidence.signing.public_key import public_pem
 from flight.track import Track
 
 PROGRAM_ACTOR: Final = "program:skywarden"

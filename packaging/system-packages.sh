@@ -1,8 +1,9 @@
 #!/usr/bin/env sh
 # Makes sure that the system packages named are there, by what they give, and installs only what is missing.
 # Usage: system-packages.sh run|test
-#   run   what the program itself needs: OpenCV's libGL and glib
-#   test  besides, what the tests look at: Chromium, poppler's pdftoppm, a CJK font for screenshots
+#   run   what the program itself needs: OpenCV's libGL and glib, and openssl for SM2 signatures
+#   test  besides, what the tests look at: Chromium, poppler's pdftoppm, a CJK font for screenshots; and what they
+#         start: PostgreSQL and SoftHSM2
 set -eu
 
 missing=""
@@ -16,10 +17,13 @@ library() { ldconfig -p | grep -q "$1"; }
 PATH="$PATH:/sbin:/usr/sbin"
 need libgl1 library libGL.so.1
 need libglib2.0-0 library libgthread-2.0.so.0
+need openssl command -v openssl
 if [ "${1:-run}" = test ]; then
     need chromium command -v chromium
     need poppler-utils command -v pdftoppm
     need fonts-noto-cjk sh -c 'ls /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc'
+    need postgresql sh -c 'ls /usr/lib/postgresql/*/bin/initdb'
+    need softhsm2 sh -c 'command -v softhsm2-util && ls /usr/lib/softhsm/libsofthsm2.so'
 fi
 [ -n "$missing" ] || exit 0
 

@@ -12,7 +12,8 @@ from rich.console import Console
 from core.clock import SystemClock
 from core.errors import InputRefused, IntegrityFailed
 from core.text import _
-from evidence.signing.keys import TrustedKey, create_key, public_from_pem, public_pem
+from evidence.signing.keys import TrustedKey, create_key
+from evidence.signing.public_key import public_from_pem
 from evidence.verify import verify
 from evidence.verifying.verification import Outcome, lines_of
 
@@ -55,9 +56,8 @@ def add_commands(application: typer.Typer) -> None:
         passphrase = os.environ.get("SKYWARDEN_KEY_PASSPHRASE") or typer.prompt(
             _("Passphrase"), hide_input=True, confirmation_prompt=True
         )
-        made = create_key(key, passphrase, label)
+        create_key(key, passphrase, label)
         public = key.with_suffix(".pub.pem")
-        public.write_bytes(public_pem(made.public))
         Console().print(_("private key: {key}\npublic key: {public}").format(key=key, public=public), soft_wrap=True)
 
 

@@ -11,8 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from core.errors import InputRefused
 from core.text import _
 from evidence.cases.life import SCHEMA as REVIEW_SCHEMA
@@ -34,7 +32,7 @@ from evidence.sealing.package import OriginalRecords
 from evidence.sealing.package_source import PackageSource
 from evidence.sealing.statement import Statement, decode_statement
 from evidence.signing.dsse import Envelope, decode_envelope
-from evidence.signing.keys import public_from_pem
+from evidence.signing.public_key import PublicKey, public_from_pem
 from flight.track import Track
 
 MAX_RECORD_BYTES: Final = 256 << 20  # a record larger than this is no record of ours
@@ -58,7 +56,7 @@ class Reading:
     refused: dict[str, str]
     envelope: Envelope | None
     statement: Statement | None
-    public: Ed25519PublicKey | None
+    public: PublicKey | None
     incident: Incident | None
     frames: FrameRecords | None
     originals: OriginalRecords | None

@@ -13,16 +13,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from core.clock import in_utc
 from core.errors import InputRefused, IntegrityFailed
 from core.text import _
 from evidence.sealing.canonical import decode, encode
 from evidence.sealing.staging import overwrite_durably
-from evidence.signing.keys import TrustedKey, key_id_of
+from evidence.signing.keys import TrustedKey
+from evidence.signing.public_key import PublicKey
 
-SCHEMA: Final = "skywarden/key-ring/1"
+SCHEMA: Final = "skywarden/key-ring/2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +29,7 @@ class RingKey:
     """A key of the ring.
 
     Attributes:
-        public: The raw Ed25519 public key, base64.
+        public: The key's SubjectPublicKeyInfo (DER), base64.
         label: Whose it is.
         valid_from: From when on it signs.
         valid_to: Until when, or None while it does.
@@ -51,11 +50,9 @@ class RingKey:
             if instant is not None:
                 object.__setattr__(self, name, in_utc(instant))
         try:
-            raw = base64.b64decode(self.public, validate=True)
+            PublicKey(der=base64.b64decode(self.public, validate=True))
         except binascii.Error as problem:
             raise ValueError("a ring's key is base64") from problem
-        if len(raw) != 32:
-            raise ValueError("a ring's key has 32 bytes")
         if self.valid_to is not None and self.valid_to < self.valid_from:
             raise ValueError("a key's validity ends after it begins")
         if (self.revoked_at is None) != (not self.reason):
@@ -64,13 +61,13 @@ class RingKey:
     @property
     def key_id(self) -> str:
         """The key's id, hex."""
-        return key_id_of(self.trusted.public)
+        return self.trusted.key_id
 
     @property
     def trusted(self) -> TrustedKey:
         """The key as a verifier takes it."""
         return TrustedKey(
-            public=Ed25519PublicKey.from_public_bytes(base64.b64decode(self.public)),
+            public=PublicKey(der=base64.b64decode(self.public)),
             label=self.label,
             valid_from=self.valid_from,
             valid_to=self.valid_to,
@@ -94,13 +91,13 @@ def trusted_keys(ring: KeyRing) -> tuple[TrustedKey, ...]:
     return tuple(key.trusted for key in ring.keys)
 
 
-def add_key(ring: KeyRing, public: Ed25519PublicKey, *, label: str, at: datetime) -> KeyRing:
+def add_key(ring: KeyRing, public: PublicKey, *, label: str, at: datetime) -> KeyRing:
     """Return the ring with one key more, which signs from ``at`` on."""
-    raw = base64.b64encode(public.public_bytes_raw()).decode()
-    return KeyRing(keys=(*ring.keys, RingKey(public=raw, label=label, valid_from=at)))
+    text = base64.b64encode(public.der).decode()
+    return KeyRing(keys=(*ring.keys, RingKey(public=text, label=label, valid_from=at)))
 
 
-def rotate_key(ring: KeyRing, public: Ed25519PublicKey, *, label: str, at: datetime) -> KeyRing:
+def rotate_key(ring: KeyRing, public: PublicKey, *, label: str, at: datetime) -> KeyRing:
     """Return the ring with a new key in the place of those of the same label, which sign until ``at``.
 
     Raises:

@@ -1,53 +1,53 @@
-"""Signing keys: Ed25519, made here, stored encrypted, trusted by their digest.
+"""Signing keys: Ed25519 or SM2, made here, stored encrypted, trusted by their digest; or kept by hardware.
 
-A private key lies in an encrypted PKCS#8 file. A key id is the SHA-256 of the public key's SubjectPublicKeyInfo in DER,
-as ``openssl pkey -pubin -outform DER | sha256sum`` prints it. An ephemeral key is for rehearsal: its signatures show
-that nothing changed since sealing, and nothing about who sealed; every statement made with it says so.
+A private key lies in an encrypted PKCS#8 file, or on a token (:mod:`evidence.signing.hardware_key`). An ephemeral key
+is for rehearsal: its signatures show that nothing changed since sealing, and nothing about who sealed; every statement
+made with it says so.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import sha256
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from core.clock import in_utc
 from core.errors import InputRefused
 from core.text import _
+from evidence.signing.public_key import Algorithm, PublicKey, ed25519_public, public_pem
+from evidence.signing.sm2 import make_sm2_key, sm2_public_der, sm2_sign
 
 MIN_PASSPHRASE_CHARS: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningKey:
-    """A private key in memory.
+    """A key that can sign.
 
     Attributes:
-        private: The key.
+        public: The public half.
+        sign: Gives the signature over a message.
         label: Whose it is, for people.
         ephemeral: True when it exists for one rehearsal only.
     """
 
-    private: Ed25519PrivateKey = field(repr=False)
+    public: PublicKey
+    sign: Callable[[bytes], bytes] = field(repr=False)
     label: str
     ephemeral: bool = False
 
     @property
-    def public(self) -> Ed25519PublicKey:
-        """The public half."""
-        return self.private.public_key()
-
-    @property
     def key_id(self) -> str:
         """The key's id, hex."""
-        return key_id_of(self.public)
+        return self.public.key_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ class TrustedKey:
         revoked_at: From when on it is not trusted, or None.
     """
 
-    public: Ed25519PublicKey = field(repr=False)
+    public: PublicKey
     label: str
     valid_from: datetime | None = None
     valid_to: datetime | None = None
@@ -76,57 +76,45 @@ class TrustedKey:
     @property
     def key_id(self) -> str:
         """The key's id, hex."""
-        return key_id_of(self.public)
+        return self.public.key_id
 
 
-def key_id_of(public: Ed25519PublicKey) -> str:
-    """Return the SHA-256 of a public key's SubjectPublicKeyInfo (DER), hex."""
-    der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return sha256(der).hexdigest()
-
-
-def public_pem(public: Ed25519PublicKey) -> bytes:
-    """Return a public key as PEM, as openssl reads it."""
-    return public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-
-
-def public_from_pem(content: bytes, source: Path | str) -> Ed25519PublicKey:
-    """Return the Ed25519 public key in PEM bytes. Raises ``InputRefused`` when there is none."""
-    try:
-        public = serialization.load_pem_public_key(content)
-    except (ValueError, UnsupportedAlgorithm) as problem:
-        raise InputRefused(source, _("holds no public key"), _("Name a PEM file of an Ed25519 key.")) from problem
-    if not isinstance(public, Ed25519PublicKey):
-        raise InputRefused(source, _("holds a key that is not Ed25519"), _("Name a PEM file of an Ed25519 key."))
-    return public
+def ed25519_key(private: Ed25519PrivateKey, label: str, *, ephemeral: bool = False) -> SigningKey:
+    """Return the key that signs with an Ed25519 private key in memory."""
+    public = ed25519_public(private.public_key().public_bytes_raw())
+    return SigningKey(public=public, sign=private.sign, label=label, ephemeral=ephemeral)
 
 
 def ephemeral_key(label: str = "rehearsal") -> SigningKey:
     """Return a new key that is kept nowhere."""
-    return SigningKey(private=Ed25519PrivateKey.generate(), label=label, ephemeral=True)
+    return ed25519_key(Ed25519PrivateKey.generate(), label, ephemeral=True)
 
 
-def create_key(path: Path, passphrase: str, label: str = "") -> SigningKey:
+def create_key(path: Path, passphrase: str, label: str = "", *, algorithm: Algorithm = Algorithm.ED25519) -> SigningKey:
     """Make a key, write it encrypted to ``path`` (which must not exist yet), readable by its owner only.
 
     Args:
         path: The file to write; its public half is written beside it with the suffix ``.pub.pem``.
-        passphrase: Opens it again; at least eight characters.
+        passphrase: Opens it again; at least eight characters, on one line.
         label: Whose key it is; the file's stem when empty.
+        algorithm: How it is to sign.
 
     Raises:
-        ValueError: The passphrase is too short.
-        InputRefused: The file exists already, or cannot be written.
+        ValueError: The passphrase is too short, or of more than one line.
+        InputRefused: The file exists already or cannot be written, or SM2 is asked for and there is no OpenSSL.
     """
-    if len(passphrase) < MIN_PASSPHRASE_CHARS:
-        raise ValueError(f"a passphrase has at least {MIN_PASSPHRASE_CHARS} characters")
-    key = SigningKey(private=Ed25519PrivateKey.generate(), label=label or path.stem)
-    encrypted = key.private.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.BestAvailableEncryption(passphrase.encode()),
-    )
+    if len(passphrase) < MIN_PASSPHRASE_CHARS or "\n" in passphrase:
+        raise ValueError(f"a passphrase has at least {MIN_PASSPHRASE_CHARS} characters on one line")
+    if algorithm is Algorithm.SM2:
+        encrypted = make_sm2_key(passphrase)
+    else:
+        encrypted = Ed25519PrivateKey.generate().private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(passphrase.encode()),
+        )
     _write_new(path, encrypted, 0o600)
+    key = load_key(path, passphrase, label)
     _write_new(path.with_suffix(".pub.pem"), public_pem(key.public), 0o644)
     return key
 
@@ -161,17 +149,20 @@ def load_key(path: Path, passphrase: str, label: str = "") -> SigningKey:
         raise InputRefused(path, _("is no encrypted private key"), remedy)
     try:
         private = serialization.load_pem_private_key(content, passphrase.encode())
-    except (ValueError, TypeError, UnsupportedAlgorithm) as problem:
+    except UnsupportedAlgorithm:  # it opened, and holds a key of a curve that ``cryptography`` does not know: SM2's
+        return _load_sm2(path, passphrase, label)
+    except (ValueError, TypeError) as problem:
         raise InputRefused(path, _("does not open with this passphrase, or is damaged"), remedy) from problem
     if not isinstance(private, Ed25519PrivateKey):
-        raise InputRefused(path, _("holds a key that is not Ed25519"), remedy)
-    return SigningKey(private=private, label=label or path.stem)
+        raise InputRefused(path, _("holds a key that is neither Ed25519 nor SM2"), remedy)
+    return ed25519_key(private, label or path.stem)
 
 
-def signature_holds(public: Ed25519PublicKey, signature: bytes, message: bytes) -> bool:
-    """Return whether ``signature`` is ``public``'s over ``message``."""
+def _load_sm2(path: Path, passphrase: str, label: str) -> SigningKey:
     try:
-        public.verify(signature, message)
-    except InvalidSignature:
-        return False
-    return True
+        public = PublicKey(der=sm2_public_der(path, passphrase))
+    except ValueError as problem:
+        raise InputRefused(
+            path, _("holds a key that is neither Ed25519 nor SM2"), _("Make one with skywarden key create.")
+        ) from problem
+    return SigningKey(public=public, sign=partial(sm2_sign, path, passphrase), label=label or path.stem)

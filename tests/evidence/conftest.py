@@ -23,7 +23,7 @@ from evidence.sealing.derivation import Derived
 from evidence.sealing.derive import annotate_frame, crop_frame
 from evidence.sealing.digests import digest_file
 from evidence.sealing.frame_record import FrameRecord, record_frame
-from evidence.signing.keys import SigningKey, TrustedKey
+from evidence.signing.keys import SigningKey, TrustedKey, ed25519_key
 from flight.track import Pose
 from geofence.attribution import Attribution, Share
 from geofence.fix import Covariance, Fix
@@ -171,7 +171,7 @@ def make_case(folder: Path, *, photos: int = 2, label: str = "vehicle", size: in
             parameters=(("score_min", "0.25"),),
             attachments=(Attachment(name="rules.yaml", media_type="application/yaml", content=b"rules: []\n"),),
         ),
-        key=SigningKey(private=Ed25519PrivateKey.from_private_bytes(b"\x07" * 32), label="bureau"),
+        key=ed25519_key(Ed25519PrivateKey.from_private_bytes(b"\x07" * 32), "bureau"),
         clock=FrozenClock(instant=START + timedelta(hours=2)),
     )
 

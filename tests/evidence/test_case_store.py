@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sqlite3
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -29,41 +24,6 @@ from evidence.custody import Action, first_break
 from evidence.incident import State
 
 CHEN, LIN, WU = (Person(name=name, certificate_no=f"粤A{number}") for number, name in enumerate(("陈", "林", "吴")))
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    """A PostgreSQL of its own, from the system's package, on a socket that nobody else sees; yields its address."""
-    found = shutil.which("pg_ctl")
-    if found is None:
-        pytest.skip("no PostgreSQL is installed here (Debian: postgresql)")
-    tools = Path(found).resolve().parent
-    folder = Path(tempfile.mkdtemp(prefix="sw-pg-"))
-    as_owner: tuple[str, ...] = ()
-    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-        shutil.chown(folder, "postgres", "postgres")
-        as_owner = ("setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups")
-
-    def run(*arguments: str) -> None:
-        subprocess.run([*as_owner, *arguments], check=True, capture_output=True, cwd=folder)
-
-    cluster = str(folder / "cluster")
-    run(str(tools / "initdb"), "-D", cluster, "-U", "keeper", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C")
-    options = f"-c listen_addresses='' -k {folder} -c fsync=off"
-    run(str(tools / "pg_ctl"), "-D", cluster, "-w", "-l", str(folder / "log"), "-o", options, "start")
-    try:
-        yield f"postgresql://keeper@/postgres?host={folder}"
-    finally:
-        run(str(tools / "pg_ctl"), "-D", cluster, "-m", "immediate", "-w", "stop")
-        shutil.rmtree(folder)
-
-
-@pytest.fixture
-def fresh_database(postgresql: str, request: pytest.FixtureRequest) -> str:
-    name = f"t{sha256(request.node.nodeid.encode()).hexdigest()[:12]}"
-    with psycopg.connect(postgresql, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return postgresql.replace("/postgres?", f"/{name}?")
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgresql"])

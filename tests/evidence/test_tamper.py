@@ -17,7 +17,8 @@ from evidence.sealing.canonical import canonical_bytes
 from evidence.sealing.digests import ALGORITHMS, digest_bytes
 from evidence.sealing.package_source import MemorySource
 from evidence.signing.dsse import encode_envelope, sign
-from evidence.signing.keys import TrustedKey, ephemeral_key, public_pem
+from evidence.signing.keys import TrustedKey, ephemeral_key
+from evidence.signing.public_key import public_pem
 from evidence.verify import verify, verify_source
 from evidence.verifying.verification import Outcome, Verification
 

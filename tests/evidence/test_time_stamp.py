@@ -24,7 +24,7 @@ from core.clock import FrozenClock
 from core.errors import InputRefused
 from core.refusal import Refusal
 from evidence.sealing import package as names
-from evidence.signing.keys import public_pem
+from evidence.signing.public_key import public_pem
 from evidence.signing.time_stamp import (
     HttpAuthority,
     Stamped,

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from evidence.sealing import package as names
-from evidence.signing.keys import ephemeral_key, public_pem
+from evidence.signing.keys import ephemeral_key
+from evidence.signing.public_key import public_pem
 
 PAGE = Path(__file__).parents[2] / "docs/verify-without-skywarden.md"
 
