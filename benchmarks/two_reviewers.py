@@ -64,7 +64,7 @@ def run(name: str, store: CaseStore, incidents: list[Incident]) -> None:
         and refused == len(incidents)
         and settled == len(incidents)
         and entries == 4 * len(incidents)
-        and store.audit_break() is None
+        and not store.audit_breaks()
     )
     print(
         f"{name:8s} {len(incidents)} incidents: {taken} verdicts taken, {refused} refused as third, {settled} settled, "

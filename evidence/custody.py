@@ -84,6 +84,16 @@ class CustodyEntry:
         return sha256(encode(SCHEMA, self)).hexdigest()
 
 
+class Flaw(StrEnum):
+    """What was done to a chain."""
+
+    ALTERED = "altered"
+    REMOVED = "removed"
+    REORDERED = "reordered"
+    INSERTED = "inserted"
+    CONTRADICTED = "contradicted"  # the chain holds, and what it speaks of is not as it says
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Break:
     """Where a chain is broken.
@@ -91,10 +101,12 @@ class Break:
     Attributes:
         position: Index of the first entry that does not hold, in the order given; the length when the end is missing.
         reason: What does not hold.
+        flaw: What was done, where it can be told.
     """
 
     position: int
     reason: str
+    flaw: Flaw = Flaw.ALTERED
 
 
 def head_of(chain: Sequence[CustodyEntry]) -> str:

@@ -19,6 +19,7 @@ from core.clock import Clock
 from core.errors import InputRefused, StoreFailed
 from core.refusal import Refusal
 from core.text import _
+from evidence.cases.audit_check import Anchor, AuditLine, check_lines
 from evidence.cases.case_store import (
     NOTED,
     Case,
@@ -37,8 +38,8 @@ from evidence.cases.case_store import (
 )
 from evidence.cases.life import Decision, Deed, Life, Person, round_verdicts, state_of
 from evidence.cases.order_rules import decide, first_breach
-from evidence.custody import ORIGIN, Action, Break, CustodyEntry, append, first_break
 from evidence.custody import SCHEMA as AUDIT_SCHEMA
+from evidence.custody import Action, Break, CustodyEntry, Flaw, append
 from evidence.incident import Incident, State
 from evidence.sealing.canonical import decode, encode
 from evidence.sealing.incident_json import decode_incident, encode_incident
@@ -210,26 +211,24 @@ class DjangoCaseStore:
             rows = AuditRow.objects.using(self.alias).order_by("seq")
             return tuple(decode(AUDIT_SCHEMA, CustodyEntry, row.document.encode(), f"audit {row.seq}") for row in rows)
 
-    def audit_break(self) -> Break | None:
-        """Return the first place where the audit chain, or what it speaks of, does not hold."""
-        with _as_our_failure():
+    def audit_breaks(self) -> tuple[Break, ...]:
+        """Return every place where the audit chain, or what it speaks of, does not hold."""
+        with self._turn():  # one state of all tables, while others wait
             rows = list(AuditRow.objects.using(self.alias).order_by("seq"))
             head = AuditHead.objects.using(self.alias).first()
-        chain: list[CustodyEntry] = []
-        for position, row in enumerate(rows):
-            try:
-                entry = decode(AUDIT_SCHEMA, CustodyEntry, row.document.encode(), f"audit {row.seq}")
-            except InputRefused as refusal:
-                return Break(position=position, reason=str(refusal))
-            if (row.seq, row.subject, row.action, row.sha256) != (entry.seq, entry.subject, entry.action, entry.sha256):
-                reason = _("entry {position}: the row's columns are not those of its document")
-                return Break(position=position, reason=reason.format(position=position))
-            chain.append(entry)
-        broken = first_break(chain, ORIGIN if head is None else head.sha256)
-        return broken or self._case_break(chain)
+            anchor = None if head is None else Anchor(entries=head.entries, sha256=head.sha256)
+            lines = [
+                AuditLine(seq=row.seq, subject=row.subject, action=row.action, sha256=row.sha256, document=row.document)
+                for row in rows
+            ]
+            breaks = check_lines(lines, anchor)
+            if breaks:
+                return breaks
+            chain = [decode(AUDIT_SCHEMA, CustodyEntry, line.document.encode(), f"audit {line.seq}") for line in lines]
+            return tuple(self._case_breaks(chain))
 
-    def _case_break(self, chain: list[CustodyEntry]) -> Break | None:
-        """Return where the last audited digest of a case is not the digest of what is stored, or a rule was broken."""
+    def _case_breaks(self, chain: list[CustodyEntry]) -> Iterator[Break]:
+        """Yield where the last audited digest of a case is not the digest of what is stored, or a rule was broken."""
         opened: dict[str, CustodyEntry] = {}
         last: dict[str, CustodyEntry] = {}
         for entry in chain:
@@ -241,12 +240,13 @@ class DjangoCaseStore:
         for number in sorted(opened.keys() | rows.keys()):
             row, first = rows.get(number), opened.get(number)
             if first is None:
-                return Break(position=len(chain), reason=_("case {number} was never opened").format(number=number))
-            why = _("it is gone") if row is None else self._row_fault(row, first, last.get(number))
-            if why:
+                at, why = len(chain), _("it was never opened")
+            else:
                 at = last.get(number, first).seq
-                return Break(position=at, reason=_("case {number}: {why}").format(number=number, why=why))
-        return None
+                why = _("it is gone") if row is None else self._row_fault(row, first, last.get(number))
+            if why:
+                reason = _("case {number}: {why}").format(number=number, why=why)
+                yield Break(position=at, reason=reason, flaw=Flaw.CONTRADICTED)
 
     def _row_fault(self, row: CaseRow, opened: CustodyEntry, last: CustodyEntry | None) -> str:
         try:

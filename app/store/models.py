@@ -1,7 +1,7 @@
 """Tables of the store. What the order of decisions and four eyes ask for is a constraint here, not only a habit above.
 
 Documents are canonical JSON as text, so that a row's digest is the record's; the other columns are for searching and
-for constraints, and must agree with the document (:meth:`app.store.django_store.DjangoCaseStore.audit_break` checks).
+for constraints, and must agree with the document (:meth:`app.store.django_store.DjangoCaseStore.audit_breaks`).
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ class CaseLine:
 
 
 class CaseStore(Protocol):
-    """Keeps cases. Every method but :meth:`list_cases`, :meth:`audit` and :meth:`audit_break` leaves an audit entry."""
+    """Keeps cases. Every method leaves an audit entry, but for the list of cases and the looks at the audit itself."""
 
     def open_case(self, incident: Incident, *, actor: str) -> Refusal | None:
         """Keep a new incident; a refusal with code "already-open" when it is kept already."""
@@ -101,8 +101,8 @@ class CaseStore(Protocol):
         """Return the whole audit chain."""
         ...
 
-    def audit_break(self) -> Break | None:
-        """Return the first place where the audit chain does not hold, or None."""
+    def audit_breaks(self) -> tuple[Break, ...]:
+        """Return every place where the audit chain, or what it speaks of, does not hold; empty when all does."""
         ...
 
 
@@ -271,10 +271,11 @@ class MemoryCaseStore:
         with self._lock:
             return tuple(self._chain)
 
-    def audit_break(self) -> Break | None:
-        """Return the first place where the audit chain does not hold."""
+    def audit_breaks(self) -> tuple[Break, ...]:
+        """Return where the audit chain does not hold."""
         chain = self.audit()
-        return first_break(chain, head_of(chain))
+        broken = first_break(chain, head_of(chain))
+        return () if broken is None else (broken,)
 
 
 def line_of(incident: Incident, state: State) -> CaseLine:

@@ -20,7 +20,7 @@ from core.errors import IntegrityFailed, StoreFailed
 from core.refusal import Refusal
 from evidence.cases.case_store import Case, CaseStore, MemoryCaseStore, custody_of
 from evidence.cases.life import Decision, Deed, Life, Person, Reason, Verdict, state_of
-from evidence.custody import Action, first_break
+from evidence.custody import Action, Flaw, first_break
 from evidence.incident import State
 
 CHEN, LIN, WU = (Person(name=name, certificate_no=f"粤A{number}") for number, name in enumerate(("陈", "林", "吴")))
@@ -82,7 +82,7 @@ def test_decisions_are_appended_and_move_the_state(store: CaseStore, case: Any) 
     assert isinstance(kept, Case)
     assert kept.life == life
     assert kept.incident.state is State.CONFIRMED_LEAD
-    assert store.audit_break() is None
+    assert store.audit_breaks() == ()
 
 
 def test_a_refused_decision_changes_nothing(store: CaseStore, case: Any) -> None:
@@ -157,7 +157,7 @@ def test_two_reviewers_at_once_lose_and_double_nothing(store: CaseStore, case_ma
     assert len(taken) == 2 * len(cases)  # a third verdict comes too late for every case
     assert {refusal.code for refusal in refused} == {"out-of-order"}
     assert len(store.list_cases(state=State.CONFIRMED_LEAD)) == len(cases)
-    assert store.audit_break() is None
+    assert store.audit_breaks() == ()
     assert len(store.audit()) == 4 * len(cases)
 
 
@@ -224,41 +224,71 @@ def test_the_database_itself_wants_two_people(sqlite_store: Any, case: Any, tmp_
 
 TRIGGERS = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
 TAMPERINGS = {
-    "altered": ("UPDATE store_audit SET document = replace(document, '陈', '王') WHERE seq = 1", 1),
-    "removed": ("DELETE FROM store_audit WHERE seq = 2", 2),
-    "cut off": ("DELETE FROM store_audit WHERE seq = 3", 2),
+    "altered": ("UPDATE store_audit SET document = replace(document, '陈', '王') WHERE seq = 1", [(1, Flaw.ALTERED)]),
+    "first altered": (
+        "UPDATE store_audit SET document = replace(document, 'program', 'Program') WHERE seq = 0",
+        [(0, Flaw.ALTERED)],
+    ),
+    "unreadable": ("UPDATE store_audit SET document = '{}' WHERE seq = 2", [(2, Flaw.ALTERED)]),
+    "column altered": ("UPDATE store_audit SET action = 'viewed' WHERE seq = 2", [(2, Flaw.ALTERED)]),
+    "removed": ("DELETE FROM store_audit WHERE seq = 2", [(2, Flaw.REMOVED)]),
+    "two removed": ("DELETE FROM store_audit WHERE seq IN (1, 2)", [(1, Flaw.REMOVED), (2, Flaw.REMOVED)]),
+    "removed and closed up": (
+        (
+            "DELETE FROM store_audit WHERE seq = 1; UPDATE store_audit SET seq = 1 WHERE seq = 2; "
+            "UPDATE store_audit SET seq = 2 WHERE seq = 3"
+        ),
+        [(1, Flaw.REMOVED)],
+    ),
+    "cut off": ("DELETE FROM store_audit WHERE seq = 3", [(3, Flaw.REMOVED)]),
+    "end forgotten": ("DELETE FROM store_audit_head", [(4, Flaw.REMOVED)]),
     "exchanged": (
-        "UPDATE store_audit SET document = (SELECT document FROM store_audit b WHERE b.seq = 3 - store_audit.seq)",
-        0,
+        (
+            "UPDATE store_audit SET seq = 9 WHERE seq = 1; UPDATE store_audit SET seq = 1 WHERE seq = 2; "
+            "UPDATE store_audit SET seq = 2 WHERE seq = 9"
+        ),
+        [(1, Flaw.REORDERED)],
     ),
-    "inserted": (
+    "put at the end": ("UPDATE store_audit SET seq = 9 WHERE seq = 1", [(1, Flaw.REORDERED)]),
+    "inserted at the end": (
         "INSERT INTO store_audit SELECT 4, subject, action, document, 'x' FROM store_audit WHERE seq = 1",
-        4,
+        [(4, Flaw.INSERTED)],
     ),
-    "decision": ("UPDATE store_decision SET document = replace(document, 'confirm', 'reject') WHERE seq = 1", 3),
-    "decision gone": ("DELETE FROM store_decision WHERE seq = 2", 3),
-    "state": ("UPDATE store_case SET state = 'closed'", 3),
-    "incident": ("UPDATE store_case SET document = replace(document, '0.97', '0.11')", 3),
-    "case gone": ("DELETE FROM store_case", 3),
+    "inserted between": (
+        (
+            "UPDATE store_audit SET seq = 4 WHERE seq = 3; UPDATE store_audit SET seq = 3 WHERE seq = 2; "
+            "INSERT INTO store_audit SELECT 2, subject, action, replace(document, '陈', '王'), 'x' FROM store_audit "
+            "WHERE seq = 1"
+        ),
+        [(2, Flaw.INSERTED)],
+    ),
+    "decision": (
+        "UPDATE store_decision SET document = replace(document, 'confirm', 'reject') WHERE seq = 1",
+        [(3, Flaw.CONTRADICTED)],
+    ),
+    "decision gone": ("DELETE FROM store_decision WHERE seq = 2", [(3, Flaw.CONTRADICTED)]),
+    "state": ("UPDATE store_case SET state = 'closed'", [(3, Flaw.CONTRADICTED)]),
+    "incident": ("UPDATE store_case SET document = replace(document, '0.97', '0.11')", [(3, Flaw.CONTRADICTED)]),
+    "case gone": ("DELETE FROM store_case", [(3, Flaw.CONTRADICTED)]),
 }
 
 
 @pytest.mark.parametrize("name", TAMPERINGS)
-def test_tampering_past_the_triggers_is_found_and_placed(
+def test_tampering_past_the_triggers_is_found_placed_and_called_by_its_name(
     sqlite_store: Any, case: Any, tmp_path: Path, name: str
 ) -> None:
     sqlite_store.open_case(case.incident, actor="program:skywarden")
     _confirm(case, sqlite_store)
-    assert sqlite_store.audit_break() is None
-    statement, position = TAMPERINGS[name]
+    assert sqlite_store.audit_breaks() == ()
+    statement, expected = TAMPERINGS[name]
     with closing(sqlite3.connect(tmp_path / "s.sqlite3")) as raw:
         for (trigger,) in raw.execute(TRIGGERS).fetchall():
             raw.execute(f"DROP TRIGGER {trigger}")
-        raw.execute(statement)
+        raw.executescript(statement)
         raw.commit()
-    broken = sqlite_store.audit_break()
-    assert broken is not None
-    assert broken.position == position
+    breaks = sqlite_store.audit_breaks()
+    assert [(one.position, one.flaw) for one in breaks] == expected
+    assert all(str(one.position) in one.reason or case.incident.number in one.reason for one in breaks)
 
 
 def test_a_backup_is_whole_checked_and_never_replaced(sqlite_store: Any, case: Any, tmp_path: Path) -> None:
@@ -267,7 +297,7 @@ def test_a_backup_is_whole_checked_and_never_replaced(sqlite_store: Any, case: A
     copy = sqlite_store.back_up(tmp_path / "backups" / "store.sqlite3")
     restored = open_store(copy, sqlite_store.clock)
     assert restored.audit() == sqlite_store.audit()
-    assert restored.audit_break() is None
+    assert restored.audit_breaks() == ()
     restored.close()
     with pytest.raises(StoreFailed, match="never replaced"):
         sqlite_store.back_up(copy)
