@@ -118,10 +118,10 @@ def _walk(
     holes: list[int] = []
     wanted = anchor.sha256
     for seq in range(anchor.entries - 1, -1, -1):
-        index = by_digest.get(wanted)
-        entry = entries[index] if index is not None else None
-        if index is not None and entry is not None and entry.seq == seq:
-            genuine[seq] = index
+        found = by_digest.get(wanted)
+        entry = None if found is None else entries[found]
+        if found is not None and entry is not None and entry.seq == seq:
+            genuine[seq] = found
             wanted = entry.previous_sha256
             continue
         holes.append(seq)
