@@ -1,6 +1,6 @@
 """Draws a scene as one self-contained Folium map: one file, no network, the same bytes for the same scene.
 
-The only module that imports Folium. Folium by itself links ten files from content networks, names every element at
+Folium by itself links ten files from content networks, names every element at
 random and escapes nothing; here the links are replaced by Leaflet's own text, the names are counted, and every popup
 comes from ``maps.popups``. There is no base map: sites, zones and the mosaic of the flight's own frames are the ground.
 """
@@ -8,6 +8,7 @@ comes from ``maps.popups``. There is no base map: sites, zones and the mosaic of
 from __future__ import annotations
 
 import base64
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,9 +50,9 @@ def render(scene: Scene, *, chinese: bool = False) -> str:
     from branca.element import Element, MacroElement
 
     west, south, east, north = bounds_of(scene)
-    drawn = _bare_map(((south + north) / 2, (west + east) / 2))
+    drawn = bare_map(((south + north) / 2, (west + east) / 2))
     figure = drawn.get_root()
-    figure.title = scene.title
+    figure.title = escape(scene.title)
     figure.header.add_child(Element(f"<meta charset='utf-8'><style>{leaflet_style()}\n{style()}</style>"), name="style")
     figure.header.add_child(Element(f"<script>{leaflet_script()}</script>"), name="leaflet")
     layers = layers_of(scene)
@@ -68,12 +69,12 @@ def render(scene: Scene, *, chinese: bool = False) -> str:
     drawn.fit_bounds([[south, west], [north, east]], padding=(20, 20), max_zoom=19)
     folium.LayerControl(collapsed=True).add_to(drawn)
     figure.html.add_child(Element(legend(scene)), name="legend")
-    _count_names(figure, MacroElement)
+    count_names(figure, MacroElement)
     html: str = figure.render()
     return html
 
 
-def _bare_map(centre: tuple[float, float]) -> Map:
+def bare_map(centre: tuple[float, float]) -> Map:
     """Return a Folium map that links nothing and has no tiles."""
     import folium
 
@@ -170,7 +171,7 @@ def _styled_layers(
     ]
 
 
-def _count_names(root: Element, macro_element: type[Any]) -> None:
+def count_names(root: Element, macro_element: type[Any]) -> None:
     """Replace Folium's random element ids by a count, so that one scene gives one text."""
     number = 0
     waiting = [root, root.header, root.html, root.script]

@@ -20,7 +20,8 @@ from maps.scene import Scene
 
 
 @cache
-def _templates() -> Environment:
+def templates() -> Environment:
+    """Return the map's templates."""
     # Every value is escaped, whatever the template's name: autoescape is not left to file endings.
     environment = Environment(loader=PackageLoader("maps"), autoescape=True)
     environment.globals["_"] = _
@@ -29,7 +30,7 @@ def _templates() -> Environment:
 
 def style() -> str:
     """Return the style sheet of popups and legend."""
-    return _templates().get_template("map.css").render()
+    return templates().get_template("map.css").render()
 
 
 def state_name(state: str) -> str:
@@ -58,7 +59,7 @@ def incident_popup(feature: Feature, thumbnail: bytes | None, *, chinese: bool) 
     properties = feature["properties"]
     lon, lat = feature["geometry"]["coordinates"]
     return (
-        _templates()
+        templates()
         .get_template("incident.html")
         .render(
             p=properties,
@@ -80,7 +81,7 @@ def incident_popup(feature: Feature, thumbnail: bytes | None, *, chinese: bool) 
 
 def place_popup(title: str, rows: list[tuple[str, str]]) -> str:
     """Return a popup with a title and rows of name and words."""
-    return _templates().get_template("place.html").render(title=title, rows=rows)
+    return templates().get_template("place.html").render(title=title, rows=rows)
 
 
 def legend(scene: Scene) -> str:
@@ -90,7 +91,7 @@ def legend(scene: Scene) -> str:
         incidents=len(scene.incidents), others=len(scene.others), frames=len(scene.footprints)
     )
     return (
-        _templates()
+        templates()
         .get_template("legend.html")
         .render(
             title=scene.title,

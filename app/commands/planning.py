@@ -16,6 +16,7 @@ from core.errors import InputRefused, PlanRefused
 from core.text import _
 from flight.flight_plan import Finding, FlightPlan, Severity
 
+MAP = "map"  # drawn by maps, which stands above the floor of the other formats
 MARKS = {Severity.PASS: "[green]✓[/green]", Severity.WARN: "[yellow]![/yellow]", Severity.FAIL: "[red]✗[/red]"}
 
 
@@ -43,25 +44,30 @@ def _plan(
     ] = None,
     formats: Annotated[
         str,
-        typer.Option(help=_("Of json, qgc, waypoints, wpml, kml, gpx, geojson, png, sheet.")),
-    ] = "json,qgc,kml,png",
+        typer.Option(help=_("Of json, qgc, waypoints, wpml, kml, gpx, geojson, png, sheet, map.")),
+    ] = "json,qgc,kml,png,map",
 ) -> None:
     from flight.exports.bundle import FORMATS, export
     from flight.flying.log_file import read_log
     from flight.plan import plan
     from flight.planning.patrol_file import read_patrol
     from flight.planning.resume import residual
+    from maps.plan_map import draw_plan
 
     wanted = [name.strip() for name in formats.split(",") if name.strip()]
     for name in wanted:
-        if name not in FORMATS:
-            raise InputRefused(name, _("is no export format"), _("Use {all}.").format(all=", ".join(FORMATS)))
+        if name not in {*FORMATS, MAP}:
+            raise InputRefused(name, _("is no export format"), _("Use {all}.").format(all=", ".join([*FORMATS, MAP])))
     instant = beijing_time(at) if at else None
     asked = read_patrol(patrol)
     made = plan(asked, at=instant)
     if resume:
         made = residual(asked, made, [read_log(path) for path in resume], at=instant)
-    written, refused = export(made, asked, out, at=instant or SystemClock().now(), formats=wanted)
+    in_flight = [name for name in wanted if name != MAP]
+    written, refused = export(made, asked, out, at=instant or SystemClock().now(), formats=in_flight)
+    if MAP in wanted:
+        draw_plan(made, out / "plan.html", patrol=asked)
+        written = (*written, out / "plan.html")
     console = Console()
     print_plan(made, console)
     for refusal in refused:

@@ -11,11 +11,11 @@ from xml.etree import ElementTree as ET
 
 import shapely
 
+from flight.exports.colours import sortie_colour
 from flight.flight_plan import FlightPlan
 from flight.patrol import Patrol
 
 _KML = "http://www.opengis.net/kml/2.2"
-_COLOURS = ("ff0055ff", "ff00aa00", "ffff5500", "ffaa00aa", "ff00aaaa", "ffaa5500")  # aabbggrr
 
 
 def write_kml(flight_plan: FlightPlan, path: Path, *, patrol: Patrol | None = None) -> None:
@@ -33,10 +33,10 @@ def write_kml(flight_plan: FlightPlan, path: Path, *, patrol: Patrol | None = No
         folder = _child(document, "Folder")
         _child(folder, "name", f"{sortie.number}")
         line = shapely.LineString([[point.position.lon_deg, point.position.lat_deg] for point in sortie.waypoints])
-        _place(folder, f"{sortie.number}", line, _COLOURS[(sortie.number - 1) % len(_COLOURS)])
+        _place(folder, f"{sortie.number}", line, _kml_colour(sortie.number))
         for index, point in enumerate(sortie.waypoints):
             spot = shapely.Point(point.position.lon_deg, point.position.lat_deg)
-            place = _place(folder, f"{sortie.number}.{index}", spot, _COLOURS[0])
+            place = _place(folder, f"{sortie.number}.{index}", spot, _kml_colour(sortie.number))
             _child(place, "visibility", "0")
             details = _child(place, "ExtendedData")
             for name, value in (
@@ -48,6 +48,12 @@ def write_kml(flight_plan: FlightPlan, path: Path, *, patrol: Patrol | None = No
                 entry.set("name", name)
                 _child(entry, "value", value)
     ET.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
+
+
+def _kml_colour(number: int) -> str:
+    """Return a sortie's colour as KML writes it: opacity, blue, green, red."""
+    red, green, blue = sortie_colour(number)
+    return f"ff{blue:02x}{green:02x}{red:02x}"
 
 
 def _child(parent: ET.Element, tag: str, text: str | None = None) -> ET.Element:

@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from core.points import LocalPlane, to_plane
 from core.text import _
+from flight.exports.colours import AREA_COLOUR, NO_FLY_COLOUR, coverage_words, sortie_colour
+from flight.exports.coverage_count import coverage_counts, shaded
 from flight.exports.geojson import photo_footprints
-from flight.flight_plan import FlightPlan, Leg, Sortie
+from flight.flight_plan import FlightPlan, Leg, Severity, Sortie
 from flight.patrol import Patrol
+from flight.planning.plan_table import band_words
 from flight.planning.profile import profile
 from flight.planning.routing import Points
 
@@ -29,14 +31,10 @@ if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw as Draw
     from PIL.ImageFont import FreeTypeFont
 
-COLOURS: Final = (
-    (0, 90, 181), (220, 50, 32), (0, 128, 90), (150, 70, 160), (200, 120, 0), (90, 90, 90),
-)  # fmt: skip
 _PAPER: Final = (255, 255, 255)
-_AREA: Final = (60, 60, 60)
-_NO_FLY: Final = (200, 30, 30)
 _MARGIN_PX: Final = 46
 _LEGEND_PX: Final = 26
+_LEGEND_LINES: Final = 4  # besides one for each sortie: the name, the coverage classes, the signs, one of air
 _ARROW_EVERY_PX: Final = 90
 
 
@@ -77,18 +75,23 @@ def write_picture(flight_plan: FlightPlan, path: Path, *, patrol: Patrol, width_
     zones = [local(zone.shape) for zone in patrol.no_fly_zones]
     sheet = _sheet(shapely.union_all([*areas, *(shapely.LineString(way) for way in ways)]), width_px, len(ways))
     image = Image.new("RGB", (sheet.width_px, sheet.height_px), _PAPER)
-    counts = _counts(sheet, [local(shape) for _n, _area, shape in photo_footprints(flight_plan, patrol)])
-    image.paste(Image.fromarray(_shaded(counts)), (0, 0))
+    rings = [sheet.px(shapely.get_coordinates(local(shape))) for _n, _a, shape in photo_footprints(flight_plan, patrol)]
+    seen = Image.fromarray(shaded(coverage_counts(rings, sheet.width_px, sheet.height_px)), "RGBA")
+    image.paste(seen, (0, 0), seen)
     draw = ImageDraw.Draw(image)
     font = _font()
-    for zone in zones:
-        _outline(draw, sheet, zone, _NO_FLY, 3)
-        _hatch(draw, sheet, zone)
-    for area in areas:
-        _outline(draw, sheet, area, _AREA, 2)
-    for index, (sortie, way) in enumerate(zip(flight_plan.sorties, ways, strict=True)):
-        _draw_sortie(draw, sheet, sortie, way, COLOURS[index % len(COLOURS)])
+    for shape in zones:
+        _outline(draw, sheet, shape, NO_FLY_COLOUR, 3)
+        _hatch(draw, sheet, shape)
+    for shape in areas:
+        _outline(draw, sheet, shape, AREA_COLOUR, 2)
+    for sortie, way in zip(flight_plan.sorties, ways, strict=True):
+        _draw_sortie(draw, sheet, sortie, way, sortie_colour(sortie.number))
     _levels(draw, sheet, font(13), list(zip(flight_plan.sorties, ways, strict=True)), patrol)
+    for area, shape in zip(patrol.areas, areas, strict=True):
+        _name(draw, sheet, font(15), shape, area.name, AREA_COLOUR)
+    for zone, shape in zip(patrol.no_fly_zones, zones, strict=True):
+        _name(draw, sheet, font(15), shape, f"{zone.name} {band_words(zone)}", NO_FLY_COLOUR)
     _legend(draw, sheet, font, flight_plan)
     image.save(path, format="PNG", optimize=False)
 
@@ -100,34 +103,8 @@ def _way(plane: LocalPlane, sortie: Sortie) -> Points:
 def _sheet(everything: BaseGeometry, width_px: int, sorties: int) -> _Sheet:
     west, south, east, north = everything.bounds
     scale = (width_px - 2 * _MARGIN_PX) / max(east - west, (north - south) / 2, 1.0)
-    height = math.ceil((north - south) * scale) + 2 * _MARGIN_PX + _LEGEND_PX * (sorties + 2)
+    height = math.ceil((north - south) * scale) + 2 * _MARGIN_PX + _LEGEND_PX * (sorties + _LEGEND_LINES)
     return _Sheet(west_m=west, north_m=north, px_per_m=scale, width_px=width_px, height_px=height)
-
-
-def _counts(sheet: _Sheet, footprints: list[BaseGeometry]) -> NDArray[np.int32]:
-    """Return how many photographs see each pixel of the sheet."""
-    from PIL import Image, ImageDraw
-
-    counts = np.zeros((sheet.height_px, sheet.width_px), dtype=np.int32)
-    for footprint in footprints:
-        ring = sheet.px(shapely.get_coordinates(footprint))
-        left, top = (max(0, math.floor(min(values))) for values in zip(*ring, strict=True))
-        right = min(sheet.width_px, math.ceil(max(x for x, _y in ring)) + 1)
-        low = min(sheet.height_px, math.ceil(max(y for _x, y in ring)) + 1)
-        if right <= left or low <= top:
-            continue
-        mask = Image.new("L", (right - left, low - top))
-        ImageDraw.Draw(mask).polygon([(x - left, y - top) for x, y in ring], fill=1)
-        counts[top:low, left:right] += np.asarray(mask, dtype=np.int32)
-    return counts
-
-
-def _shaded(counts: NDArray[np.int32]) -> NDArray[np.uint8]:
-    """Return colours for counts: white for none, deeper blue-green the more photographs see a place, up to ten."""
-    share = np.clip(counts, 0, 10)[..., None] / 10.0
-    none = counts[..., None] == 0
-    shade = np.array([225.0, 240.0, 238.0]) * (1 - share) + np.array([110.0, 180.0, 175.0]) * share
-    return np.where(none, np.array(_PAPER, dtype=np.float64), shade).astype(np.uint8)
 
 
 def _outline(draw: Draw, sheet: _Sheet, shape: BaseGeometry, colour: tuple[int, int, int], width: int) -> None:
@@ -150,7 +127,7 @@ def _hatch(draw: Draw, sheet: _Sheet, zone: BaseGeometry) -> None:
         line = shapely.LineString([(offset, south), (offset + north - south, north)]).intersection(zone)
         for part in shapely.get_parts(line):
             if part.geom_type == "LineString":
-                draw.line(sheet.px(shapely.get_coordinates(part)), fill=_NO_FLY, width=1)
+                draw.line(sheet.px(shapely.get_coordinates(part)), fill=NO_FLY_COLOUR, width=1)
 
 
 def _draw_sortie(draw: Draw, sheet: _Sheet, sortie: Sortie, way: Points, colour: tuple[int, int, int]) -> None:
@@ -172,6 +149,19 @@ def _draw_sortie(draw: Draw, sheet: _Sheet, sortie: Sortie, way: Points, colour:
     draw.rectangle((x - 7, y - 7, x + 7, y + 7), outline=colour, width=3)
 
 
+def _name(  # noqa: PLR0917 - private; as the other drawing functions here
+    draw: Draw, sheet: _Sheet, font: FreeTypeFont, shape: BaseGeometry, text: str, colour: tuple[int, int, int]
+) -> None:
+    """Write a name on white at the top left of a shape, inside the sheet."""
+    west, _south, _east, north = shape.bounds
+    ((x, y),) = sheet.px(np.array([[west, north]]))
+    box = draw.textbbox((0, 0), text, font=font)
+    x = min(max(2.0, x), sheet.width_px - box[2] - 4)
+    y = max(2.0, y - box[3] - 6)
+    draw.rectangle((x - 2, y, x + box[2] + 2, y + box[3] + 3), fill=_PAPER)
+    draw.text((x, y), text, fill=colour, font=font)
+
+
 def _dashed(draw: Draw, start: tuple[float, float], end: tuple[float, float], colour: tuple[int, int, int]) -> None:
     length = math.hypot(end[0] - start[0], end[1] - start[1])
     for step in range(0, math.ceil(length), 12):
@@ -191,24 +181,30 @@ def _levels(
     draw: Draw, sheet: _Sheet, font: FreeTypeFont, sorties: list[tuple[Sortie, Points]], patrol: Patrol
 ) -> None:
     """Write the battery left where it has fallen by another tenth."""
-    for index, (sortie, way) in enumerate(sorties):
-        colour = COLOURS[index % len(COLOURS)]
+    for sortie, way in sorties:
         moments = profile(sortie, patrol)
         last = -1.0
         for moment, (x, y) in zip(moments, sheet.px(way), strict=True):
             level = round(moment.battery_left * 10) / 10
             if sortie.waypoints[moment.index].leg is Leg.LINE and level != last:
-                draw.text((x + 4, y - 16), f"{moment.battery_left:.0%}", fill=colour, font=font)
+                draw.text(
+                    (x + 4, y - 16),
+                    f"{moment.battery_left:.0%}",
+                    fill=AREA_COLOUR,
+                    font=font,
+                    stroke_width=2,
+                    stroke_fill=_PAPER,
+                )
                 last = level
 
 
 def _legend(draw: Draw, sheet: _Sheet, font: Callable[[int], FreeTypeFont], flight_plan: FlightPlan) -> None:
-    """Write the sorties' figures, the scale bar and the north arrow."""
-    top = sheet.height_px - _LEGEND_PX * (len(flight_plan.sorties) + 2)
+    """Write the sorties' figures, the coverage classes, the checklist's sums, the scale bar and the north arrow."""
+    top = sheet.height_px - _LEGEND_PX * (len(flight_plan.sorties) + _LEGEND_LINES) - _MARGIN_PX // 2
     draw.text((_MARGIN_PX, top), flight_plan.patrol, fill=(0, 0, 0), font=font(20))
     for index, sortie in enumerate(flight_plan.sorties):
         y = top + _LEGEND_PX * (index + 1)
-        draw.line((_MARGIN_PX, y + 10, _MARGIN_PX + 40, y + 10), fill=COLOURS[index % len(COLOURS)], width=4)
+        draw.line((_MARGIN_PX, y + 10, _MARGIN_PX + 40, y + 10), fill=sortie_colour(sortie.number), width=4)
         text = _("{number}{crew}: {km:.2f} km, {minutes:.1f} min, {photos} photographs, lands with {left:.0%}").format(
             number=sortie.number,
             crew=f" {sortie.crew}" if sortie.crew else "",
@@ -218,6 +214,24 @@ def _legend(draw: Draw, sheet: _Sheet, font: Callable[[int], FreeTypeFont], flig
             left=1 - sortie.battery_used,
         )
         draw.text((_MARGIN_PX + 52, y), text, fill=(0, 0, 0), font=font(16))
+    y = top + _LEGEND_PX * (len(flight_plan.sorties) + 1)
+    x: float = _MARGIN_PX
+    for colour, words in coverage_words():
+        draw.rectangle((x, y + 3, x + 18, y + 19), fill=colour, outline=AREA_COLOUR)
+        draw.text((x + 24, y), words, fill=(0, 0, 0), font=font(16))
+        x += 40 + draw.textlength(words, font=font(16))
+    draw.text((x, y), _("photographs see the ground"), fill=(0, 0, 0), font=font(16))
+    counts = [sum(finding.severity is verdict for finding in flight_plan.findings) for verdict in Severity]
+    text = _(
+        "solid: photographs; dashed: none; percentages: battery left; "
+        "{passed} passed, {warned} to see to, {failed} failed"
+    )
+    draw.text(
+        (_MARGIN_PX, y + _LEGEND_PX),
+        text.format(passed=counts[0], warned=counts[1], failed=counts[2]),
+        fill=(0, 0, 0),
+        font=font(16),
+    )
     metres = 10 ** math.floor(math.log10(sheet.width_px / sheet.px_per_m / 4))
     x, y = sheet.width_px - _MARGIN_PX - metres * sheet.px_per_m, sheet.height_px - 24
     draw.line((x, y, x + metres * sheet.px_per_m, y), fill=(0, 0, 0), width=3)

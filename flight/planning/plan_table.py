@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from core.text import _
 from flight.flight_plan import Finding, FlightPlan, Severity
+from flight.patrol import NoFlyZone
 
 
 def sortie_rows(flight_plan: FlightPlan) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
@@ -37,13 +40,26 @@ def sortie_rows(flight_plan: FlightPlan) -> tuple[tuple[str, ...], tuple[tuple[s
 
 def finding_rows(flight_plan: FlightPlan) -> tuple[tuple[str, str, str, str], ...]:
     """Return number, verdict, text and basis of each finding, in the plan's order."""
-    verdicts = {Severity.PASS: _("pass"), Severity.WARN: _("see to it"), Severity.FAIL: _("FAIL")}
     return tuple(
-        (str(number), verdicts[finding.severity], finding.text, finding.basis)
+        (str(number), verdict_name(finding.severity), finding.text, finding.basis)
         for number, finding in enumerate(flight_plan.findings, start=1)
     )
+
+
+def verdict_name(severity: Severity) -> str:
+    """Return a finding's verdict in the reader's language."""
+    return {Severity.PASS: _("pass"), Severity.WARN: _("see to it"), Severity.FAIL: _("FAIL")}[severity]
 
 
 def failures(flight_plan: FlightPlan) -> tuple[Finding, ...]:
     """Return the findings that forbid flying the plan as it is."""
     return tuple(finding for finding in flight_plan.findings if finding.severity is Severity.FAIL)
+
+
+def band_words(zone: NoFlyZone) -> str:
+    """Return a no-fly zone's height band for a person: "0–150 m above take-off", or every height."""
+    if not math.isfinite(zone.ceiling_m):
+        return (
+            _("every height") if zone.floor_m <= 0 else _("from {floor:g} m above take-off").format(floor=zone.floor_m)
+        )
+    return _("{floor:g}–{ceiling:g} m above take-off").format(floor=max(0.0, zone.floor_m), ceiling=zone.ceiling_m)

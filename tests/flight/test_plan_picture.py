@@ -10,7 +10,8 @@ import shapely
 from PIL import Image
 
 from core.points import GeoPoint, LocalPlane, from_plane
-from flight.exports.picture import COLOURS, write_picture
+from flight.exports.colours import NO_FLY_COLOUR, SORTIE_COLOURS
+from flight.exports.picture import write_picture
 from flight.patrol import KeyArea, NoFlyZone, Patrol
 from flight.plan import plan
 from flight.planning.catalogue import read_catalogue
@@ -47,9 +48,9 @@ def test_the_picture_shows_every_sortie_and_the_zone_and_is_the_same_each_time(t
     with Image.open(tmp_path / "a.png") as image:
         pixels = np.asarray(image)
     assert pixels.shape[1] == 900
-    for colour in COLOURS[: len(flight_plan.sorties)]:
+    for colour in SORTIE_COLOURS[: len(flight_plan.sorties)]:
         assert np.count_nonzero(np.all(pixels == colour, axis=-1)) > 200
-    assert np.count_nonzero(np.all(pixels == (200, 30, 30), axis=-1)) > 200
+    assert np.count_nonzero(np.all(pixels == NO_FLY_COLOUR, axis=-1)) > 200
 
 
 def test_the_table_adds_up() -> None:
