@@ -70,9 +70,17 @@ bench-upload: $(STAMP)
 bench-sealing: $(STAMP)
 	$(BIN)/python -m benchmarks.sealing
 
-.PHONY: bench-ingest fuzz
+.PHONY: bench-ingest soak-ingest telemetry-table fuzz
 bench-ingest: $(STAMP)
 	$(BIN)/python -m benchmarks.ingest
+
+# A hundred kills at random moments of an ingest; the ordinary tests do eight.
+soak-ingest: $(STAMP)
+	SKYWARDEN_KILLS=100 $(BIN)/python -m pytest tests/evidence/test_vault.py -k killed --timeout 3600
+
+# What is read from every sample and from a generated file of every kind: the tables of docs/telemetry.md.
+telemetry-table: $(STAMP)
+	$(BIN)/python -m benchmarks.telemetry_samples
 
 # Every reader of foreign files against damaged ones, for longer than the tests do.
 fuzz: $(STAMP)

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from app.wiring import camera_zone as zone_called
-from core.clock import BEIJING, SystemClock
-from core.errors import InputRefused, IntegrityFailed
+from core.clock import BEIJING
+from core.errors import InputRefused
 from core.heights import HeightDatum
 from core.refusal import Refusal
 from core.text import _
@@ -22,16 +22,6 @@ def add_commands(application: typer.Typer) -> None:
     """Add the commands for cards and files to the command line."""
     panel = _("After the flight")
     application.command(
-        name="ingest",
-        rich_help_panel=panel,
-        help=_("Copy a card into the vault, each file hashed and verified."),
-    )(_ingest)
-    application.command(
-        name="verify-vault",
-        rich_help_panel=panel,
-        help=_("Compare every original in the vault with its digest."),
-    )(_verify_vault)
-    application.command(
         name="inspect", rich_help_panel=panel, help=_("Show what a file is, what is known of it and what is missing.")
     )(_inspect)
     application.command(
@@ -39,61 +29,6 @@ def add_commands(application: typer.Typer) -> None:
         rich_help_panel=panel,
         help=_("Tell where on the ground a pixel lies, and how surely."),
     )(_locate)
-
-
-def _ingest(
-    *,
-    card: Annotated[Path, typer.Argument(help=_("Memory card or folder."))],
-    vault: Annotated[str, typer.Option(help=_("Vault: a folder, or an fsspec address such as s3://bucket/vault."))],
-    serial: Annotated[str, typer.Option(help=_("The card's serial number; read from the card by default."))] = "",
-    device: Annotated[str, typer.Option(help=_("The aircraft it was in."))] = "",
-    operator: Annotated[str, typer.Option(help=_("Who brings it."))] = "",
-) -> None:
-    from evidence.originals.vault import ingest_card, open_vault
-    from evidence.originals.vault_card import card_serial
-    from evidence.originals.vault_records import Card, Deposit
-
-    console = Console(markup=False, highlight=False)
-
-    def show(given: Deposit | Refusal) -> None:
-        if isinstance(given, Refusal):
-            console.print(str(given), soft_wrap=True)
-        else:
-            console.print(f"{given.state.value:>9}  {given.original.sha256[:16]}  {given.source}", soft_wrap=True)
-
-    report = ingest_card(
-        card,
-        open_vault(vault),
-        card=Card(serial=serial or card_serial(card), device=device, operator=operator),
-        clock=SystemClock(),
-        on_file=show,
-    )
-    console.print(
-        _("{files} files: {deposits} in the vault, {refusals} refused").format(
-            files=len(report.deposits) + len(report.refusals),
-            deposits=len(report.deposits),
-            refusals=len(report.refusals),
-        )
-    )
-
-
-def _verify_vault(
-    vault: Annotated[str, typer.Argument(help=_("Vault: a folder or an fsspec address."))],
-) -> None:
-    from evidence.originals.vault import open_vault
-    from evidence.originals.vault_check import verify_vault
-
-    check = verify_vault(open_vault(vault))
-    console = Console(markup=False, highlight=False)
-    for finding in check.findings:
-        console.print(f"{finding.code}: {finding.key}: {finding.text}", soft_wrap=True)
-    console.print(
-        _("{objects} originals, {megabytes:.1f} MB, {records} records read").format(
-            objects=check.objects, megabytes=check.size_bytes / 1e6, records=check.records
-        )
-    )
-    if not check.sound:
-        raise IntegrityFailed(_("{vault}: originals are altered or missing; see the list above.").format(vault=vault))
 
 
 def _inspect(

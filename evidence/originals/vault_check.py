@@ -13,6 +13,7 @@ from typing import Final
 from core.errors import StoreFailed
 from core.text import _
 from evidence.ingest import read_digests
+from evidence.originals.vault_pairing import PAIRINGS, read_pairings
 from evidence.originals.vault_records import DONE, OBJECTS, RECORDS, object_key, read_deposits
 from evidence.originals.vault_store import STAGING, VaultStore
 
@@ -92,12 +93,13 @@ def verify_vault(store: VaultStore, *, on_object: Callable[[str], object] | None
         VaultFinding(code="missing", key=object_key(sha256), text=_("its record stands, but the original is gone"))
         for sha256 in sorted(set(recorded) - seen)
     ]
+    findings += _pairing_findings(store, set(recorded))
     for key in store.keys(""):
         place = key.partition("/")[0]
         if place == STAGING:
             text = _("an ingest was interrupted here; running it again removes this")
             findings.append(VaultFinding(code="leftover", key=key, text=text))
-        elif place not in {OBJECTS.partition("/")[0], RECORDS, DONE, "lock"}:
+        elif place not in {OBJECTS.partition("/")[0], RECORDS, DONE, PAIRINGS, "lock"}:
             findings.append(VaultFinding(code="stray", key=key, text=_("this file is none of the vault's")))
     return VaultCheck(objects=len(seen), size_bytes=size, records=records, findings=tuple(findings))
 
@@ -118,3 +120,21 @@ def _read_records(store: VaultStore, findings: list[VaultFinding]) -> tuple[dict
                 text = _("two records of one original contradict each other")
                 findings.append(VaultFinding(code="damaged-record", key=prefix, text=text))
     return recorded, len(keys)
+
+
+def _pairing_findings(store: VaultStore, recorded: set[str]) -> list[VaultFinding]:
+    """Return the pairings that cannot be read, or that name an original which the vault has never recorded."""
+    try:
+        strangers = {
+            name.source: name.sha256
+            for pairing in read_pairings(store)
+            for name in pairing.names()
+            if name.sha256 not in recorded
+        }
+    except StoreFailed as problem:
+        return [VaultFinding(code="damaged-record", key=PAIRINGS, text=str(problem))]
+    text = _("a pairing names it as {source}, but no record says where it came from")
+    return [
+        VaultFinding(code="missing", key=object_key(sha256), text=text.format(source=source))
+        for source, sha256 in strangers.items()
+    ]

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 PREFIX: Final = "live-"
+SCHEMES: Final = frozenset({"rtsp", "rtsps", "rtmp", "rtmps", "udp", "tcp", "rtp", "srt"})
 OPEN_TIMEOUT_S: Final = 10.0
 READ_TIMEOUT_S: Final = 5.0
 # Not "nobuffer": it would throw away the packets that were read to find out what the stream is.
@@ -93,8 +94,15 @@ class _Recorder:
     stop: Callable[[], bool]
     segment_s: float
     open_timeout_s: float
+    on_event: Callable[[str], object]
     segments: list[Segment]
     outages: list[Outage]
+
+
+def is_live_address(url: str) -> bool:
+    """Return whether an address is of a live source that can be recorded; files and web pages are not."""
+    scheme, separator, rest = url.partition("://")
+    return bool(separator and rest) and scheme.lower() in SCHEMES
 
 
 def record_live(
@@ -108,6 +116,7 @@ def record_live(
     segment_s: float = 60.0,
     retry_s: float = 1.0,
     patience_s: float = 300.0,
+    on_event: Callable[[str], object] = lambda _text: None,
 ) -> LiveReport:
     """Record a live source until told to stop.
 
@@ -121,13 +130,17 @@ def record_live(
         segment_s: Length of a segment, seconds; it ends at the next key frame.
         retry_s: Wait between attempts to connect, seconds.
         patience_s: How long to try without a packet before giving up, seconds.
+        on_event: Told, as a sentence, of every segment and outage as it happens.
 
     Returns:
         The report. A segment that the vault cannot take is reported and stays in the spool folder.
 
     Raises:
         StoreFailed: The spool folder cannot be written.
+        ValueError: The address is of no live source, or a time is not positive.
     """
+    if not is_live_address(url):
+        raise ValueError(f"{url} is no live source")
     if not (segment_s > 0 and retry_s > 0 and patience_s > 0):
         raise ValueError("the recorder's times are positive")
     try:
@@ -143,6 +156,7 @@ def record_live(
         stop=stop,
         segment_s=segment_s,
         open_timeout_s=min(OPEN_TIMEOUT_S, patience_s),
+        on_event=on_event,
         segments=[],
         outages=[],
     )
@@ -164,12 +178,14 @@ def _note_outage(recorder: _Recorder, why: str, *, fresh: bool) -> None:
     going_on = recorder.outages and recorder.outages[-1].ended_at is None
     if fresh or not going_on:
         recorder.outages.append(Outage(begun_at=recorder.clock.now(), ended_at=None, why=why))
+        recorder.on_event(_("{time} nothing comes: {why}").format(time=iso_utc(recorder.clock.now()), why=why))
 
 
 def _end_outage(recorder: _Recorder) -> None:
     if recorder.outages and recorder.outages[-1].ended_at is None:
         last = recorder.outages[-1]
         recorder.outages[-1] = Outage(begun_at=last.begun_at, ended_at=recorder.clock.now(), why=last.why)
+        recorder.on_event(_("{time} packets come again").format(time=iso_utc(recorder.clock.now())))
 
 
 def _pause(seconds: float, stop: Callable[[], bool]) -> None:
@@ -261,7 +277,13 @@ def _deposited(recorder: _Recorder, path: Path) -> Deposit | Refusal:
         with recorder.store.held():
             answer = deposit_file(path, recorder.store, source=source, card=recorder.card, clock=recorder.clock)
     except StoreFailed as problem:
-        return Refusal(subject=source, code="vault-failed", reason=str(problem))
+        answer = Refusal(subject=source, code="vault-failed", reason=str(problem))
     if isinstance(answer, Deposit):
         path.unlink()
+        told = _("{source} is in the vault, {megabytes:.1f} MB").format(
+            source=source, megabytes=answer.original.size_bytes / 1e6
+        )
+        recorder.on_event(told)
+    else:
+        recorder.on_event(str(answer))
     return answer
