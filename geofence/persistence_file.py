@@ -1,9 +1,8 @@
-"""Standing hazards in a file, from patrol to patrol: JSON, written whole, aside and renamed."""
+"""Standing hazards in a file, from patrol to patrol: JSON, written whole or not at all."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +11,7 @@ from core.clock import from_iso, iso_utc
 from core.errors import StoreFailed
 from core.points import GeoPoint
 from core.text import _
+from core.whole_file import write_text
 from geofence.fix import Covariance
 from geofence.persistence import Entry, Event, Standing
 
@@ -29,13 +29,8 @@ def write_standings(standings: Sequence[Standing], path: Path) -> None:
         StoreFailed: It cannot be written.
     """
     document = {"schema": _SCHEMA, "standings": [_as_json(standing) for standing in standings]}
-    aside = path.with_name(path.name + ".part")
     try:
-        with aside.open("w", encoding="utf-8") as file:
-            json.dump(document, file, ensure_ascii=False, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
+        write_text(path, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
     except OSError as error:
         raise StoreFailed(_("{path}: cannot be written: {reason}").format(path=path, reason=error)) from error
 

@@ -1,14 +1,13 @@
 """Keep every version of every fence, so that an incident refers to the fence as it was.
 
 The archive is a file of JSON lines, one for each version of a site or zone, in the order in which they became known.
-Lines are only ever added: a version is a digest of its entry, so a line never needs to change. The file is written
-aside and renamed, so that it is whole at any moment.
+Lines are only ever added: a version is a digest of its entry, so a line never needs to change. The file is whole at
+any moment.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ import shapely
 from core.clock import from_iso, iso_utc
 from core.errors import StoreFailed
 from core.text import _
+from core.whole_file import write_text
 from geofence.site import Register, Site, Zone, ZoneType
 
 
@@ -40,13 +40,8 @@ def archive_register(register: Register, path: Path, *, at: datetime) -> int:
     fresh = [line for line in lines if (line["kind"], line["key"], line["version"]) not in known]
     if fresh:
         text = "".join(json.dumps(line, ensure_ascii=False, sort_keys=True) + "\n" for line in (*held, *fresh))
-        aside = path.with_name(path.name + ".part")
         try:
-            with aside.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            aside.replace(path)
+            write_text(path, text)
         except OSError as error:
             raise StoreFailed(
                 _("{path}: the archive cannot be written: {reason}").format(path=path, reason=error)
@@ -99,6 +94,27 @@ def zone_as_it_was(path: Path, zone_id: str, version: str) -> Zone:
         valid_from=from_iso(line["valid_from"]) if line["valid_from"] else None,
         valid_to=from_iso(line["valid_to"]) if line["valid_to"] else None,
     )
+
+
+def versions_of(path: Path, key: str) -> list[dict[str, Any]]:
+    """Return every version of a site or zone as a GeoJSON feature, in the order in which they became known.
+
+    Args:
+        path: The archive.
+        key: The site's code or the zone's id.
+
+    Raises:
+        StoreFailed: It cannot be read.
+    """
+    return [
+        {
+            "type": "Feature",
+            "properties": {name: value for name, value in line.items() if name != "shape"},
+            "geometry": shapely.geometry.mapping(shapely.from_wkb(line["shape"])),
+        }
+        for line in _lines(path)
+        if line["key"] == key
+    ]
 
 
 def _find(path: Path, kind: str, key: str, version: str) -> Mapping[str, Any]:

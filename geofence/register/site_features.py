@@ -17,7 +17,7 @@ import math
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -318,7 +318,9 @@ def as_text(value: object) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)) or str(value) in {"NaT", "<NA>"}:
         return ""
     if isinstance(value, datetime):
-        return value.isoformat()
+        # A driver makes a time of what looks like a day; a day it stays.
+        is_day = value.tzinfo is None and value.time() == time(0)
+        return value.date().isoformat() if is_day else value.isoformat()
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return str(int(value))
     return str(value).strip()

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -23,7 +24,7 @@ import shapely
 from shapely import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
-from core.clock import from_iso
+from core.clock import from_iso, iso_utc
 from core.errors import InputRefused
 from core.refusal import Refusal
 from core.text import _
@@ -33,6 +34,8 @@ from geofence.register.site_features import Feature, parts_of, read_features
 from geofence.site import Register, Site, Zone, ZoneType
 
 DEFAULT_BOUNDARY_SIGMA_M: Final = 1.0
+SITES_FILE: Final = "sites.geojson"
+ZONES_FILE: Final = "zones.geojson"
 ZONE_NAMES: Final[Mapping[str, ZoneType]] = MappingProxyType(
     {
         "罐区": ZoneType.TANK_FARM,
@@ -70,23 +73,68 @@ def read_register(
     Raises:
         InputRefused: A file cannot be read, or its positions cannot be believed.
     """
+    source = read_files(sites, zones, datum=datum)
+    register, refused = compile_register(source.features, sha256=source.sha256)
+    refusals = (*source.doubts, *refused)
+    refuse_empty(register, refusals, sites)
+    return register, refusals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What one or two files, or tables, hold, before it is known to be a register.
+
+    Attributes:
+        features: In their order.
+        doubts: What their driver read otherwise than it is written.
+        sha256: Their digest, hex.
+    """
+
+    features: tuple[Feature, ...]
+    doubts: tuple[Refusal, ...]
+    sha256: str
+
+
+def read_files(sites: Path, zones: Path | None = None, *, datum: Datum = Datum.WGS84) -> Source:
+    """Return what register files hold.
+
+    Args:
+        sites: A file, or a folder that an import wrote.
+        zones: A second file of zones, if they are kept apart.
+        datum: What the files' degrees are in.
+
+    Raises:
+        InputRefused: As in :func:`read_register`.
+    """
     paths = [sites] if zones is None else [sites, zones]
+    if sites.is_dir():
+        paths = [path for path in (sites / SITES_FILE, sites / ZONES_FILE) if path.is_file()] + paths[1:]
+        if not (sites / SITES_FILE).is_file():
+            problem = _("is a folder without {file}").format(file=SITES_FILE)
+            raise InputRefused(sites, problem, _("Name a register file, or a folder that “register import” wrote."))
     features: list[Feature] = []
     doubts: list[Refusal] = []
     for path in paths:
         found, warned = read_features(path, datum=datum)
         features += found
         doubts += warned
-    register, refused = compile_register(features, sha256=digest_files(paths))
-    refusals = (*doubts, *refused)
-    if not register.sites and not register.zones:
-        reasons = "; ".join(str(refusal) for refusal in refusals[:3]) or _("it has no features")
-        raise InputRefused(
-            sites,
-            _("holds no usable site or zone ({reasons})").format(reasons=reasons),
-            _("Name a file of polygons with the properties code and name."),
-        )
-    return register, refusals
+    return Source(features=tuple(features), doubts=tuple(doubts), sha256=digest_files(paths))
+
+
+def refuse_empty(register: Register, refusals: Sequence[Refusal], source: Path | str) -> None:
+    """Refuse a register that holds nothing: a run over it would find everybody innocent.
+
+    Raises:
+        InputRefused: It has neither a site nor a zone.
+    """
+    if register.sites or register.zones:
+        return
+    reasons = "; ".join(str(refusal) for refusal in refusals[:3]) or _("it has no features")
+    raise InputRefused(
+        source,
+        _("holds no usable site or zone ({reasons})").format(reasons=reasons),
+        _("Name a file of polygons with the properties code and name."),
+    )
 
 
 def digest_files(paths: Iterable[Path]) -> str:
@@ -237,7 +285,9 @@ def _zone(feature: Feature, sites: Mapping[str, Site], known: Mapping[str, Zone]
         raise _FeatureRefusedError(feature, "unknown-site", reason, remedy)
     shape, sigma = _shape(feature), _sigma(feature)
     name = properties.get("name") or zone_id
-    words = (zone_id, kind, name, site_code or "", properties.get("valid_from", ""), properties.get("valid_to", ""))
+    valid_from, valid_to = _instant(feature, "valid_from"), _instant(feature, "valid_to")
+    bounds = (iso_utc(bound) if bound else "" for bound in (valid_from, valid_to))  # the instant, however it is spelt
+    words = (zone_id, kind, name, site_code or "", *bounds)
     return Zone(
         zone_id=zone_id,
         zone_type=ZoneType(kind),
@@ -246,6 +296,6 @@ def _zone(feature: Feature, sites: Mapping[str, Site], known: Mapping[str, Zone]
         site_code=site_code,
         boundary_sigma_m=sigma,
         version=_version(shape, sigma, *words),
-        valid_from=_instant(feature, "valid_from"),
-        valid_to=_instant(feature, "valid_to"),
+        valid_from=valid_from,
+        valid_to=valid_to,
     )

@@ -17,7 +17,7 @@ from core.errors import InputRefused
 from core.refusal import Refusal
 from core.text import _
 from geofence.register.site_features import HEADINGS, Feature, as_text
-from geofence.register.site_files import compile_register
+from geofence.register.site_files import Source, compile_register
 from geofence.site import Register
 
 
@@ -35,6 +35,16 @@ def read_postgis(
     Raises:
         InputRefused: The database or a table cannot be read, or its outlines declare no coordinate system.
     """
+    source = read_tables(connection, sites, zones, outline=outline)
+    return compile_register(source.features, sha256=source.sha256)
+
+
+def read_tables(connection: str, sites: str, zones: str | None = None, *, outline: str = "geom") -> Source:
+    """Return what one or two tables hold, before it is known to be a register; as :func:`read_postgis`.
+
+    Raises:
+        InputRefused: As in :func:`read_postgis`.
+    """
     features = [
         feature
         for table in (sites, zones)
@@ -45,7 +55,7 @@ def read_postgis(
     for feature in features:
         digest.update(repr(sorted(feature.properties.items())).encode())
         digest.update(b"" if feature.shape is None else shapely.to_wkb(feature.shape))
-    return compile_register(features, sha256=digest.hexdigest())
+    return Source(features=tuple(features), doubts=(), sha256=digest.hexdigest())
 
 
 def read_postgis_features(connection: str, table: str, *, outline: str = "geom") -> list[Feature]:

@@ -14,8 +14,9 @@ from geofence.datums import Datum, from_wgs84
 from geofence.register.credit_code import complete_code
 from geofence.register.site_archive import archive_register, site_as_it_was, zone_as_it_was
 from geofence.register.site_features import Feature
+from geofence.register.site_finding import findings_geojson
 from geofence.register.site_mend import mend_features
-from geofence.register.site_report import examine_register, findings_geojson
+from geofence.register.site_report import examine_register
 from geofence.site import Register, Site, Zone, ZoneType
 
 PLANE = LocalPlane(origin=GeoPoint(lon_deg=113.5, lat_deg=22.75))
