@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -57,14 +58,12 @@ def read_view(folder: Path, record: FrameRecord) -> View | None:
 
 
 def _reduced(camera: Camera, scale: float, width_px: int, height_px: int) -> Camera:
-    return Camera(
-        model=camera.model,
+    return replace(
+        camera,
         width_px=width_px,
         height_px=height_px,
         focal_px=camera.focal_px * scale,
+        focal_y_px=None if camera.focal_y_px is None else camera.focal_y_px * scale,
         centre_x_px=camera.centre_x_px * scale,
         centre_y_px=camera.centre_y_px * scale,
-        distortion=camera.distortion,
-        focal_sigma=camera.focal_sigma,
-        source=camera.source,
     )

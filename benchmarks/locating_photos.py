@@ -21,7 +21,7 @@ from rich.table import Table
 from core.points import LocalPlane, to_plane
 from detection.detection import Box, Detection
 from flight.camera import Camera
-from flight.camera_catalogue import catalogue_camera
+from flight.cameras.catalogue import catalogue_camera
 from flight.telemetry.photo import PhotoTelemetry, read_photo
 from geofence.calibrating.self_calibration import SelfCalibration, View, corrected
 from geofence.calibrating.self_calibration_flight import self_calibrate

@@ -7,7 +7,7 @@ behind. They rotate the *ray*, in the order roll, pitch, yaw; adding pixel angle
 metres away from the image centre.
 
 This module knows geometry only. Where a ray meets the ground is ``geofence.locate``; which cameras exist is the
-``flight.camera_catalogue``.
+``flight.cameras.catalogue``.
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ class Camera:
         distortion: Coefficients in the order of ``lens``; empty for none known.
         lens: Which formula ``distortion`` belongs to. A fisheye without coefficients is equidistant (r = f·θ).
         focal_sigma: Relative standard deviation of the focal length (0.01 = one per cent).
+        mount_deg: Yaw, pitch and roll of the optical axis against the orientation that the telemetry states, applied to
+            the ray first: how a rigid camera is bolted to its airframe, or what a calibration found a gimbal to be off.
         source: Where these numbers come from ("EXIF FocalLengthIn35mmFilm", "DewarpData", "catalogue").
     """
 
@@ -61,6 +63,7 @@ class Camera:
     distortion: tuple[float, ...] = ()
     lens: Lens = Lens.BROWN_CONRADY
     focal_sigma: float = 0.01
+    mount_deg: tuple[float, float, float] = (0.0, 0.0, 0.0)
     source: str
 
     def __post_init__(self) -> None:
@@ -77,6 +80,8 @@ class Camera:
             )
         if not (math.isfinite(self.focal_sigma) and self.focal_sigma >= 0):
             raise ValueError("the focal length's sigma is not negative")
+        if not all(map(math.isfinite, self.mount_deg)):
+            raise ValueError("a mount's angles are finite")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +132,15 @@ def camera_to_enu(orientation: Orientation) -> NDArray[np.float64]:
     return rotations(orientation.yaw_deg, orientation.pitch_deg, orientation.roll_deg)
 
 
+def mount_of(camera: Camera) -> NDArray[np.float64] | None:
+    """Return the (3, 3) rotation from the camera's own axes to those that the telemetry's angles speak of, or None."""
+    if camera.mount_deg == (0.0, 0.0, 0.0):
+        return None
+    level = rotations(0.0, 0.0, 0.0)
+    mount: NDArray[np.float64] = level.T @ rotations(*camera.mount_deg)
+    return mount
+
+
 def _seen(camera: Camera, pixels: ArrayLike) -> NDArray[np.float64]:
     """Return (..., 2) pixels centred and divided by focal length, still as the lens bent them."""
     uv = np.asarray(pixels, dtype=np.float64)
@@ -161,7 +175,7 @@ def undistorted(camera: Camera, pixels: ArrayLike) -> NDArray[np.float64]:
     its polynomial) and, for a fisheye, where the pixel looks 90° or more from the axis: use :func:`camera_rays` there.
     """
     if camera.lens is Lens.FISHEYE:
-        directions = camera_rays(camera, pixels)
+        directions = _optical_rays(camera, pixels)
         depth = np.where(directions[..., 2:3] > _SETTLED, directions[..., 2:3], np.nan)
         return directions[..., :2] / depth
     seen = _seen(camera, pixels)
@@ -238,7 +252,16 @@ def _fisheye(camera: Camera, xy: NDArray[np.float64], z: NDArray[np.float64]) ->
 
 
 def camera_rays(camera: Camera, pixels: ArrayLike) -> NDArray[np.float64]:
-    """Return (..., 3) unit vectors right, down, forward along which (..., 2) pixels look; NaN where none does."""
+    """Return (..., 3) unit vectors right, down, forward along which (..., 2) pixels look; NaN where none does.
+
+    The axes are those that the telemetry's angles speak of: a mount that is off is part of the way from pixel to ray.
+    """
+    directions, mount = _optical_rays(camera, pixels), mount_of(camera)
+    return directions if mount is None else directions @ mount.T
+
+
+def _optical_rays(camera: Camera, pixels: ArrayLike) -> NDArray[np.float64]:
+    """Return (..., 3) unit vectors in the axes of the lens itself."""
     if camera.lens is not Lens.FISHEYE:
         ideal = undistorted(camera, pixels)
         directions = np.concatenate([ideal, np.ones((*ideal.shape[:-1], 1))], axis=-1)
@@ -277,6 +300,9 @@ def project(camera: Camera, orientation: Orientation, offsets_enu_m: ArrayLike) 
         offsets_enu_m: (..., 3) points relative to the camera, east, north, up, metres.
     """
     in_camera = np.asarray(offsets_enu_m, dtype=np.float64) @ camera_to_enu(orientation)
+    mount = mount_of(camera)
+    if mount is not None:
+        in_camera = in_camera @ mount
     if camera.lens is Lens.FISHEYE:
         seen = _fisheye(camera, in_camera[..., :2], in_camera[..., 2])
     else:
@@ -324,7 +350,8 @@ def _nearest(angle_deg: float, to_deg: float) -> float:
 
 
 def turned_half(camera: Camera) -> Camera:
-    """Return the camera of the same photos stored turned by 180°: its centre and tangential terms are mirrored."""
+    """Return the camera of the same photos stored turned by 180°: centre, tangential terms and mount are mirrored."""
+    yaw, pitch, roll = camera.mount_deg
     distortion = camera.distortion
     if camera.lens is not Lens.FISHEYE and distortion:
         k1, k2, p1, p2, *others = distortion
@@ -334,4 +361,5 @@ def turned_half(camera: Camera) -> Camera:
         centre_x_px=camera.width_px - camera.centre_x_px,
         centre_y_px=camera.height_px - camera.centre_y_px,
         distortion=distortion,
+        mount_deg=(-yaw, -pitch, roll),
     )

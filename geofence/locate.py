@@ -3,9 +3,8 @@
 1. The pose must be whole: position, a height that the ground can use, and all three angles. Nothing is filled in.
 2. The pixel that stands for the ground is chosen by class and view (:mod:`geofence.locating.locate_contact`).
 3. The ray goes through the lens and the whole rotation chain (:mod:`flight.camera`) to the first ground it meets.
-4. Every error (position, height, yaw, pitch, tilt, focal length, pixel, lift, ground) is pushed through the same
-geometry by
-   central differences of one standard deviation, which keeps the bend of the relation over the width that matters.
+4. Every error (position, height, yaw, pitch, tilt, focal length, pixel, lift, ground) goes the same way, by central
+   differences of one standard deviation, which keeps the bend of the relation over the width that matters.
    Their sum is the covariance; what a whole flight shares is kept apart, by cause, for :mod:`geofence.gather`.
 
 A ray at or above the horizon, one that grazes the ground so flatly that an error of one sigma lifts it off, and one
@@ -24,7 +23,7 @@ from numpy.typing import NDArray
 from core.points import GeoPoint
 from core.text import _
 from detection.detection import Detection
-from flight.camera import Camera, camera_rays, camera_to_enu
+from flight.camera import Camera, camera_rays, camera_to_enu, mount_of
 from flight.track import Pose, missing, orientation_of
 from geofence.fix import CommonError, Covariance, Fix, Unlocated
 from geofence.locating.error_budget import DeviceClass, ErrorBudget, budget_of
@@ -153,6 +152,9 @@ def _contact_of(detection: Detection, camera: Camera, rotation: NDArray[np.float
     world = rotation @ ray
     if not world[2] < 0:
         return None
+    mount = mount_of(camera)
+    if mount is not None:  # a plumb line is looked for in the image, so in the lens's own axes
+        rotation, ray = rotation @ mount, mount.T @ ray
     down = rotation.T @ np.array([0.0, 0.0, -1.0])
     # Where in the image a small step down goes: the derivative of (x/z, y/z) along ``down``.
     step = down[:2] * ray[2] - ray[:2] * down[2]

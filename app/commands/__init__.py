@@ -21,7 +21,17 @@ def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback form
 
 def build() -> typer.Typer:
     """Return the whole command line."""
-    from app.commands import cards, demonstration, evidence, flying, footage, ingesting, planning, registering
+    from app.commands import (
+        cards,
+        demonstration,
+        evidence,
+        flying,
+        footage,
+        ingesting,
+        locating,
+        planning,
+        registering,
+    )
 
     application = typer.Typer(
         name="skywarden",
@@ -51,6 +61,6 @@ def build() -> typer.Typer:
     ) -> None:
         pass
 
-    for module in (demonstration, planning, flying, ingesting, footage, registering, cards, evidence):
+    for module in (demonstration, planning, flying, ingesting, footage, registering, cards, locating, evidence):
         module.add_commands(application)
     return application

@@ -1,9 +1,10 @@
 """The camera of a photo, from what its header says of the lens.
 
 Best first: the maker's calibration of this very camera (DJI DewarpData, DJI Mavic 3M manual: fx, fy, cx, cy, k1, k2,
-p1, p2, k3, pixels, centre relative to the photo's centre); the design focal length in pixels (DJI
+p1, p2, k3, pixels, centre relative to the photo's centre; DJI DewarpDataK6, Matrice 4 manual: the same with k4, k5, k6
+below the line); Pix4D's XMP calibration; the design focal length in pixels (DJI
 CalibratedFocalLength); the 35 mm equivalent. Where the catalogue knows the model better than that, the catalogue's
-camera is taken. A digital zoom makes all of them unknown, and then there is no camera.
+camera is taken. A digital zoom makes what a header states unknown; then there is the catalogue's camera or none.
 
 The 35 mm equivalent is by diagonal of the sensor's own full image (CIPA DCG-001): f_px = f35 · d_px / 43.267 mm. It is
 *not* by the diagonal of a cropped file. A 16:9 photo of a 4:3 sensor keeps the full width, so d_px is 5/4 of the width:
@@ -15,11 +16,12 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from typing import Final
 
 from core.text import _
-from flight.camera import Camera
-from flight.camera_catalogue import sharper_camera
+from flight.camera import Camera, Lens
+from flight.cameras.catalogue import sharper_camera
 from flight.telemetry.photo_header import PhotoHeader, finite
 
 FULL_FRAME_DIAGONAL_MM: Final = math.hypot(36.0, 24.0)
@@ -36,6 +38,7 @@ FOUR_BY_THREE: Final = frozenset(
 )  # fmt: skip
 
 SIGMA_DEWARP: Final = 0.002  # self-calibration of one camera against temperature and focus
+SIGMA_SURVEYED: Final = 0.005  # a maker's calibration of a fixed lens, per camera or per series
 SIGMA_DESIGN: Final = 0.015  # spread of one model's lenses around its design value
 SIGMA_FILM: Final = 0.02  # whole millimetres of 35 mm equivalent, and the spread above
 SIGMA_FILM_CROP: Final = 0.04  # as above, and the sensor's own shape is inferred: 4:3 against 3:2 differ by 4 %
@@ -50,16 +53,28 @@ def camera_of(header: PhotoHeader, *, model: str) -> tuple[Camera | None, tuple[
     """
     zoom = header.number("DigitalZoomRatio")
     if zoom is not None and zoom > 1.01:
+        listed = sharper_camera(
+            None,
+            model,
+            header.width_px,
+            header.height_px,
+            focal_mm=header.number("FocalLength"),
+            digital_zoom=zoom,
+        )
+        if listed is not None:
+            return listed, ()
         return None, (_("digital zoom {zoom:.2f}× is on; the focal length in pixels is not known").format(zoom=zoom),)
     stated, notes = _stated(header, model)
     camera = sharper_camera(stated, model, header.width_px, header.height_px, focal_mm=header.number("FocalLength"))
+    if camera is not None and camera is not stated and header.xmp_number("drone-dji:DewarpFlag") == 1:
+        camera = replace(camera, distortion=(), lens=Lens.BROWN_CONRADY)
     return camera, notes if camera is stated else ()
 
 
 def _stated(header: PhotoHeader, model: str) -> tuple[Camera | None, tuple[str, ...]]:
     """Return the camera by what the header itself says, best first."""
     notes: list[str] = []
-    for attempt in (_dewarped, _designed, _film_equivalent):
+    for attempt in (_dewarped, _surveyed, _designed, _film_equivalent):
         camera, said = attempt(header, model)
         notes += said
         if camera is not None:
@@ -83,30 +98,83 @@ def _calibration_scale(header: PhotoHeader) -> float | None:
 
 
 def _dewarped(header: PhotoHeader, model: str) -> tuple[Camera | None, tuple[str, ...]]:
-    """Return the camera of DJI's DewarpData ("2018-09-26;fx,fy,cx,cy,k1,k2,p1,p2,k3")."""
-    text = header.xmp.get("drone-dji:DewarpData", "")
-    figures = [finite(part) for part in re.split(r"[,\s]+", text.rpartition(";")[2].strip()) if part]
+    """Return the camera of DJI's DewarpData or DewarpDataK6 ("2018-09-26;fx,fy,cx,cy,k1,k2,p1,p2,k3[,k4,k5,k6]")."""
     scale = _calibration_scale(header)
-    if len(figures) != 9 or any(figure is None for figure in figures) or scale is None:
-        return None, ()
-    fx, fy, cx, cy, k1, k2, p1, p2, k3 = (float(figure or 0.0) for figure in figures)
-    if not _plausible(fx * scale, header.width_px) or abs(fx / fy - 1 if fy else 1) > 0.01:
-        return None, (_("its DewarpData is not plausible and is not used"),)
-    already = header.xmp_number("drone-dji:DewarpFlag") == 1
-    return (
-        Camera(
+    notes: tuple[str, ...] = ()
+    for name, lens, count in (("DewarpData", Lens.BROWN_CONRADY, 9), ("DewarpDataK6", Lens.RATIONAL, 12)):
+        text = header.xmp.get(f"drone-dji:{name}", "")
+        figures = [finite(part) for part in re.split(r"[,\s]+", text.rpartition(";")[2].strip()) if part]
+        if len(figures) != count or scale is None:
+            continue
+        fx, fy, cx, cy, *bend = (math.nan if figure is None else figure for figure in figures)
+        if (
+            not _plausible(fx * scale, header.width_px)
+            or not fy
+            or not abs(fx / fy - 1) <= 0.01
+            or not all(map(math.isfinite, (cx, cy, *bend)))
+        ):
+            notes = (_("its DewarpData is not plausible and is not used"),)
+            continue
+        already = header.xmp_number("drone-dji:DewarpFlag") == 1
+        camera = Camera(
             model=model,
             width_px=header.width_px,
             height_px=header.height_px,
             focal_px=(fx + fy) / 2 * scale,
             centre_x_px=header.width_px / 2 + cx * scale,
             centre_y_px=header.height_px / 2 + cy * scale,
-            distortion=() if already else (k1, k2, p1, p2, k3),
+            distortion=() if already else tuple(bend),
+            lens=lens,
             focal_sigma=SIGMA_DEWARP,
-            source="XMP DewarpData" + (" (already dewarped)" if already else ""),
+            source=f"XMP {name}" + (" (already dewarped)" if already else ""),
+        )
+        return camera, ()
+    return None, notes
+
+
+def _surveyed(header: PhotoHeader, model: str) -> tuple[Camera | None, tuple[str, ...]]:
+    """Return the camera of Pix4D's XMP Camera fields (senseFly, Parrot, MicaSense, Sentera), with EXIF's pixel pitch.
+
+    Focal length and principal point are millimetres, the latter from the image's top-left corner.
+    """
+    focal_mm, pitch_mm = header.xmp_number("Camera:PerspectiveFocalLength"), _pitch_mm(header)
+    if focal_mm is None or pitch_mm is None or not _plausible(focal_mm / pitch_mm, header.width_px):
+        return None, ()
+    centre = [finite(part) for part in header.xmp.get("Camera:PrincipalPoint", "").split(",")]
+    bend = [finite(part) for part in header.xmp.get("Camera:PerspectiveDistortion", "").split(",")]
+    centre_x, centre_y = header.width_px / 2, header.height_px / 2
+    if len(centre) == 2 and centre[0] and centre[1]:
+        x, y = centre[0] / pitch_mm, centre[1] / pitch_mm
+        if abs(x - centre_x) < 0.05 * header.width_px and abs(y - centre_y) < 0.05 * header.height_px:
+            centre_x, centre_y = x, y
+    distortion: tuple[float, ...] = ()
+    if len(bend) == 5 and all(figure is not None for figure in bend):
+        r1, r2, r3, t1, t2 = (float(figure or 0.0) for figure in bend)
+        distortion = (r1, r2, t1, t2, r3)
+    return (
+        Camera(
+            model=model,
+            width_px=header.width_px,
+            height_px=header.height_px,
+            focal_px=focal_mm / pitch_mm,
+            centre_x_px=centre_x,
+            centre_y_px=centre_y,
+            distortion=distortion,
+            focal_sigma=SIGMA_SURVEYED,
+            source="XMP Camera:PerspectiveFocalLength",
         ),
         (),
     )
+
+
+def _pitch_mm(header: PhotoHeader) -> float | None:
+    """Return the size of a pixel, millimetres, by EXIF FocalPlaneXResolution; None when not written."""
+    resolution = header.number("FocalPlaneXResolution")
+    unit_mm = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}.get(int(header.number("FocalPlaneResolutionUnit") or 0))
+    if resolution is None or unit_mm is None or resolution <= 0:
+        return None
+    pitch_mm = unit_mm / resolution
+    return pitch_mm if 0.0004 < pitch_mm < 0.03 else None
 
 
 def _designed(header: PhotoHeader, model: str) -> tuple[Camera | None, tuple[str, ...]]:

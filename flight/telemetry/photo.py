@@ -8,8 +8,8 @@ datum that the maker writes:
 maker, field            is
 ======================  =======================================================================================
 DJI RelativeAltitude    above take-off (barometer)
-DJI AbsoluteAltitude    above the WGS-84 ellipsoid with RTK (RtkFlag 34 or 50, or AltitudeType RtkAlt); otherwise
-                        above mean sea level on a geoid that DJI does not state
+DJI AbsoluteAltitude    above the WGS-84 ellipsoid with RTK (RtkFlag 32 to 50, AltitudeType RtkAlt, or RtkFlag 16
+                        without an AltitudeType); otherwise above mean sea level on a geoid that DJI does not state
 Autel RelativeAltitude  above take-off
 Autel AbsoluteAltitude  above mean sea level, geoid unstated
 Parrot GPSAltitude      EGM96 (Anafi 4K, Thermal, USA); WGS-84 ellipsoid (Anafi Ai) [Parrot, photo metadata]
@@ -49,9 +49,32 @@ GIMBAL_SIGMA_DEG: Final = (
     0.7,
     0.8,
 )  # yaw, pitch, roll of small stabilised gimbals, as measured on surveyed flights
-RTK_WITH_SIGMA: Final = frozenset({34, 50})  # float, fixed: the only states in which DJI's RtkStd fields mean anything
+RTK_FIXED: Final = 50
+RTK_SINGLE: Final = 16  # the RTK receiver without corrections: metres, but its heights are ellipsoidal all the same
+# Float and fixed: the only states in which DJI's RtkStd fields mean anything (Matrice 4 manual: 32 to 49 is float).
+RTK_WITH_SIGMA: Final = frozenset(range(32, 51))
+# What those states are worth where the receiver states no deviations: position and height, metres.
+_RTK_WORTH: Final = {True: (0.03, 0.05), False: (0.5, 1.0)}
+_SINGLE_HEIGHT_SIGMA_M: Final = 4.0
 
 _Heights = tuple[TakeoffHeight | None, HaeHeight | None, MslHeight | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaserSpot:
+    """What the aircraft's laser rangefinder measured along the camera's axis (DJI LRF fields, Matrice 4 manual).
+
+    Attributes:
+        distance_m: Straight-line distance to the spot, metres.
+        point: Where the aircraft puts the spot, WGS-84, or None.
+        height_takeoff: The spot's height above the take-off point, or None.
+        height_hae: Its height above the ellipsoid, or None.
+    """
+
+    distance_m: float
+    point: GeoPoint | None = None
+    height_takeoff: TakeoffHeight | None = None
+    height_hae: HaeHeight | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +89,9 @@ class PhotoTelemetry:
         serial: The aircraft's or camera's serial number, or None.
         stored_orientation: EXIF Orientation, 1 to 8. Angles and camera speak of the pixels as stored (1).
         flight_yaw_deg: Heading of the airframe, degrees from north, or None. Not where the camera looks.
+        laser: What its laser rangefinder measured, or None.
+        focal_mm: EXIF FocalLength, which tells one lens of a camera from another, or None.
+        digital_zoom: EXIF DigitalZoomRatio, or 1.
         assumptions: What was assumed or found odd, as sentences; also in ``pose.assumptions``.
     """
 
@@ -77,6 +103,9 @@ class PhotoTelemetry:
     serial: str | None
     stored_orientation: int = 1
     flight_yaw_deg: float | None = None
+    laser: LaserSpot | None = None
+    focal_mm: float | None = None
+    digital_zoom: float = 1.0
     assumptions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -127,6 +156,9 @@ def read_photo(path: Path, *, camera_zone: tzinfo | None) -> PhotoTelemetry | Re
         serial=_serial(header),
         stored_orientation=orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1,
         flight_yaw_deg=header.xmp_number("drone-dji:FlightYawDegree", "drone:FlightYawDegree"),
+        laser=_laser(header),
+        focal_mm=header.number("FocalLength"),
+        digital_zoom=max(1.0, header.number("DigitalZoomRatio") or 1.0),
         assumptions=assumptions,
     )
 
@@ -193,15 +225,41 @@ def _heights(header: PhotoHeader, maker: str, model: str) -> _Heights:
     takeoff = None if relative is None else TakeoffHeight(metres=relative)
     absolute = _metres(header.xmp_number("drone-dji:AbsoluteAltitude"))
     if absolute is not None:
-        rtk = header.xmp_number("drone-dji:RtkFlag") in RTK_WITH_SIGMA
-        if rtk or header.xmp.get("drone-dji:AltitudeType", "").strip().lower() == "rtkalt":
-            std = header.xmp_number("drone-dji:RtkStdHgt")
-            return takeoff, HaeHeight(metres=absolute, sigma_m=std if rtk and std and std > 0 else None), None
+        flag, kind = (
+            header.xmp_number("drone-dji:RtkFlag"),
+            header.xmp.get("drone-dji:AltitudeType", "").strip().lower(),
+        )
+        if flag in RTK_WITH_SIGMA or kind == "rtkalt" or (flag == RTK_SINGLE and not kind):
+            return takeoff, HaeHeight(metres=absolute, sigma_m=_height_sigma(header)), None
         return takeoff, None, MslHeight(metres=absolute, geoid=Geoid.UNSTATED)
     absolute = _metres(header.xmp_number("drone:AbsoluteAltitude", "drone-skydio:AbsoluteAltitude"))
     if absolute is not None:
         return takeoff, None, MslHeight(metres=absolute, geoid=Geoid.UNSTATED)
     return takeoff, *_exif_height(header, maker, model)
+
+
+def _height_sigma(header: PhotoHeader) -> float | None:
+    """Return the one-sigma error of an RTK receiver's height by its state; None when the state is not written."""
+    flag, stated = header.xmp_number("drone-dji:RtkFlag"), header.xmp_number("drone-dji:RtkStdHgt")
+    if flag in RTK_WITH_SIGMA:
+        return stated if stated is not None and stated > 0 else _RTK_WORTH[flag == RTK_FIXED][1]
+    return _SINGLE_HEIGHT_SIGMA_M if flag == RTK_SINGLE else None
+
+
+def _laser(header: PhotoHeader) -> LaserSpot | None:
+    """Return what DJI's laser rangefinder measured, or None when it was off, out of range or not there."""
+    status = header.xmp.get("drone-dji:LRFStatus", "").strip().lower()
+    distance = header.xmp_number("drone-dji:LRFTargetDistance")
+    if distance is None or not 1 <= distance <= 10_000 or status not in {"", "normal"}:
+        return None
+    relative = _metres(header.xmp_number("drone-dji:LRFTargetAlt"))
+    absolute = _metres(header.xmp_number("drone-dji:LRFTargetAbsAlt"))
+    return LaserSpot(
+        distance_m=distance,
+        point=fix_of(header.xmp_number("drone-dji:LRFTargetLon"), header.xmp_number("drone-dji:LRFTargetLat")),
+        height_takeoff=None if relative is None else TakeoffHeight(metres=relative),
+        height_hae=None if absolute is None else HaeHeight(metres=absolute),
+    )
 
 
 def _metres(value: float | None) -> float | None:
@@ -248,20 +306,19 @@ def _bounded(angle: float | None, limit: float) -> float | None:
 
 
 def _sigma(header: PhotoHeader) -> PoseSigma | None:
-    """Return one-sigma errors when an RTK receiver states its own; None otherwise."""
-    if header.xmp_number("drone-dji:RtkFlag") not in RTK_WITH_SIGMA:
+    """Return one-sigma errors when an RTK receiver says how it stood; None otherwise."""
+    flag = header.xmp_number("drone-dji:RtkFlag")
+    if flag not in RTK_WITH_SIGMA:
         return None
     lon, lat, height = (header.xmp_number(f"drone-dji:RtkStd{axis}") for axis in ("Lon", "Lat", "Hgt"))
-    if lon is None or lat is None or height is None or min(lon, lat, height) <= 0:
-        return None
+    horizontal, vertical = _RTK_WORTH[flag == RTK_FIXED]
+    source = "XMP RtkFlag; angles: class of small gimbals"
+    if lon is not None and lat is not None and height is not None and min(lon, lat, height) > 0:
+        horizontal, vertical = max(lon, lat), height
+        source = "XMP RtkStdLon/Lat/Hgt; angles: class of small gimbals"
     yaw, pitch, roll = GIMBAL_SIGMA_DEG
     return PoseSigma(
-        horizontal_m=max(lon, lat),
-        vertical_m=height,
-        yaw_deg=yaw,
-        pitch_deg=pitch,
-        roll_deg=roll,
-        source="XMP RtkStdLon/Lat/Hgt; angles: class of small gimbals",
+        horizontal_m=horizontal, vertical_m=vertical, yaw_deg=yaw, pitch_deg=pitch, roll_deg=roll, source=source
     )
 
 

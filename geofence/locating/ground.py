@@ -19,13 +19,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.heights import Geoid, HaeHeight, HeightDatum, MslHeight
+from core.points import GeoPoint
 from core.text import _
 from flight.track import Pose
 from geofence.locating.geoid import GeoidHeights, installed_geoid, on_datum
 
 # An absolute height whose error nobody states: barometers of consumer drones are off by that much.
 _LOOSE_SIGMA_M: Final = 10.0
+TIGHT_SIGMA_M: Final = 0.5  # an absolute height that states this or better is believed before any other
 _TAKEOFF_SIGMA_M: Final = 0.5
+_BAROMETER_SIGMA_M: Final = 1.2  # of a height above take-off over a battery, as the device class GNSS has it
+_SAME_LEVEL_SIGMA_M: Final = 2.5  # how far the take-off point may stand from ground that is declared to be level
+# One sigma of the ground's own height where the caller states none, metres: level at take-off, at a declared height,
+# and through a laser's spot.
+FLAT_SIGMA_M: Final = 2.0
+LEVEL_SIGMA_M: Final = 1.0
+LASER_SIGMA_M: Final = 0.5
 EARTH_RADIUS_M: Final = 6_371_000.0  # mean radius; its 0.3 % error moves the curvature term by 0.2 mm at 1 km
 
 
@@ -89,32 +98,46 @@ class Ground(Protocol):
         ...
 
 
+def ray_heights(starts_m: NDArray[np.float64], directions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (n, 3) coefficients a, b, c of each ray's height above the reference at distance t: a + b·t + c·t².
+
+    The last is the Earth's curvature: a point at horizontal distance d lies d²/2R higher above the reference than above
+    the tangent plane. Starting points are near the origin: their own curvature (centimetres) is left out.
+    """
+    up = directions[:, 2]
+    return np.stack([starts_m[:, 2], up, (1.0 - up * up) / (2 * EARTH_RADIUS_M)], axis=1)
+
+
+def slants_down_to(heights: NDArray[np.float64], level_m: float) -> NDArray[np.float64]:
+    """Return (n,) distances at which rays first come down to a level above the reference; NaN where they do not.
+
+    Args:
+        heights: (n, 3) as :func:`ray_heights` gives them.
+        level_m: Height above the reference; the level curves with the Earth.
+    """
+    above, up, bend = heights[:, 0] - level_m, heights[:, 1], heights[:, 2]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        # The form of the root that does not cancel.
+        slant = 2 * above / (-up + np.sqrt(up * up - 4 * bend * above))
+        met: NDArray[np.float64] = np.where((up < 0) & (above > 0), slant, np.nan)
+    return met
+
+
 def strike_level(
     starts_m: NDArray[np.float64], directions: NDArray[np.float64], level_m: float, reach_m: float
 ) -> NDArray[np.float64]:
-    """Return (n,) slant distances at which rays first come down to a level surface; NaN where they do not.
-
-    The surface is everywhere ``level_m`` above the reference and curves with the Earth: a point at horizontal
-    distance d lies d²/2R lower in the frame, so the distance t solves (start + t·up + t²·(1 − up²)/2R) = level.
-    """
-    drop = starts_m[:, 2] - level_m
-    up = directions[:, 2]
-    # Starting points near the origin: their own curvature (d²/2R of centimetres) is left out.
-    bend = (1.0 - up * up) / (2 * EARTH_RADIUS_M)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        inner = up * up - 4 * bend * drop
-        # The form without cancellation: t = 2·drop / (−up + sqrt(up² − 4·bend·drop)).
-        slant = 2 * drop / (-up + np.sqrt(inner))
-        hit = (up < 0) & (drop > 0) & (inner >= 0) & (slant <= reach_m)
-    return np.where(hit, slant, np.nan)
+    """Return (n,) slant distances at which rays first come down to a level surface; NaN where not within reach."""
+    slant = slants_down_to(ray_heights(starts_m, directions), level_m)
+    with np.errstate(invalid="ignore"):
+        return np.where(slant <= reach_m, slant, np.nan)
 
 
 def height_above_reference(
     starts_m: NDArray[np.float64], directions: NDArray[np.float64], slants_m: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return (n,) heights above the reference of the points at ``slants_m`` along rays."""
-    run2 = (1.0 - directions[:, 2] ** 2) * slants_m**2
-    heights: NDArray[np.float64] = starts_m[:, 2] + directions[:, 2] * slants_m + run2 / (2 * EARTH_RADIUS_M)
+    a, b, c = ray_heights(starts_m, directions).T
+    heights: NDArray[np.float64] = a + slants_m * (b + slants_m * c)
     return heights
 
 
@@ -125,22 +148,32 @@ class FlatAtTakeoff:
     Attributes:
         sigma_m: How far the true ground may lie from that height, one sigma, metres. Where the land is not flat this
             is the largest error of all (a median of 7.1 m instead of 3.8 m was seen on slopes): use a DEM there.
+        rise_m: How much higher the ground is than the take-off point, where that is known.
     """
 
-    sigma_m: float = 2.0
+    sigma_m: float = FLAT_SIGMA_M
+    rise_m: float = 0.0
 
     def __post_init__(self) -> None:
         _check_sigma(self.sigma_m)
+        if not math.isfinite(self.rise_m):
+            raise ValueError("a rise is a finite number of metres")
 
     def stand(self, pose: Pose) -> Standing | NoStanding:
         """Return the pose's height above take-off; one above ground serves too, and is named as an assumption."""
         notes: tuple[str, ...] = (
             _("the ground is taken as flat at the take-off height, ± {sigma:g} m").format(sigma=self.sigma_m),
         )
+        if self.rise_m:
+            notes = (
+                _("the ground is declared flat {rise:+g} m from the take-off height, ± {sigma:g} m").format(
+                    rise=self.rise_m, sigma=self.sigma_m
+                ),
+            )
         datum = HeightDatum.TAKEOFF
         if pose.height_takeoff is not None:
             height, sigma = pose.height_takeoff.metres, takeoff_sigma(pose)
-        elif pose.height_agl is not None:
+        elif pose.height_agl is not None and not self.rise_m:
             datum = HeightDatum.GROUND
             height, sigma = pose.height_agl.metres, pose.height_agl.sigma_m
             notes = (
@@ -164,7 +197,7 @@ class FlatAtTakeoff:
     ) -> NDArray[np.float64]:
         """Return (n,) slant distances to the plane; see :class:`Ground`."""
         del origin
-        return strike_level(starts_m, directions, 0.0, reach_m)
+        return strike_level(starts_m, directions, self.rise_m, reach_m)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,21 +208,29 @@ class FlatAt:
         height: The ground's height: above the ellipsoid, or above mean sea level on a named geoid. A pose that states
             another kind needs a geoid, and is refused without.
         sigma_m: One-sigma error of that height, metres.
+        takeoff: Height of the ground at the take-off point, on the same datum, where it is known to be another.
         geoid: The geoid; by default the installed grids (:func:`geofence.locating.geoid.installed_geoid`), None for
             none.
+
+    The camera's height above it comes, in this order of trust, from an absolute height that states half a metre or
+    better (RTK); the height above take-off, the take-off point standing at ``takeoff`` or on this very ground; any
+    other absolute height, with the doubt it states or ten metres: barometric absolute altitudes are wrong by tens.
     """
 
     height: HaeHeight | MslHeight
-    sigma_m: float = 1.0
+    sigma_m: float = LEVEL_SIGMA_M
+    takeoff: HaeHeight | MslHeight | None = None
     geoid: GeoidHeights | None = field(default_factory=installed_geoid)
 
     def __post_init__(self) -> None:
         if not isinstance(self.height, HaeHeight | MslHeight):
             raise TypeError("flat ground is declared at an HaeHeight or an MslHeight")
+        if self.takeoff is not None and _datum_of(self.takeoff) != _datum_of(self.height):
+            raise ValueError("the take-off point's height is on the datum of the ground's")
         _check_sigma(self.sigma_m)
 
     def stand(self, pose: Pose) -> Standing | NoStanding:
-        """Return the camera's height above the declared datum, from the pose's height of that kind or by the geoid."""
+        """Return the camera's height above the declared datum, by the order of trust in the class's docstring."""
         if pose.position is None:
             return NoStanding(reason=_("the pose has no position"))
         wanted = None if isinstance(self.height, HaeHeight) else self.height.geoid
@@ -197,27 +238,60 @@ class FlatAt:
         note = _("the ground is declared flat at {height:g} m above {reference}, ± {sigma:g} m").format(
             height=self.height.metres, reference=name, sigma=self.sigma_m
         )
-        for stated in _same_kind_first(pose, wanted):
-            changed = on_datum(stated, wanted, pose.position, self.geoid)
-            if changed is not None:
-                metres, extra, notes = changed
-                undulation = None if wanted is None or self.geoid is None else self.geoid(pose.position, wanted)
-                known = stated.sigma_m
-                if known is None:
-                    known = _LOOSE_SIGMA_M if pose.sigma is None else pose.sigma.vertical_m
-                sigma = math.hypot(known, extra)
-                return Standing(
-                    height_m=metres,
-                    datum=HeightDatum.ELLIPSOID if wanted is None else HeightDatum(wanted),
-                    sigma_m=sigma,
-                    reference_hae_m=0.0 if wanted is None else None if undulation is None else undulation.metres,
-                    assumptions=(note, *notes),
-                )
+        undulation = None if wanted is None or self.geoid is None else self.geoid(pose.position, wanted)
+
+        def standing(height_m: float, sigma_m: float, *notes: str) -> Standing:
+            return Standing(
+                height_m=height_m,
+                datum=_datum_of(self.height),
+                sigma_m=sigma_m,
+                reference_hae_m=0.0 if wanted is None else None if undulation is None else undulation.metres,
+                assumptions=(note, *notes),
+            )
+
+        absolute = self._absolute(pose, pose.position, wanted)
+        if absolute is not None and absolute[1] <= TIGHT_SIGMA_M:
+            return standing(*absolute)
+        relative = self._relative(pose)
+        if relative is not None:
+            return standing(*relative)
+        if absolute is not None:
+            way = _("the camera's absolute height is taken as stated, ± {sigma:.1f} m").format(sigma=absolute[1])
+            return standing(*absolute, way)
         return NoStanding(
-            reason=_("the ground is declared above {reference}, but the pose states no such height").format(
+            reason=_("the ground is declared above {reference}, but the pose states no height to compare with").format(
                 reference=name
             )
         )
+
+    def _absolute(
+        self, pose: Pose, point: GeoPoint, wanted: Geoid | None
+    ) -> tuple[float, float, *tuple[str, ...]] | None:
+        """Return the camera's height by its absolute heights, its sigma, and how the datum was changed."""
+        for stated in _same_kind_first(pose, wanted):
+            changed = on_datum(stated, wanted, point, self.geoid)
+            if changed is not None:
+                metres, extra, notes = changed
+                known = stated.sigma_m
+                if known is None:
+                    known = _LOOSE_SIGMA_M if pose.sigma is None else pose.sigma.vertical_m
+                return metres, math.hypot(known, extra), *notes
+        return None
+
+    def _relative(self, pose: Pose) -> tuple[float, float, str] | None:
+        """Return the camera's height by its height above take-off, its sigma, and what that takes for granted."""
+        if pose.height_takeoff is None:
+            return None
+        own = takeoff_sigma(pose)
+        own = _BAROMETER_SIGMA_M if own is None else own
+        if self.takeoff is not None:
+            way = _("the take-off point is declared at {height:g} m").format(height=self.takeoff.metres)
+            return self.takeoff.metres + pose.height_takeoff.metres, own, way
+        way = _(
+            "the take-off point is taken to stand on the same level, ± {sigma:g} m, and the camera's height above it "
+            "is used: the absolute height is not precise enough; declare the take-off height where it differs"
+        ).format(sigma=_SAME_LEVEL_SIGMA_M)
+        return self.height.metres + pose.height_takeoff.metres, math.hypot(own, _SAME_LEVEL_SIGMA_M), way
 
     def strike(
         self,
@@ -241,7 +315,7 @@ class AtLaserSpot:
     """
 
     distance_m: float
-    sigma_m: float = 0.5
+    sigma_m: float = LASER_SIGMA_M
 
     def __post_init__(self) -> None:
         _check_sigma(self.sigma_m)
@@ -277,6 +351,10 @@ class AtLaserSpot:
         """Return (n,) slant distances to the level through the spot; see :class:`Ground`."""
         del origin
         return strike_level(starts_m, directions, 0.0, reach_m)
+
+
+def _datum_of(height: HaeHeight | MslHeight) -> HeightDatum:
+    return HeightDatum.ELLIPSOID if isinstance(height, HaeHeight) else HeightDatum(height.geoid)
 
 
 def _same_kind_first(pose: Pose, wanted: Geoid | None) -> list[HaeHeight | MslHeight]:

@@ -29,11 +29,11 @@ from core.points import GeoPoint, LocalPlane, from_plane, to_enu
 from core.text import _
 from flight.track import Pose
 from geofence.locating.geoid import GeoidHeights, installed_geoid, on_datum
-from geofence.locating.ground import EARTH_RADIUS_M, NoStanding, Standing, takeoff_sigma
+from geofence.locating.ground import TIGHT_SIGMA_M, NoStanding, Standing, ray_heights, slants_down_to, takeoff_sigma
 from geofence.locating.raycast import HeightGrid, bilinear, first_hits, height_grid
 
 _LOOSE_ABSOLUTE_SIGMA_M: Final = 10.0
-_TIGHT_SIGMA_M: Final = 0.5
+DEM_SIGMA_M: Final = 2.4  # Copernicus GLO-30: 4 m at 90 %
 _MOST_CELLS: Final = 64_000_000
 _SLACK_M: Final = 500.0  # a window is read this much larger than asked, so that the next photo finds it ready
 
@@ -62,7 +62,7 @@ class DemGround:
 
     path: Path
     vertical: Geoid | None
-    sigma_m: float = 2.4
+    sigma_m: float = DEM_SIGMA_M
     takeoff: GeoPoint | None = None
     geoid: GeoidHeights | None = field(default_factory=installed_geoid)
     _window: _Window | None = field(default=None, init=False, repr=False)
@@ -99,7 +99,7 @@ class DemGround:
             )
 
         absolute = self._absolute(pose, pose.position)
-        if absolute is not None and absolute[1] is not None and absolute[1] <= _TIGHT_SIGMA_M:
+        if absolute is not None and absolute[1] is not None and absolute[1] <= TIGHT_SIGMA_M:
             return standing(absolute[0], math.hypot(absolute[1], absolute[2]), *absolute[3])
         relative = self._relative(pose)
         if relative is not None:
@@ -159,8 +159,7 @@ class DemGround:
         begin = _to_grid(window, plan)
         end = _to_grid(window, plan + directions[:, :2] * far[:, None])
         steps = (end - begin) / far[:, None]
-        bend = (1.0 - directions[:, 2] ** 2) / (2 * EARTH_RADIUS_M)
-        heights = np.stack([starts_m[:, 2], directions[:, 2], bend], axis=1)
+        heights = ray_heights(starts_m, directions)
         first = _down_to(heights, window.grid.top_m)
         below = starts_m[:, 2] <= bilinear(window.grid, begin[:, 0], begin[:, 1])
         limits = np.stack([first, np.where(below | ~np.isfinite(directions[:, 2]), -np.inf, far)], axis=1)
@@ -177,12 +176,8 @@ class DemGround:
 
 def _down_to(heights: NDArray[np.float64], top_m: float) -> NDArray[np.float64]:
     """Return (n,) distances at which rays come down to the highest ground (0 when they start below it)."""
-    a, b, c = heights.T
-    with np.errstate(invalid="ignore", divide="ignore"):
-        inner = b * b - 4 * c * (a - top_m)
-        first = 2 * (a - top_m) / (-b + np.sqrt(inner))
-    first = np.where((a > top_m) & np.isfinite(first), first * (1 - 1e-9), 0.0)
-    return np.maximum(first, 0.0)
+    first = slants_down_to(heights, top_m)
+    return np.where(np.isfinite(first), first * (1 - 1e-9), 0.0)
 
 
 def _features(east_north_m: NDArray[np.float64]) -> NDArray[np.float64]:

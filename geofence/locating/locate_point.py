@@ -20,8 +20,16 @@ from flight.track import Pose
 from geofence.fix import Covariance, Unlocated
 from geofence.locate import LEAST_DEPRESSION_DEG, REACH_M, locate
 from geofence.locating.error_budget import DeviceClass
-from geofence.locating.ground import FlatAt, FlatAtTakeoff, Ground
-from geofence.locating.ground_dem import DemGround
+from geofence.locating.ground import (
+    FLAT_SIGMA_M,
+    LASER_SIGMA_M,
+    LEVEL_SIGMA_M,
+    AtLaserSpot,
+    FlatAt,
+    FlatAtTakeoff,
+    Ground,
+)
+from geofence.locating.ground_dem import DEM_SIGMA_M, DemGround
 from geofence.locating.locate_ellipse import (
     circular_error_m,
     ellipse_axes_m,
@@ -72,15 +80,20 @@ def ground_of(
     height_datum: HeightDatum | None = None,
     sigma_m: float | None = None,
     takeoff: GeoPoint | None = None,
+    takeoff_height_m: float | None = None,
+    laser_m: float | None = None,
 ) -> Ground:
     """Return the ground that options describe.
 
     Args:
         dem: An elevation raster; its heights are above ``height_datum`` (ellipsoid, EGM96 or EGM2008).
-        ground_height_m: Flat ground at this height above ``height_datum``.
+        ground_height_m: Flat ground at this height above ``height_datum``, which here may also be the take-off point.
         height_datum: What the heights of either are measured from. Needed with both: there is no default datum.
         sigma_m: One-sigma error of the ground, metres; None for the default of its kind.
         takeoff: The take-off point, for a raster and heights above take-off.
+        takeoff_height_m: Height of the ground at the take-off point, on the same datum, where flat ground elsewhere is
+            higher or lower.
+        laser_m: What the aircraft's laser rangefinder measured, metres; used where neither raster nor height is given.
 
     Raises:
         ValueError: Both are given, or a datum is missing or of the wrong kind.
@@ -88,18 +101,31 @@ def ground_of(
     if dem is not None and ground_height_m is not None:
         raise ValueError(_("give an elevation raster or a ground height, not both"))
     if dem is None and ground_height_m is None:
-        return FlatAtTakeoff() if sigma_m is None else FlatAtTakeoff(sigma_m=sigma_m)
+        if takeoff_height_m is not None or height_datum is not None:
+            raise ValueError(_("a height datum or a take-off height needs an elevation raster or a ground height"))
+        if laser_m is not None:
+            return AtLaserSpot(distance_m=laser_m, sigma_m=LASER_SIGMA_M if sigma_m is None else sigma_m)
+        return FlatAtTakeoff(sigma_m=FLAT_SIGMA_M if sigma_m is None else sigma_m)
+    if dem is None and height_datum is HeightDatum.TAKEOFF and takeoff_height_m is None:
+        return FlatAtTakeoff(rise_m=float(ground_height_m or 0.0), sigma_m=FLAT_SIGMA_M if sigma_m is None else sigma_m)
     if height_datum not in {HeightDatum.ELLIPSOID, HeightDatum.EGM96, HeightDatum.EGM2008}:
         raise ValueError(_("say what the ground's heights are measured from: ellipsoid, EGM96 or EGM2008"))
     vertical = None if height_datum is HeightDatum.ELLIPSOID else Geoid(height_datum)
     if dem is not None:
-        ground = DemGround(path=dem, vertical=vertical, takeoff=takeoff)
-        if sigma_m is not None:
-            ground.sigma_m = sigma_m
-        return ground
-    metres = float(ground_height_m or 0.0)
-    height = HaeHeight(metres=metres) if vertical is None else MslHeight(metres=metres, geoid=vertical)
-    return FlatAt(height=height) if sigma_m is None else FlatAt(height=height, sigma_m=sigma_m)
+        if takeoff_height_m is not None:
+            raise ValueError(_("an elevation raster knows the height of the take-off point; say where it is instead"))
+        return DemGround(
+            path=dem, vertical=vertical, takeoff=takeoff, sigma_m=DEM_SIGMA_M if sigma_m is None else sigma_m
+        )
+
+    def on(metres: float) -> HaeHeight | MslHeight:
+        return HaeHeight(metres=metres) if vertical is None else MslHeight(metres=metres, geoid=vertical)
+
+    return FlatAt(
+        height=on(float(ground_height_m or 0.0)),
+        takeoff=None if takeoff_height_m is None else on(takeoff_height_m),
+        sigma_m=LEVEL_SIGMA_M if sigma_m is None else sigma_m,
+    )
 
 
 def locate_point(
@@ -196,7 +222,7 @@ def point_feature(located: LocatedPoint, *, probability: float = 0.9) -> dict[st
 
 def _remedy(code: str) -> str:
     remedies = {
-        "no-pose": _("Declare the missing values, or give the flight's telemetry."),
-        "no-camera": _("Name a camera of the catalogue, or declare its focal length."),
+        "no-pose": _("Declare the missing values, or use the photo as the aircraft wrote it."),
+        "no-camera": _("Declare it with --camera, or calibrate it: skywarden camera calibrate."),
     }
     return remedies.get(code, "")

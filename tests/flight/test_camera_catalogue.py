@@ -5,7 +5,7 @@ import pytest
 from core.errors import InputRefused
 from core.refusal import Refusal
 from flight.camera import Camera
-from flight.camera_catalogue import FILM_DIAGONAL_MM, catalogue_camera, declared_camera, read_lenses, sharper_camera
+from flight.cameras.catalogue import FILM_DIAGONAL_MM, catalogue_camera, declared_camera, read_lenses, sharper_camera
 
 _GOOD = "models: [X], full_px: [100, 80], sigma: 0.1, source: s"
 

@@ -12,9 +12,10 @@ from core.refusal import Refusal
 from flight.camera import Camera, Orientation, project
 from geofence.fix import Covariance
 from geofence.locating.error_budget import DeviceClass
-from geofence.locating.ground import FlatAt, FlatAtTakeoff
+from geofence.locating.ground import AtLaserSpot, FlatAt, FlatAtTakeoff, Standing
 from geofence.locating.ground_dem import DemGround
 from geofence.locating.locate_ellipse import circular_error_m, ellipse_axes_m, ellipse_ring
+from geofence.locating.locate_numbers import locate_numbers
 from geofence.locating.locate_pixels import CODES, PixelCode, locate_pixels
 from geofence.locating.locate_point import LocatedPoint, ground_of, locate_point, point_feature
 from tests.geofence.drawn_truth import SLANTS, coverage
@@ -183,3 +184,52 @@ def test_a_camera_without_a_size_in_the_image_is_none() -> None:
     )
     found = locate_point(700, 100, name="p", pose=pose(), camera=small, ground=FlatAtTakeoff())
     assert isinstance(found, Refusal)
+
+
+def test_plain_numbers_give_what_nouns_give() -> None:
+    pixels = np.random.default_rng(12).uniform([0, 0], [4000, 3000], (500, 2))
+    nouns = locate_pixels(pixels, errors=True, **NUMBERS)  # type: ignore[arg-type]
+    plain = locate_numbers(
+        pixels, lon_deg=HERE.lon_deg, lat_deg=HERE.lat_deg, height_m=100.0, height_datum="takeoff", yaw_deg=35.0,
+        pitch_deg=-40.0, roll_deg=0.0, width_px=4000, height_px=3000, focal_px=3000.0, focal_sigma=0.003,
+    )  # fmt: skip
+    assert np.array_equal(nouns.lonlat, plain.lonlat, equal_nan=True)
+    assert nouns.covariance_m2 is not None
+    assert plain.covariance_m2 is not None
+    assert np.array_equal(nouns.covariance_m2, plain.covariance_m2, equal_nan=True)
+
+
+def test_flat_ground_trusts_rtk_then_the_take_off_height_then_a_loose_absolute_one() -> None:
+    ground = FlatAt(height=HaeHeight(metres=20.0), geoid=None)
+    both = replace(pose(sigma=None, height_m=100.0), height_hae=HaeHeight(metres=135.0))
+    standing = ground.stand(both)
+    assert isinstance(standing, Standing)
+    assert standing.height_m == 120.0
+    assert any("same level" in note for note in standing.assumptions)
+    tight = ground.stand(replace(both, height_hae=HaeHeight(metres=135.0, sigma_m=0.05)))
+    assert isinstance(tight, Standing)
+    assert (tight.height_m, tight.sigma_m) == (135.0, 0.05)
+    loose = ground.stand(replace(both, height_takeoff=None))
+    assert isinstance(loose, Standing)
+    assert (loose.height_m, loose.sigma_m) == (135.0, 10.0)
+    stated = FlatAt(height=HaeHeight(metres=20.0), takeoff=HaeHeight(metres=28.0), geoid=None).stand(both)
+    assert isinstance(stated, Standing)
+    assert stated.height_m == 128.0
+    with pytest.raises(ValueError, match="datum"):
+        FlatAt(height=HaeHeight(metres=20.0), takeoff=MslHeight(metres=28.0, geoid=Geoid.EGM96))
+
+
+def test_ground_above_or_below_the_take_off_point() -> None:
+    ground = ground_of(ground_height_m=-20.0, height_datum=HeightDatum.TAKEOFF)
+    found = locate_point(2000, 1500, name="p", pose=pose(pitch=-45), camera=CAMERA, ground=ground)
+    assert isinstance(found, LocatedPoint)
+    assert found.slant_m == pytest.approx(120 * math.sqrt(2), rel=1e-4)
+    assert found.height_m == pytest.approx(-20.0, abs=1e-6)
+    laser = ground_of(laser_m=200.0)
+    assert isinstance(laser, AtLaserSpot)
+    spot = locate_point(2000, 1500, name="p", pose=pose(pitch=-45), camera=CAMERA, ground=laser)
+    assert isinstance(spot, LocatedPoint)
+    assert spot.slant_m == pytest.approx(200.0, rel=1e-4)
+    for wrong in ({"takeoff_height_m": 3.0}, {"dem": "x", "height_datum": HeightDatum.EGM96, "takeoff_height_m": 1.0}):
+        with pytest.raises(ValueError, match="take-off"):
+            ground_of(**wrong)  # type: ignore[arg-type]

@@ -22,9 +22,9 @@ import yaml
 from core.errors import InputRefused
 from core.refusal import Refusal
 from core.text import _
-from flight.camera import Camera
+from flight.camera import Camera, Lens
 
-SHIPPED: Final = Path(__file__).resolve().parent.parent / "missions" / "catalogue" / "lenses.yaml"
+SHIPPED: Final = Path(__file__).resolve().parent.parent.parent / "missions" / "catalogue" / "lenses.yaml"
 FILM_DIAGONAL_MM: Final = math.hypot(36.0, 24.0)
 _SAME_LENS: Final = 0.1  # EXIF focal lengths within this share of each other are one lens
 _DECLARED_SIGMA: Final = 0.02
@@ -57,10 +57,14 @@ class CatalogueLens:
         near_mm: The photo's focal length that tells this lens from others of its model, or None.
         zoom_mm: Shortest and longest focal length of a zoom lens, or None.
         equivalent_per_mm: 35 mm equivalent per millimetre of focal length, for a zoom lens.
-        distortion: Brown–Conrady coefficients, or empty.
+        distortion: Coefficients in the order of ``lens``, or empty.
         sigma: Relative one-sigma error of the focal length.
         modes: The image sizes it makes.
         source: Where the figures come from.
+        focal_y_px: Focal length along a column of the whole image; None for square pixels.
+        centre_px: Principal point in the whole image; None for its middle.
+        lens: Which formula ``distortion`` belongs to.
+        mount_deg: As in :class:`flight.camera.Camera`.
     """
 
     key: str
@@ -74,6 +78,10 @@ class CatalogueLens:
     sigma: float
     modes: tuple[Mode, ...]
     source: str
+    focal_y_px: float | None = None
+    centre_px: tuple[float, float] | None = None
+    lens: Lens = Lens.BROWN_CONRADY
+    mount_deg: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 def catalogue_camera(
@@ -101,7 +109,10 @@ def catalogue_camera(
     entries = read_lenses() if lenses is None else tuple(lenses)
 
     def refuse(code: str, reason: str) -> Refusal:
-        remedy = _("Declare the camera's focal length, or add it to missions/catalogue/lenses.yaml.")
+        remedy = _(
+            "Declare it with --camera: a key of the catalogue, 24mm as 35 mm equivalent, 3045px as focal length in "
+            "pixels, or a lens file; or calibrate it: skywarden camera calibrate."
+        )
         return Refusal(subject=model, code=code, reason=reason, remedy=remedy)
 
     name = model.upper().replace(" ", "")
@@ -127,18 +138,29 @@ def catalogue_camera(
         return refuse("no-focal-length", _("this is a zoom lens and the image does not say its focal length"))
     if not digital_zoom >= 1:
         raise ValueError("a digital zoom is 1 or more")
+    return _camera_in(lens, mode, full, model=model, digital_zoom=digital_zoom)
+
+
+def _camera_in(lens: CatalogueLens, mode: Mode, full_focal_px: float, *, model: str, digital_zoom: float) -> Camera:
+    """Return the camera of a lens in one of its modes; crops are taken from the middle of the whole image."""
     scale = mode.width_px / mode.columns * digital_zoom
     zoomed = "" if digital_zoom == 1 else _(", digital zoom ×{zoom:g}").format(zoom=digital_zoom)
+    off_x, off_y = 0.0, 0.0
+    if lens.centre_px is not None:
+        off_x, off_y = lens.centre_px[0] - lens.full_px[0] / 2, lens.centre_px[1] - lens.full_px[1] / 2
     return Camera(
         model=model,
-        width_px=width_px,
-        height_px=height_px,
-        focal_px=full * scale,
-        centre_x_px=width_px / 2,
-        centre_y_px=height_px / 2,
+        width_px=mode.width_px,
+        height_px=mode.height_px,
+        focal_px=full_focal_px * scale,
+        focal_y_px=None if lens.focal_y_px is None else lens.focal_y_px * scale,
+        centre_x_px=mode.width_px / 2 + off_x * scale,
+        centre_y_px=mode.height_px / 2 + off_y * scale,
         distortion=lens.distortion,
+        lens=lens.lens,
         # The ratio is written with two digits and the crop's centre is the maker's secret.
         focal_sigma=lens.sigma if digital_zoom == 1 else math.hypot(lens.sigma, 0.01),
+        mount_deg=lens.mount_deg,
         source=_("lens catalogue, {key}{zoomed} ({source})").format(key=lens.key, zoomed=zoomed, source=lens.source),
     )
 
@@ -174,7 +196,13 @@ def declared_camera(
 
 
 def sharper_camera(
-    stated: Camera | None, model: str, width_px: int, height_px: int, *, focal_mm: float | None = None
+    stated: Camera | None,
+    model: str,
+    width_px: int,
+    height_px: int,
+    *,
+    focal_mm: float | None = None,
+    digital_zoom: float = 1.0,
 ) -> Camera | None:
     """Return the catalogue's camera where it is better known than what a photo's header states, else the header's.
 
@@ -187,8 +215,9 @@ def sharper_camera(
         width_px: Width of the image as stored.
         height_px: Its height.
         focal_mm: EXIF FocalLength, or None.
+        digital_zoom: EXIF DigitalZoomRatio; 1 for none.
     """
-    listed = catalogue_camera(model, width_px, height_px, focal_mm=focal_mm)
+    listed = catalogue_camera(model, width_px, height_px, focal_mm=focal_mm, digital_zoom=digital_zoom)
     if isinstance(listed, Refusal):
         return stated
     return listed if stated is None or listed.focal_sigma < stated.focal_sigma else stated
@@ -247,7 +276,14 @@ def _entry(path: Path, key: str, entry: Any) -> CatalogueLens:  # noqa: ANN401 -
             sigma=float(entry["sigma"]),
             modes=tuple(Mode(width_px=w, height_px=h, columns=c, rows=r) for w, h, c, r in entry["modes"]),
             source=str(entry["source"]),
+            focal_y_px=float(entry["focal_y_px"]) if "focal_y_px" in entry else None,
+            centre_px=_pair(entry["centre_px"]) if "centre_px" in entry else None,
+            lens=Lens(entry.get("lens", Lens.BROWN_CONRADY)),
+            mount_deg=_mount(entry.get("mount_deg", (0.0, 0.0, 0.0))),
         )
+        # What a noun would refuse later is refused here, with the file's name.
+        for mode in lens.modes:
+            _camera_in(lens, mode, lens.focal_px or 1.0, model=key, digital_zoom=1.0)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InputRefused(
             path, _("the lens {key} lacks or garbles {what}").format(key=key, what=error), _("Complete the entry.")
@@ -270,3 +306,13 @@ def _entry(path: Path, key: str, entry: Any) -> CatalogueLens:  # noqa: ANN401 -
             path, _("the lens {key} has no focal length, or two").format(key=key), _("Give focal_px or focal_mm.")
         )
     return lens
+
+
+def _pair(given: Any) -> tuple[float, float]:  # noqa: ANN401 - whatever the YAML holds
+    x, y = (float(part) for part in given)
+    return x, y
+
+
+def _mount(given: Any) -> tuple[float, float, float]:  # noqa: ANN401 - as above
+    yaw, pitch, roll = (float(part) for part in given)
+    return yaw, pitch, roll

@@ -6,7 +6,7 @@ import pytest
 
 from core.refusal import Refusal
 from flight.camera import Camera, Orientation, camera_rays, camera_to_enu
-from flight.camera_calibrate import Calibration, calibrate_from_checkerboard
+from flight.cameras.checkerboard import Calibration, calibrate_from_checkerboard
 
 TRUTH = Camera(
     model="made",

@@ -1,0 +1,1 @@
+"""Which cameras there are, and how one that is not listed is calibrated."""
