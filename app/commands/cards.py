@@ -12,7 +12,6 @@ from rich.table import Table
 from app.wiring import camera_zone as zone_called
 from core.clock import BEIJING
 from core.errors import InputRefused
-from core.refusal import Refusal
 from core.text import _
 
 
