@@ -18,7 +18,8 @@ class Leg(StrEnum):
 
     TAKEOFF = "takeoff"
     TRANSIT = "transit"  # no photographs
-    LINE = "line"  # photographs at the sortie's spacing from the previous waypoint to this one
+    LINE = "line"  # photographs at the waypoint's spacing from the previous waypoint to this one
+    LOOK = "look"  # no photographs on the way; standing still at the waypoint, then one photograph
     RETURN = "return"  # on the way home, no photographs
     LAND = "land"
 
@@ -35,7 +36,7 @@ class Waypoint:
         gimbal_pitch_deg: Camera pitch on the way to it.
         yaw_deg: Heading to hold on the way to it (degrees from north), or None to face along the way.
         photo_spacing_m: Distance between photographs on the way to it, metres; None for none.
-        area: Name of the key area that a LINE belongs to; empty elsewhere.
+        area: Name of the key area that a LINE or LOOK belongs to; empty elsewhere.
         hover_s: Time stood still on arrival, seconds.
     """
 

@@ -161,7 +161,7 @@ def _area_runs(area: KeyArea, patrol: Patrol, ground: Ground, ends: tuple[Points
     if area.pattern is Pattern.ORBIT:
         return orbit_runs(area, shape, camera, interval_s, setting)
     if area.pattern is Pattern.POINTS:
-        return point_runs(area, shape, interval_s, setting)
+        return point_runs(area, shape, setting)
     closed = [zone.shape for zone in ground.closed_between(min(heights), max(heights))]
     return _survey(area, shape.difference(shapely.union_all(closed)) if closed else shape, patrol, setting)
 

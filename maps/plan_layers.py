@@ -51,6 +51,7 @@ def leg_name(leg: Leg) -> str:
         Leg.TAKEOFF: _("take-off"),
         Leg.TRANSIT: _("transit"),
         Leg.LINE: _("line with photographs"),
+        Leg.LOOK: _("to one photograph, standing still"),
         Leg.RETURN: _("way home"),
         Leg.LAND: _("landing"),
     }[leg]

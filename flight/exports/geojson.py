@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from core.points import LocalPlane, from_plane, to_plane
 from flight.camera import Orientation
-from flight.flight_plan import FlightPlan, Sortie
+from flight.flight_plan import FlightPlan, Leg, Sortie
 from flight.patrol import Patrol
 from flight.planning.footprint import footprint
 
@@ -97,6 +97,8 @@ def _photographs(sortie: Sortie, points: NDArray[np.float64]) -> Iterator[tuple[
     for index in range(1, len(sortie.waypoints)):
         before, waypoint = sortie.waypoints[index - 1], sortie.waypoints[index]
         spacing = waypoint.photo_spacing_m
+        if waypoint.leg is Leg.LOOK:
+            yield index, points[index], waypoint.height.metres
         if spacing is None:
             continue
         runs_on = (before.leg, before.area, before.photo_spacing_m) == (waypoint.leg, waypoint.area, spacing)

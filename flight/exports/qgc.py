@@ -15,11 +15,12 @@ from shapely.geometry.base import BaseGeometry
 
 from core.errors import PlanRefused
 from core.text import _
-from flight.exports.mission_items import MissionItem, mission_items
+from core.whole_file import write_text
 from flight.flight_plan import FlightPlan, Sortie
+from flight.mavlink.mission import HOME_WAYPOINT, WITH_POSITION, Dialect, MissionItem, dialect_of, mission_items
 from flight.patrol import Patrol
 
-_FIRMWARE: Final = {"ardupilot": 3, "px4": 12}
+_FIRMWARE: Final = {Dialect.ARDUPILOT: 3, Dialect.PX4: 12}  # MAV_AUTOPILOT
 _QUADROTOR: Final = 2  # MAV_TYPE
 
 
@@ -48,12 +49,12 @@ def write_plan(flight_plan: FlightPlan, path: Path, *, patrol: Patrol | None = N
             "fileType": "Plan",
             "geoFence": fence,
             "groundStation": "QGroundControl",
-            "mission": _mission(flight_plan, sortie, patrol),
+            "mission": _mission(sortie, patrol),
             "rallyPoints": {"points": rally, "version": 2},
             "version": 1,
         }
         target = sortie_path(path, sortie.number, len(flight_plan.sorties))
-        target.write_text(json.dumps(document, indent=4, allow_nan=False) + "\n", encoding="utf-8")
+        write_text(target, json.dumps(document, indent=4, allow_nan=False) + "\n")
         written.append(target)
     return tuple(written)
 
@@ -62,30 +63,35 @@ def _rally_height(flight_plan: FlightPlan) -> float:
     return max(point.height.metres for sortie in flight_plan.sorties for point in sortie.waypoints)
 
 
-def _mission(flight_plan: FlightPlan, sortie: Sortie, patrol: Patrol | None) -> dict[str, Any]:
+def _mission(sortie: Sortie, patrol: Patrol | None) -> dict[str, Any]:
+    dialect = dialect_of(patrol.aircraft.autopilot) if patrol else Dialect.ARDUPILOT
+    start = sortie.waypoints[0].position
+    # A .plan holds home beside its items and not as item 0; the ground station adds that where the autopilot wants it.
+    items = [item for item in mission_items(sortie, start, dialect=dialect) if item.waypoint != HOME_WAYPOINT]
     cruise = max(point.speed_m_s for point in sortie.waypoints[1:-1]) if len(sortie.waypoints) > 2 else 5.0
     return {
         "cruiseSpeed": cruise,
-        "firmwareType": _FIRMWARE.get(patrol.aircraft.autopilot if patrol else "ardupilot", 3),
+        "firmwareType": _FIRMWARE[dialect],
         "globalPlanAltitudeMode": 1,
         "hoverSpeed": cruise,
-        "items": [_item(item, number) for number, item in enumerate(mission_items(sortie), start=1)],
-        "plannedHomePosition": [flight_plan.home.lat_deg, flight_plan.home.lon_deg, 0.0],
+        "items": [_item(item, number) for number, item in enumerate(items, start=1)],
+        "plannedHomePosition": [start.lat_deg, start.lon_deg, 0.0],
         "vehicleType": _QUADROTOR,
         "version": 2,
     }
 
 
 def _item(item: MissionItem, number: int) -> dict[str, Any]:
-    values = [*item.params, item.lat_deg, item.lon_deg, item.height_m]
+    placed = item.command in WITH_POSITION
+    scale = 1e7 if placed else 1.0
+    values = [*item.params, item.x_e7 / scale, item.y_e7 / scale, item.z]
     return {
         "AMSLAltAboveTerrain": None,
-        "Altitude": item.height_m,
-        "AltitudeMode": 1,
+        **({"Altitude": item.z, "AltitudeMode": 1} if placed else {}),
         "autoContinue": True,
-        "command": item.command,
+        "command": int(item.command),
         "doJumpId": number,
-        "frame": item.frame,
+        "frame": int(item.frame),
         "params": [None if math.isnan(value) else value for value in values],
         "type": "SimpleItem",
     }

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flight.exports.mission_items import NAV_WAYPOINT, mission_items
+from core.whole_file import write_text
 from flight.exports.qgc import sortie_path
 from flight.flight_plan import FlightPlan, Sortie
+from flight.mavlink.mission import WITH_POSITION, mission_items
 
 
 def write_waypoints(flight_plan: FlightPlan, path: Path) -> tuple[Path, ...]:
@@ -17,20 +18,17 @@ def write_waypoints(flight_plan: FlightPlan, path: Path) -> tuple[Path, ...]:
     written = []
     for sortie in flight_plan.sorties:
         target = sortie_path(path, sortie.number, len(flight_plan.sorties))
-        target.write_text(waypoints_text(sortie), encoding="ascii")
+        write_text(target, waypoints_text(sortie))
         written.append(target)
     return tuple(written)
 
 
 def waypoints_text(sortie: Sortie) -> str:
-    """Return the file's text for one sortie; positions with nine decimals (a tenth of a millimetre)."""
-    home = sortie.waypoints[0].position
-    rows = [(0, 1, 0, NAV_WAYPOINT, (0.0, 0.0, 0.0, 0.0), home.lat_deg, home.lon_deg, 0.0)]
-    for number, item in enumerate(mission_items(sortie), start=1):
-        params = tuple(0.0 if value != value else value for value in item.params)  # noqa: PLR0124 - NaN is unset
-        rows.append((number, 0, item.frame, item.command, params, item.lat_deg, item.lon_deg, item.height_m))  # type: ignore[arg-type]
+    """Return the file's text for one sortie: the items that the link uploads, item 0 the launch point."""
     lines = ["QGC WPL 110"]
-    for number, current, frame, command, params, lat, lon, height in rows:
-        fields = [str(number), str(current), str(frame), str(command), *(f"{value:.8f}" for value in params)]
-        lines.append("\t".join([*fields, f"{lat:.9f}", f"{lon:.9f}", f"{height:.6f}", "1"]))
+    for item in mission_items(sortie, sortie.waypoints[0].position):
+        scale = 1e7 if item.command in WITH_POSITION else 1.0
+        fields = [str(item.seq), str(int(item.seq == 0)), str(int(item.frame)), str(int(item.command))]
+        fields += [f"{value:.8f}" for value in item.params]
+        lines.append("\t".join([*fields, f"{item.x_e7 / scale:.7f}", f"{item.y_e7 / scale:.7f}", f"{item.z:.6f}", "1"]))
     return "\n".join(lines) + "\n"

@@ -17,6 +17,7 @@ from xml.etree import ElementTree as ET
 from core.clock import in_utc
 from core.errors import PlanRefused
 from core.text import _
+from core.whole_file import written_whole
 from flight.exports.qgc import sortie_path
 from flight.flight_plan import FlightPlan, Leg, Sortie, Waypoint
 from flight.patrol import Patrol
@@ -53,13 +54,13 @@ def write_wpml(flight_plan: FlightPlan, path: Path, *, patrol: Patrol, made_at: 
     written = []
     for sortie in flight_plan.sorties:
         target = sortie_path(path, sortie.number, len(flight_plan.sorties))
-        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        with written_whole(target) as aside, zipfile.ZipFile(aside, "w") as archive:
             for name, root in (
                 ("wpmz/template.kml", _template(sortie, patrol, made_at)),
                 ("wpmz/waylines.wpml", _waylines(sortie, patrol)),
             ):
                 text = ET.tostring(root, encoding="utf-8", xml_declaration=True)
-                archive.writestr(zipfile.ZipInfo(name, date_time=_ZIP_DATE), text)
+                archive.writestr(zipfile.ZipInfo(name, date_time=_ZIP_DATE), text, zipfile.ZIP_DEFLATED)
         written.append(target)
     return tuple(written)
 
@@ -172,6 +173,7 @@ def _waylines(sortie: Sortie, patrol: Patrol) -> ET.Element:
     folder = ET.SubElement(document, f"{{{_KML}}}Folder")
     _add(folder, "templateId", "0")
     _add(folder, "executeHeightMode", "relativeToStartPoint")
+    _add(folder, "realTimeFollowSurfaceByFov", "0")
     _add(folder, "waylineId", "0")
     _add(folder, "distance", _number(sortie.length_m))
     _add(folder, "duration", _number(sortie.duration_s))
@@ -187,6 +189,11 @@ def _waylines(sortie: Sortie, patrol: Patrol) -> ET.Element:
         _add(turn, "waypointTurnDampingDist", "0")
         _add(place, "useStraightLine", "1")
         _actions(place, route, index)
+        gimbal = _add(place, "waypointGimbalHeadingParam")
+        _add(gimbal, "waypointGimbalPitchAngle", _number(point.gimbal_pitch_deg))
+        _add(gimbal, "waypointGimbalYawAngle", "0")
+        _add(place, "isRisky", "0")
+        _add(place, "waypointWorkType", "0")
     return root
 
 
@@ -200,43 +207,57 @@ def _placemark(folder: ET.Element, index: int, point: Waypoint) -> ET.Element:
 
 
 def _heading(param: ET.Element, yaw_deg: float | None) -> None:
-    if yaw_deg is None:
-        _add(param, "waypointHeadingMode", "followWayline")
-        return
-    _add(param, "waypointHeadingMode", "smoothTransition")
-    _add(param, "waypointHeadingAngle", _number((yaw_deg + 180.0) % 360.0 - 180.0))
+    held = yaw_deg is not None
+    _add(param, "waypointHeadingMode", "smoothTransition" if held else "followWayline")
+    _add(param, "waypointHeadingAngle", _signed(yaw_deg or 0.0))
+    _add(param, "waypointPoiPoint", "0.000000,0.000000,0.000000")
+    _add(param, "waypointHeadingAngleEnable", str(int(held)))
     _add(param, "waypointHeadingPathMode", "followBadArc")
+    _add(param, "waypointHeadingPoiIndex", "0")
+
+
+def _signed(yaw_deg: float) -> str:
+    """Return a heading as WPML writes it: from -180 to 180 degrees."""
+    return _number((yaw_deg + 180.0) % 360.0 - 180.0)
 
 
 def _actions(place: ET.Element, route: tuple[Waypoint, ...], index: int) -> None:
     """Add what happens on reaching this waypoint and, where a line begins here, on the way to the next."""
     following = route[index + 1] if index + 1 < len(route) else None
+    point = route[index]
     reached: list[_Action] = []
-    if route[index].hover_s:
-        reached.append(_Action(function="hover", params=(("hoverTime", _number(route[index].hover_s)),)))
+    if point.leg is Leg.LOOK:
+        reached += [*_turned(point.yaw_deg), _gimbal(point.gimbal_pitch_deg)]
+    if point.hover_s:
+        reached.append(_Action(function="hover", params=(("hoverTime", _number(point.hover_s)),)))
+    if point.leg is Leg.LOOK:
+        reached.append(_photo(f"w{index}"))
     if following is not None and following.leg is Leg.LINE:
-        if following.yaw_deg is not None:
-            heading = _number((following.yaw_deg + 180.0) % 360.0 - 180.0)
-            reached.append(
-                _Action(
-                    function="rotateYaw",
-                    params=(("aircraftHeading", heading), ("aircraftPathMode", "counterClockwise")),
-                )
-            )
-        reached.append(_gimbal(following.gimbal_pitch_deg))
+        reached += [*_turned(following.yaw_deg), _gimbal(following.gimbal_pitch_deg)]
     if reached:
         _group(place, 2 * index, (index, index), ("reachPoint", None), reached)
     if following is not None and following.leg is Leg.LINE and following.photo_spacing_m is not None:
-        photo = _Action(
-            function="takePhoto",
-            params=(
-                ("fileSuffix", f"w{index}"),
-                ("payloadPositionIndex", "0"),
-                ("useGlobalPayloadLensIndex", "0"),
-                ("payloadLensIndex", "wide"),
-            ),
-        )
-        _group(place, 2 * index + 1, (index, index + 1), ("multipleDistance", following.photo_spacing_m), [photo])
+        trigger = ("multipleDistance", following.photo_spacing_m)
+        _group(place, 2 * index + 1, (index, index + 1), trigger, [_photo(f"w{index}")])
+
+
+def _turned(yaw_deg: float | None) -> list[_Action]:
+    if yaw_deg is None:
+        return []
+    params = (("aircraftHeading", _signed(yaw_deg)), ("aircraftPathMode", "counterClockwise"))
+    return [_Action(function="rotateYaw", params=params)]
+
+
+def _photo(suffix: str) -> _Action:
+    return _Action(
+        function="takePhoto",
+        params=(
+            ("payloadPositionIndex", "0"),
+            ("fileSuffix", suffix),
+            ("payloadLensIndex", "wide"),
+            ("useGlobalPayloadLensIndex", "0"),
+        ),
+    )
 
 
 def _gimbal(pitch_deg: float) -> _Action:

@@ -344,6 +344,7 @@ class Watch:
         return {
             Leg.TAKEOFF: _("climb to {height:.0f} m").format(height=waypoint.height.metres),
             Leg.TRANSIT: _("fly to waypoint {number}").format(number=state.waypoint),
+            Leg.LOOK: _("one photograph at waypoint {number}").format(number=state.waypoint),
             Leg.RETURN: _("fly home"),
             Leg.LAND: _("land"),
         }[leg]

@@ -1,9 +1,14 @@
-"""Mission items: a sortie in the words of the MAVLink mission protocol.
+"""Mission items: a sortie in the words of the MAVLink mission protocol; the one place that says how it becomes them.
+
+The link uploads these items and the ``.plan`` and ``.waypoints`` files hold the very same.
 
 One waypoint of a sortie becomes one navigation item and, before it, the items that set the speed, the camera pitch,
 the heading and the photographs *on the way to it*: an autopilot carries out the DO items that stand between two
-navigation items when it starts on the second one. ArduPilot and PX4 differ in three places, all settled here: ArduPilot
-keeps home as item 0, ignores what PX4 reads from ``param4`` and ``z``, and cannot be sent a NaN.
+navigation items when it starts on the second one. A single photograph (a LOOK) stands behind its navigation item, whose
+first parameter is the time to stand still. ArduPilot and PX4 differ in four places, all settled here: ArduPilot keeps
+home as item 0, ignores what PX4 reads from ``param4`` and ``z``, cannot be sent a NaN, and takes a single photograph by
+DO_DIGICAM_CONTROL (which every version knows; ardupilot.org/dev/docs/mavlink-camera.html) where PX4 takes it by
+IMAGE_START_CAPTURE (mavlink.io/en/services/camera.html).
 
 Numbers of commands, frames and results are those of the MAVLink common message set
 (https://mavlink.io/en/messages/common.html). Nothing here needs pymavlink, so planning and export can use it too.
@@ -36,8 +41,10 @@ class Command(IntEnum):
     NAV_TAKEOFF = 22
     CONDITION_YAW = 115
     DO_CHANGE_SPEED = 178
+    DO_DIGICAM_CONTROL = 203
     DO_MOUNT_CONTROL = 205
     DO_SET_CAM_TRIGG_DIST = 206
+    IMAGE_START_CAPTURE = 2000
     NAV_FENCE_POLYGON_VERTEX_INCLUSION = 5001
     NAV_FENCE_POLYGON_VERTEX_EXCLUSION = 5002
     NAV_RALLY_POINT = 5100
@@ -76,7 +83,8 @@ class MissionItem:
         frame: MAV_FRAME.
         command: MAV_CMD.
         params: param1 … param4.
-        x_e7, y_e7: Latitude and longitude in 1e-7 degrees, or 0 where the command has no position.
+        x_e7, y_e7: Latitude and longitude in 1e-7 degrees; the fifth and sixth parameters, whole, where the command has
+            no position.
         z: Height in metres in ``frame``, or the command's seventh parameter.
         waypoint: Index in ``Sortie.waypoints`` that the item serves, or :data:`HOME_WAYPOINT`.
     """
@@ -98,6 +106,11 @@ class MissionItem:
             raise ValueError("a mission item's position lies on Earth")
 
 
+def dialect_of(autopilot: str) -> Dialect:
+    """Return how an aircraft's autopilot reads missions; ground stations read what is not PX4 as ArduPilot does."""
+    return Dialect.PX4 if autopilot == Dialect.PX4.value else Dialect.ARDUPILOT
+
+
 def mission_items(
     sortie: Sortie, home: GeoPoint, *, dialect: Dialect = Dialect.ARDUPILOT, home_msl_m: float = 0.0
 ) -> tuple[MissionItem, ...]:
@@ -116,6 +129,8 @@ def mission_items(
     for index, waypoint in enumerate(sortie.waypoints):
         bodies += _settings(before, waypoint, index, dialect)
         bodies.append(_navigation(waypoint, index, dialect))
+        if waypoint.leg is Leg.LOOK:
+            bodies.append(_photograph(index, dialect))
         before = waypoint
     return tuple(
         MissionItem(
@@ -212,6 +227,13 @@ def _do(command: Command, waypoint: int, params: tuple[float, float, float, floa
     return MissionItem(seq=0, frame=Frame.MISSION, command=command, params=params, z=z, waypoint=waypoint)
 
 
+def _photograph(waypoint: int, dialect: Dialect) -> MissionItem:
+    """Return the item that takes one photograph with every camera there is."""
+    if dialect is Dialect.PX4:  # camera 0: all; no interval; one picture
+        return _do(Command.IMAGE_START_CAPTURE, waypoint, (0.0, 0.0, 1.0, 0.0))
+    return MissionItem(seq=0, frame=Frame.MISSION, command=Command.DO_DIGICAM_CONTROL, x_e7=1, waypoint=waypoint)
+
+
 def _settings(before: Waypoint | None, waypoint: Waypoint, index: int, dialect: Dialect) -> list[MissionItem]:
     """Return the DO items that stand before ``waypoint``: camera off, speed, camera pitch, camera on, heading.
 
@@ -225,8 +247,8 @@ def _settings(before: Waypoint | None, waypoint: Waypoint, index: int, dialect: 
         items.append(_do(Command.DO_SET_CAM_TRIGG_DIST, index, (0.0, 0.0, 0.0, 0.0)))
     if waypoint.leg is not Leg.LAND:
         if before.leg is Leg.TAKEOFF or before.speed_m_s != waypoint.speed_m_s:
-            # param1 = 1: ground speed; param3 = -1: leave the throttle alone (ArduPilot reads 0 as "no change" too).
-            items.append(_do(Command.DO_CHANGE_SPEED, index, (1.0, waypoint.speed_m_s, 0.0, 0.0)))
+            # param1 = 1: ground speed; param3 = -1: leave the throttle alone.
+            items.append(_do(Command.DO_CHANGE_SPEED, index, (1.0, waypoint.speed_m_s, -1.0, 0.0)))
         if before.leg is Leg.TAKEOFF or before.gimbal_pitch_deg != waypoint.gimbal_pitch_deg:
             z = _MOUNT_TARGETING if dialect is Dialect.PX4 else 0.0
             items.append(_do(Command.DO_MOUNT_CONTROL, index, (waypoint.gimbal_pitch_deg, 0.0, 0.0, 0.0), z))

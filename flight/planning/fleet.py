@@ -72,7 +72,7 @@ def _pieces(run: Run, builder: SortieBuilder) -> list[Run]:
     """Return the run cut into pieces none of which takes more than a share of a battery."""
     used = builder.run_effort(run).battery
     count = math.ceil(used / (_CHUNK_SHARE * 2 * builder.allowed))
-    if count < 2 or run.hover_s:
+    if count < 2 or run.look:
         return [run]
     photos = max(1, round(length_m(run.path) / run.photo_spacing_m))
     found: list[Run] = []

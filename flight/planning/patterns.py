@@ -29,7 +29,6 @@ from flight.planning.survey import Setting, Spacing, line_run, spacing_of
 _CIRCLE_SIDES: Final = 36
 _LEAST_ORBIT_PHOTOS: Final = 12
 _LEAST_HEIGHT_M: Final = 8.0
-_APPROACH_M: Final = 2.0
 _LEAST_PIECE_M: Final = 2.0
 _BEARINGS: Final = 24
 
@@ -141,39 +140,31 @@ def orbit_runs(area: KeyArea, shape: BaseGeometry, camera: Camera, interval_s: f
     return AreaRuns(runs=tuple(runs), asked=asked, unit="m", share=min(1.0, flown / asked))
 
 
-def point_runs(area: KeyArea, shape: BaseGeometry, interval_s: float, setting: Setting) -> AreaRuns:
-    """Return a look at each point: a short approach with photographs, then a pause."""
+def point_runs(area: KeyArea, shape: BaseGeometry, setting: Setting) -> AreaRuns:
+    """Return a look at each point: the aircraft goes there, stands still, and takes one photograph."""
     spots = shapely.get_coordinates(shape)
-    stands: list[Points] = []
     looks: dict[tuple[float, float], Points] = {}
     for spot in spots:
         stand = _stand(spot, area.standoff_m, setting)
         if stand is not None:
-            away = (
-                (stand - spot) / max(float(np.hypot(*(stand - spot))), 1e-9) if area.standoff_m else np.array([1.0, 0])
-            )
-            begin = stand + away * _APPROACH_M
-            line = np.stack([begin if inside(setting.router.space, begin[None])[0] else stand - away * 0.5, stand])
-            stands.append(line)
             looks[float(stand[0]), float(stand[1])] = spot
+    down = area.height_agl_m - area.top_m / 2
+    pitch = -math.degrees(math.atan2(down, area.standoff_m)) if area.standoff_m else -90.0
+    stands = [np.array([place]) for place in looks]
     runs = []
-    for line in ordered(stands, setting.router, setting.start, setting.end):
-        known = (float(line[-1][0]), float(line[-1][1])) in looks
-        path = line if known else line[::-1]
-        spot = looks[float(path[-1][0]), float(path[-1][1])]
-        pitch = (
-            -math.degrees(math.atan2(area.height_agl_m - area.top_m / 2, area.standoff_m)) if area.standoff_m else -90.0
-        )
+    for path in ordered(stands, setting.router, setting.start, setting.end):
+        spot = looks[float(path[0][0]), float(path[0][1])]
         runs.append(
             Run(
                 path=path,
-                heights_m=np.full(2, area.height_agl_m),
-                speed_m_s=min(area.speed_m_s, length_m(path) / interval_s),
-                gimbal_pitch_deg=max(-90.0, pitch),
-                photo_spacing_m=length_m(path),
+                heights_m=np.array([area.height_agl_m]),
+                speed_m_s=area.speed_m_s,
+                gimbal_pitch_deg=max(-90.0, min(30.0, pitch)),
+                photo_spacing_m=math.nan,
                 area=area.name,
-                yaws_deg=_towards(path, spot) if area.standoff_m else (),
+                yaws_deg=(_bearing(path[0], spot),) if area.standoff_m else (),
                 hover_s=area.hover_s,
+                look=True,
             )
         )
     return AreaRuns(runs=tuple(runs), asked=float(len(spots)), unit="points", share=len(runs) / len(spots))

@@ -16,7 +16,7 @@ from core.clock import in_utc
 from core.points import LocalPlane, to_plane
 from core.text import _
 from flight.flight_plan import Finding, Severity, Sortie
-from flight.mavlink.mission import mission_items
+from flight.mavlink.mission import dialect_of, mission_items
 from flight.patrol import Patrol
 from flight.planning.airspace_law import checklist, takeoffs
 from flight.planning.airspace_rules import AirspaceRules
@@ -27,7 +27,8 @@ from flight.planning.routing import Points, length_m
 from flight.planning.sorties import Run, SortieBuilder
 from flight.planning.terrain import Terrain, over_ground_m
 
-_FULLY: Final = 0.995
+FULLY_SEEN: Final = 0.995
+_RESOLUTION_M: Final = 0.02  # missions hold positions to 1e-7 degrees, about a centimetre each way
 _HARDLY: Final = 0.1  # an area of which less is seen has not been patrolled
 _ROUNDING: Final = 1e-6
 
@@ -114,7 +115,7 @@ def _coverage(shares: dict[str, AreaRuns]) -> list[Finding]:
 
 
 def _coverage_severity(share: float) -> Severity:
-    if share >= _FULLY:
+    if share >= FULLY_SEEN:
         return Severity.PASS
     return Severity.WARN if share >= _HARDLY else Severity.FAIL
 
@@ -171,20 +172,21 @@ def _no_fly(measured: Measured, paths: Sequence[Points]) -> Finding:
     inside_m = outside_m = 0.0
     nearest = math.inf
     short = False
-    permitted = measured.ground.permitted
+    permitted = None if measured.ground.permitted is None else measured.ground.permitted.buffer(_RESOLUTION_M)
+    closed_ground = [(closed, closed.shape.buffer(-_RESOLUTION_M)) for closed in measured.ground.closed]
     for sortie, path in zip(measured.sorties, paths, strict=True):
         heights = [waypoint.height.metres for waypoint in sortie.waypoints]
         for (a, b), low, high in zip(
             pairwise(path), map(min, pairwise(heights)), map(max, pairwise(heights)), strict=True
         ):
             leg = shapely.LineString([a, b])
-            for closed in measured.ground.closed:
+            for closed, core in closed_ground:
                 if not (closed.floor_m < high and low < closed.ceiling_m):
                     continue
-                inside_m += leg.intersection(closed.shape).length
+                inside_m += leg.intersection(core).length
                 distance = leg.distance(closed.shape)
                 nearest = min(nearest, distance)
-                short = short or distance < closed.keep_m - 1e-6
+                short = short or distance < closed.keep_m - _RESOLUTION_M
             if permitted is not None:
                 outside_m += leg.difference(permitted).length
     text = _("{inside:.0f} m of the way lie in no-fly zones and {outside:.0f} m outside the permitted airspace").format(
@@ -294,7 +296,8 @@ def _way_home(measured: Measured, paths: Sequence[Points]) -> Finding:
 
 
 def _items(patrol: Patrol, sorties: Sequence[Sortie]) -> Finding:
-    most = max(len(mission_items(sortie, sortie.waypoints[0].position)) for sortie in sorties)
+    dialect = dialect_of(patrol.aircraft.autopilot)
+    most = max(len(mission_items(sortie, sortie.waypoints[0].position, dialect=dialect)) for sortie in sorties)
     return Finding(
         code="mission-items",
         severity=Severity.PASS if most <= patrol.aircraft.max_items else Severity.FAIL,

@@ -35,6 +35,7 @@ _NEAR_SPACINGS: Final = 0.6
 _LEAST_NEAR_M: Final = 6.0
 _HEIGHT_SHARE: Final = 0.15
 _LEAST_STRETCH_M: Final = 2.0
+_LOOK_M: Final = 10.0
 
 
 def residual(
@@ -64,9 +65,9 @@ def residual(
     for sortie in flight_plan.sorties:
         mine = [log for log in logs if log.sortie == sortie.number]
         for run in _lines(sortie, ground):
-            planned_m += _length(run.path)
+            planned_m += _weight(run)
             stretches = _undone(run, mine, ground)
-            left_m += sum(_length(stretch.path) for stretch in stretches)
+            left_m += sum(_weight(stretch) for stretch in stretches)
             missing += stretches
     if not missing:
         raise PlanRefused(_("{patrol}: every planned photograph was taken").format(patrol=flight_plan.patrol))
@@ -102,19 +103,22 @@ def _lines(sortie: Sortie, ground: Ground) -> list[Run]:
     for (before, after), (a, b), index in zip(
         pairwise(sortie.waypoints), pairwise(points), range(1, len(points)), strict=True
     ):
-        if after.leg is not Leg.LINE or after.photo_spacing_m is None:
+        look = after.leg is Leg.LOOK
+        if not look and (after.leg is not Leg.LINE or after.photo_spacing_m is None):
             continue
+        path, heights = np.stack([a, b]), np.array([before.height.metres, after.height.metres])
         yaws = () if after.yaw_deg is None else (after.yaw_deg, after.yaw_deg)
         found.append(
             Run(
-                path=np.stack([a, b]),
-                heights_m=np.array([before.height.metres, after.height.metres]),
+                path=path[1:] if look else path,
+                heights_m=heights[1:] if look else heights,
                 speed_m_s=after.speed_m_s,
                 gimbal_pitch_deg=after.gimbal_pitch_deg,
-                photo_spacing_m=after.photo_spacing_m,
+                photo_spacing_m=after.photo_spacing_m or math.nan,
                 area=after.area,
-                yaws_deg=yaws,
+                yaws_deg=yaws[1:] if look else yaws,
                 hover_s=after.hover_s,
+                look=look,
                 waypoint=index,
             )
         )
@@ -131,6 +135,8 @@ def _undone(run: Run, logs: Sequence[FlightLog], ground: Ground) -> list[Run]:
         return [] if run.waypoint <= reached else [run]
     taken = to_plane(ground.plane, [[t.position.lon_deg, t.position.lat_deg] for t in triggers])
     heights = np.array([trigger.height_takeoff_m for trigger in triggers])
+    if run.look:
+        return [] if _near(run.path[0], float(run.heights_m[0]), taken, heights, run) else [run]
     length = _length(run.path)
     count = max(1, round(length / run.photo_spacing_m))
     shares = np.linspace(0.0, 1.0, count + 1)
@@ -141,7 +147,7 @@ def _undone(run: Run, logs: Sequence[FlightLog], ground: Ground) -> list[Run]:
 
 
 def _near(place: Points, height: float, taken: Points, heights: NDArray[np.float64], run: Run) -> bool:
-    within = max(_LEAST_NEAR_M, _NEAR_SPACINGS * run.photo_spacing_m)
+    within = _LEAST_NEAR_M if run.look else max(_LEAST_NEAR_M, _NEAR_SPACINGS * run.photo_spacing_m)
     level = np.abs(heights - height) <= max(_LEAST_NEAR_M, _HEIGHT_SHARE * height)
     return bool(np.any(level & (np.hypot(*(taken - place).T) <= within)))
 
@@ -177,6 +183,11 @@ def _stretch(run: Run, first: float, last: float) -> Run:
         yaws_deg=run.yaws_deg,
         hover_s=run.hover_s,
     )
+
+
+def _weight(run: Run) -> float:
+    """Return what a run counts for in the share that is left: its length, and for a look about a photograph's step."""
+    return _LOOK_M if run.look else _length(run.path)
 
 
 def _length(path: Points) -> float:

@@ -46,6 +46,7 @@ class Run:
         area: The key area it belongs to.
         yaws_deg: (n,) heading to hold on the way to each point, or empty to face along the way.
         hover_s: Time stood still at its end.
+        look: Whether it is one photograph from one place instead of a stretch: the path is that place alone.
         waypoint: Index of the waypoint it was read from, for runs read back from a plan.
     """
 
@@ -57,7 +58,12 @@ class Run:
     area: str
     yaws_deg: tuple[float, ...] = ()
     hover_s: float = 0.0
+    look: bool = False
     waypoint: int = 0
+
+    def __post_init__(self) -> None:
+        if (len(self.path) == 1) != self.look or len(self.path) != len(self.heights_m):
+            raise ValueError("a stretch has two points or more, a look one, and each its height")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -207,10 +213,11 @@ class SortieBuilder:
         way, high = self._way(last.at, last.height_m, run.path[0], begin, run.area)
         if high > last.height_m + _LEVEL_M:
             self._transit(longer, way[0], high, run)
-        for point in way[1:]:
+        level = abs(high - begin) <= _LEVEL_M
+        for point in way[1:-1] if run.look and level else way[1:]:
             if np.hypot(*(point - longer.stops[-1].at)) > _SAME_M:
                 self._transit(longer, point, high, run)
-        if (
+        if not run.look and (
             abs(longer.stops[-1].height_m - begin) > _LEVEL_M
             or np.hypot(*(longer.stops[-1].at - run.path[0])) > _SAME_M
         ):
@@ -229,15 +236,29 @@ class SortieBuilder:
                     area=run.area,
                 ),
             )
+        if run.look:
+            self._stand(longer, run)
         new = len(longer.stops) - len(flight.stops)
         longer.items += new + len(run.yaws_deg) + _SETTINGS_OF_A_RUN + (0 if flight.items else _ITEMS_OF_A_FLIGHT)
-        longer.photos += math.floor(length_m(run.path) / run.photo_spacing_m + 1e-6) + 1
-        if run.hover_s:
-            longer.stops[-1].hover_s = run.hover_s
-            longer.effort += hover_effort(
-                self.patrol.aircraft, run.hover_s, self.patrol.wind, self.patrol.temperature_c
-            )
+        longer.photos += 1 if run.look else math.floor(length_m(run.path) / run.photo_spacing_m + 1e-6) + 1
         return longer
+
+    def _stand(self, flight: Flight, run: Run) -> None:
+        """Add the place of a look: reached without photographs, stood at, then photographed from."""
+        self._go(
+            flight,
+            _Stop(
+                leg=Leg.LOOK,
+                at=run.path[0],
+                height_m=float(run.heights_m[0]),
+                speed_m_s=run.speed_m_s,
+                gimbal_pitch_deg=run.gimbal_pitch_deg,
+                yaw_deg=run.yaws_deg[0] if run.yaws_deg else None,
+                area=run.area,
+                hover_s=run.hover_s,
+            ),
+        )
+        flight.effort += hover_effort(self.patrol.aircraft, run.hover_s, self.patrol.wind, self.patrol.temperature_c)
 
     def _transit(self, flight: Flight, at: Points, height_m: float, run: Run) -> None:
         self._go(
@@ -293,6 +314,8 @@ class SortieBuilder:
 
     def _divided(self, flight: Flight, run: Run) -> tuple[Run | None, Run | None]:
         """Return the longest head of ``run`` that still lets the flight come home, and the tail; None, None if none."""
+        if run.look:
+            return None, None
         steps = math.floor(length_m(run.path) / run.photo_spacing_m)
         low, high = 0, steps
         while low < high:
@@ -302,7 +325,7 @@ class SortieBuilder:
                 low = middle
             else:
                 high = middle - 1
-        if low * run.photo_spacing_m < max(_LEAST_PROGRESS_M, 0.1 * length_m(run.path)) or run.hover_s:
+        if low * run.photo_spacing_m < max(_LEAST_PROGRESS_M, 0.1 * length_m(run.path)):
             return None, None
         if length_m(run.path) - low * run.photo_spacing_m < _LEAST_PROGRESS_M:
             low -= 1

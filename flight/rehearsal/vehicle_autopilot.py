@@ -353,6 +353,8 @@ class Autopilot:
             self._last_photo = None
             if self._spacing_m > 0 and item.params[2] < 1:
                 self._last_photo = (self.body.position[0], self.body.position[1])
+        elif item.command in {Command.DO_DIGICAM_CONTROL, Command.IMAGE_START_CAPTURE}:
+            self.photograph()
         elif item.command == Command.CONDITION_YAW:
             self._yaw_hold, self._yaw_item = item.params[0] % 360, True
 

@@ -116,7 +116,18 @@ def test_points_are_looked_at_from_their_standoff() -> None:
     spots = [(100.0, 100.0), (300.0, 80.0), (200.0, 300.0)]
     patrol = patrol_for(shapely.MultiPoint(spots), Pattern.POINTS, standoff_m=15.0, hover_s=5.0, height_agl_m=30.0)
     flight_plan = plan(patrol)
-    stands = [(b, w) for _a, b, w in lines_of(flight_plan)]
+    stands = [
+        (to_plane(PLANE, [w.position.lon_deg, w.position.lat_deg]), w)
+        for sortie in flight_plan.sorties
+        for w in sortie.waypoints
+        if w.leg is Leg.LOOK
+    ]
+    assert lines_of(flight_plan) == []
+    assert sum(sortie.photos for sortie in flight_plan.sorties) == 3
+    for b, w in stands:
+        spot = min(spots, key=lambda one: math.dist(one, b))
+        assert w.yaw_deg == pytest.approx(math.degrees(math.atan2(spot[0] - b[0], spot[1] - b[1])) % 360, abs=0.01)
+        assert w.gimbal_pitch_deg == pytest.approx(-math.degrees(math.atan2(30, 15)))
     assert sorted(min(range(3), key=lambda i: math.dist(spots[i], b)) for b, _w in stands) == [0, 1, 2]
     assert all(min(math.dist(spot, b) for spot in spots) == pytest.approx(15, abs=0.01) for b, _w in stands)
     assert all(w.hover_s == 5.0 for _b, w in stands)

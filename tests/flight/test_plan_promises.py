@@ -192,7 +192,8 @@ def test_a_qgroundcontrol_plan_holds_the_mission_and_the_fence(tmp_path: Path) -
     assert commands[-1] == 21
     places = [item for item in document["mission"]["items"] if item["command"] in {16, 21, 22}]
     assert len(places) == len(flight_plan.sorties[0].waypoints)
-    assert places[1]["params"][4] == flight_plan.sorties[0].waypoints[1].position.lat_deg
+    second = flight_plan.sorties[0].waypoints[1].position
+    assert places[1]["params"][4] == round(second.lat_deg, 7)  # as the link sends it, in 1e-7 degrees
     triggers = [item["params"][0] for item in document["mission"]["items"] if item["command"] == 206]
     assert triggers[0] > 0
     assert triggers[-1] == 0
