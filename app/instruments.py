@@ -6,6 +6,7 @@ Nothing else in the station names a driver.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
@@ -30,14 +31,14 @@ class Instruments:
         ground: The ground that rays are cut with.
         camera_zone: The zone that a camera's bare clock time is declared to be in.
         clock: The station's clock.
-        weight_card: The model card of the detector's weight.
+        weight_cards: The model card of each weight of the detector, by the weight's digest.
     """
 
     detector: Detector
     ground: Ground
     camera_zone: tzinfo
     clock: Clock
-    weight_card: bytes
+    weight_cards: Mapping[str, bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -237,7 +237,7 @@ def _seal_all(conclusion: Conclusion, taken: _Taken, job: Job, station: Station)
                 station.jurisdiction,
                 program=job.program,
                 parameters=job.settings,
-                model_card=station.instruments.weight_card,
+                model_cards=station.instruments.weight_cards,
             ),
             signing=station.signing,
             open_frame=open_frame,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -134,9 +134,14 @@ def _thumbnail(copies: Sequence[Derived]) -> bytes:
 
 
 def context_of(
-    incident: Incident, jurisdiction: Jurisdiction, *, program: str, parameters: Mapping[str, str], model_card: bytes
+    incident: Incident,
+    jurisdiction: Jurisdiction,
+    *,
+    program: str,
+    parameters: Mapping[str, str],
+    model_cards: Mapping[str, bytes],
 ) -> Context:
-    """Return what an incident was decided under, with the rule file and the model card attached."""
+    """Return what an incident was decided under, with the rule file and its weights' cards attached."""
     code = None if isinstance(incident.attribution, Undecided) else incident.attribution.site_code
     names = {site.code: site.name for site in jurisdiction.register.sites}
     return Context(
@@ -147,9 +152,16 @@ def context_of(
         parameters=tuple(sorted(parameters.items())),
         attachments=(
             Attachment(name="rules.yaml", media_type="application/yaml", content=jurisdiction.rules_content),
-            Attachment(name="model-card.md", media_type="text/markdown", content=model_card),
+            *_cards_of(incident, model_cards),
         ),
     )
+
+
+def _cards_of(incident: Incident, model_cards: Mapping[str, bytes]) -> Iterator[Attachment]:
+    weights = sorted({fix.detection.weight_sha256 for fix in incident.sighting.fixes})
+    for digest in weights:
+        name = "model-card.md" if len(weights) == 1 else f"model-card-{digest[:12]}.md"
+        yield Attachment(name=name, media_type="text/markdown", content=model_cards[digest])
 
 
 def scene_of(

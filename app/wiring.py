@@ -6,17 +6,17 @@ first photo is examined.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from app.instruments import Instruments, Jurisdiction, Signing
+from app.weights import open_detector
 from core.clock import Clock
 from core.errors import InputRefused
 from core.heights import Geoid
 from core.refusal import Refusal
 from core.text import _
-from detection.registry import read_registry
-from detection.yolo import YoloDetector
 from evidence.signing.keys import create_key, ephemeral_key, load_key
 from flight.calendars.periods import read_calendar
 from geofence.locating.ground import FlatAtTakeoff, Ground
@@ -61,11 +61,13 @@ def open_ground(dem: Path | None, datum: str) -> Ground:
     return DemGround(path=dem, vertical=Geoid(datum))
 
 
-def open_instruments(*, weight: Path | None, zone: str, ground: Ground, device: str, clock: Clock) -> Instruments:
+def open_instruments(
+    *, weights: Sequence[str] = (), zone: str, ground: Ground, device: str, clock: Clock
+) -> Instruments:
     """Return the instruments for a run.
 
     Args:
-        weight: A registered weight, or None for the default.
+        weights: Registered weights, by name or file; the defaults when empty.
         zone: The time zone declared for camera clocks.
         ground: The ground that rays are cut with.
         device: "auto", "cpu" or "cuda".
@@ -76,14 +78,13 @@ def open_instruments(*, weight: Path | None, zone: str, ground: Ground, device: 
         WeightRefused: The weight cannot be used.
     """
     zone_info = camera_zone(zone)
-    path = weight if weight is not None else read_registry().default().path
-    detector = YoloDetector(path, device=device)
+    detector, cards = open_detector(weights, device=device)
     return Instruments(
         detector=detector,
         ground=ground,
         camera_zone=zone_info,
         clock=clock,
-        weight_card=(path.parent / detector.card.card).read_bytes(),
+        weight_cards=cards,
     )
 
 

@@ -102,7 +102,7 @@ def as_rows(detections: list[Detection]) -> Boxes:
     return np.concatenate([boxes, scores[:, None]], axis=1)
 
 
-def ours(name: str, weight: Path | None, *, device: str, floor: float | None) -> Way:
+def ours(name: str, weight: Path, *, device: str, floor: float | None) -> Way:
     detector = YoloDetector(weight, device=device, threads=2, score_floor=floor)
     detector.detect([])
     return Way(
@@ -219,11 +219,11 @@ def report(photos: list[Photo], ways: list[Way], ruler: Way, floor: float) -> No
 
 def all_ways(weight: Path | None) -> tuple[list[Way], Way]:
     """Return every way, and the one that the others are compared to."""
-    file = weight if weight is not None else read_registry().default().path
+    file = weight if weight is not None else read_registry().default_for("vehicle").path
     slices = sahi(file, 640)
     ways = [
-        ours("this program", weight, device="openvino", floor=FLOOR),
-        ours("this program", weight, device="cpu", floor=FLOOR),
+        ours("this program", file, device="openvino", floor=FLOOR),
+        ours("this program", file, device="cpu", floor=FLOOR),
         slices,
         sahi(file, 1280),
         predict(file, 640),
@@ -244,7 +244,7 @@ def main() -> None:
 
     torch.set_num_threads(2)
     registry = read_registry()
-    card = registry.default().card if asked.weight is None else verify_weight(asked.weight, registry)
+    card = registry.default_for("vehicle").card if asked.weight is None else verify_weight(asked.weight, registry)
     ways, ruler = all_ways(asked.weight)
     measure(photos, ways, asked.repeat)
     floor = card.thresholds["vehicle"]

@@ -17,6 +17,7 @@ import numpy as np
 
 from detection.default_model import FIRE_CLASSES
 from detection.promotion import frame_of, score_detector
+from detection.registry import read_registry
 from detection.yolo import YoloDetector
 from detection.yolo_sets import Labelled, read_yolo_set
 
@@ -54,7 +55,8 @@ def main() -> None:
     images = [enlarged(each) for each in read_yolo_set(asked.images / "images", asked.images / "labels", FIRE_CLASSES)][
         : asked.limit
     ]
-    low = YoloDetector(threads=2, score_floor=0.05, plain_scales=(1.0,))
+    weight = read_registry().default_for("fire").path
+    low = YoloDetector(weight, threads=2, score_floor=0.05, plain_scales=(1.0,))
     scores = score_detector(low, images, least_iou=0.5, thresholds=low.card.thresholds)
     print(f"weight {low.card.name}, {len(images)} images, IoU 0.5")
     for label in ("smoke", "fire"):
@@ -62,7 +64,7 @@ def main() -> None:
             score = scores[label]
             print(f"  {label:6} true {score.true:5}  AP50 {score.average_precision or 0:.3f}", end="")
             print(f"  recall {score.recall or 0:.3f}  precision {score.precision or 0:.3f}")
-    detector = YoloDetector(threads=2, plain_scales=(1.0,))
+    detector = YoloDetector(weight, threads=2, plain_scales=(1.0,))
     alarms = {
         name: sum(
             any(each.label in {"smoke", "fire"} for each in detector.detect([frame_of(image)])[0]) for image in some

@@ -20,6 +20,7 @@ from core.heights import TakeoffHeight
 from core.points import GeoPoint
 from detection.frame import Frame
 from detection.openvino_network import is_available
+from detection.registry import read_registry
 from detection.yolo import YoloDetector
 from flight.camera import Camera
 from flight.track import Pose
@@ -65,7 +66,7 @@ def main() -> None:
     print(f"{'runtime':28}{'threads':>8}{'tiles':>7}{'bare tiles/s':>14}{'whole way':>11}{'ratio':>8}")
     for device in ["cpu", *(["openvino"] if is_available() else [])]:
         for threads in (1, 2):
-            detector = YoloDetector(device=device, threads=threads)
+            detector = YoloDetector(read_registry().default_for("vehicle").path, device=device, threads=threads)
             tiles = detector.tiles_of(view)
             canvases: dict[tuple[int, int], int] = {}
             for tile in tiles:

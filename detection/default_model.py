@@ -1,10 +1,7 @@
-"""The recipe of the default weight: which images, in what shares, for how long; two commands make it again.
+"""The training set of the vehicle weight, and of a weight for all classes.
 
-``python -m detection.default_model prepare DATA SCENES SET --vehicles`` puts the training set of the shipped weight
-together, ``… train SET INITIAL OUT --gently --epochs 2 --bfloat16`` trains on it. Without these options it is the set
-and the training of a weight for all classes, which wants hours of a whole machine. DATA holds the two outside sets
-(``aerial_vehicles/train``, ``forest_fire``), SCENES a folder that ``flight.rehearsal.scenes`` rendered (416 px, 0.04 to
-0.13 m per pixel, a third straight down). Everything is seeded.
+The set is made of two outside sets (``aerial_vehicles/train``, ``forest_fire``), of scenes that
+``flight.rehearsal.scenes`` renders, and of drawn clutter. How it is trained on says :mod:`detection.recipes`.
 
 What is not in it: the eight photos that the weight is measured on, and AU-AIR, whose own annotation file states a
 licence for non-commercial use.
@@ -12,8 +9,6 @@ licence for non-commercial use.
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,8 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.clutter import draw_clutter
-from detection.registry import read_registry, verify_weight
-from detection.training import TrainingSettings, train_weight
 from detection.training_sets import Source, write_sources
 from detection.yolo_sets import Labelled, compose, cut_training_tiles, read_yolo_set
 
@@ -145,49 +138,3 @@ def _clutter(grounds: Sequence[NDArray[np.uint8]], count: int, random: np.random
         ground = grounds[int(random.integers(len(grounds)))] if grounds and number % 3 else None
         pixels = draw_clutter(TILE_PX, number, ground=ground)
         yield Labelled(name=f"clutter-{number}", pixels=pixels, boxes=np.empty((0, 4)), labels=())
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the recipe from the command line; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m detection.default_model", description=__doc__.splitlines()[0])
-    steps = parser.add_subparsers(dest="step", required=True)
-    prepare = steps.add_parser("prepare", help="put the training set together")
-    prepare.add_argument("data", type=Path)
-    prepare.add_argument("scenes", type=Path)
-    prepare.add_argument("set", type=Path)
-    prepare.add_argument("--vehicles", action="store_true", help="one class, as the shipped weight has")
-    train = steps.add_parser("train", help="train on it, from a registered weight")
-    train.add_argument("set", type=Path)
-    train.add_argument("initial", type=Path)
-    train.add_argument("out", type=Path)
-    train.add_argument("--epochs", type=int, default=12)
-    train.add_argument("--hours", type=float, default=None)
-    train.add_argument("--device", default="cpu")
-    train.add_argument("--bfloat16", action="store_true")
-    train.add_argument(
-        "--gently", action="store_true", help="backbone and batch statistics stay, as the shipped weight"
-    )
-    asked = parser.parse_args(arguments)
-    if asked.step == "prepare":
-        counts = prepare_default_set(asked.set, data=asked.data, scenes=asked.scenes, vehicles_only=asked.vehicles)
-        sys.stdout.writelines(
-            f"{split:6}{source:20}{label:12}{count:6}\n" for (split, source, label), count in sorted(counts.items())
-        )
-        return 0
-    verify_weight(asked.initial, read_registry())
-    settings = TrainingSettings(
-        image_px=TILE_PX,
-        epochs=asked.epochs,
-        hours=asked.hours,
-        learning_rate=0.0005 if asked.gently else 0.002,
-        device=asked.device,
-        bfloat16=asked.bfloat16,
-        frozen_layers=10 if asked.gently else 0,
-        keep_statistics=asked.gently,
-    )
-    train_weight(asked.set, asked.initial, asked.out, settings)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -10,19 +10,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from core.errors import WeightRefused
 from core.text import _
+from core.whole_file import write_text
 from detection.weight_card import WeightCard
 
 SHIPPED: Final = Path(__file__).parent / "weights" / "registry.json"
 SCHEMA: Final = 1
+
+
+def bureau_register() -> Path:
+    """Return where a bureau's own register lies when no other place is named: in its user's folder."""
+    return Path.home() / ".local" / "share" / "skywarden" / "weights" / "registry.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +55,26 @@ class Registry:
         if doubled:
             raise ValueError(f"more than one weight is called {', '.join(doubled)}")
 
-    def default(self) -> Registered:
-        """Return the weight to use when none is named: the last one marked as default."""
-        for entry in reversed(self.entries):
+    def defaults(self) -> tuple[Registered, ...]:
+        """Return the weights to use when none is named: those marked as default.
+
+        A later one takes the place of every earlier one that finds a label of its own.
+        """
+        chosen: list[Registered] = []
+        for entry in self.entries:
             if entry.card.default:
+                own = set(entry.card.thresholds)
+                chosen = [each for each in chosen if not own & set(each.card.thresholds)] + [entry]
+        if not chosen:
+            raise LookupError("no registered weight is marked as the default")
+        return tuple(chosen)
+
+    def default_for(self, label: str) -> Registered:
+        """Return the weight that looks for ``label`` when none is named; ``LookupError`` when none does."""
+        for entry in self.defaults():
+            if label in entry.card.thresholds:
                 return entry
-        raise LookupError("no registered weight is marked as the default")
+        raise LookupError(f"no default weight finds {label}")
 
     def named(self, name: str) -> Registered:
         """Return the weight called ``name``; ``LookupError`` lists the names there are."""
@@ -90,13 +109,15 @@ def read_registry(paths: Sequence[Path] = (SHIPPED,)) -> Registry:
 def verify_weight(path: Path, registry: Registry) -> WeightCard:
     """Return the card of the weight at ``path``, by the digest of its bytes.
 
+    The same bytes may be registered twice, under other thresholds: the card that names this very file comes first.
+
     Raises:
         WeightRefused: The file is missing or empty, or its digest is not registered.
     """
     digest = sha256_of(path)
-    for entry in registry.entries:
-        if entry.card.sha256 == digest:
-            return entry.card
+    cards = [entry for entry in registry.entries if entry.card.sha256 == digest]
+    for entry in (*(each for each in cards if each.path.resolve() == path.resolve()), *cards):
+        return entry.card
     expected = [entry.card for entry in registry.entries if entry.card.file == path.name]
     if expected:
         raise WeightRefused(
@@ -117,8 +138,8 @@ def register_weight(weight: Path, card: WeightCard, registry_path: Path) -> Weig
     """Add ``weight`` to the register file at ``registry_path`` and return its card with the digest filled in.
 
     The weight must lie in the register's folder and ``card.file`` must be its name. A weight of the same name in the
-    register is replaced. When the card is marked as default, the others lose the mark. The register is written aside
-    and renamed, so that it is whole at any moment.
+    register is replaced. When the card is marked as default, others that find one of its labels lose the mark. The
+    register is written whole or not at all.
 
     Raises:
         WeightRefused: The weight cannot be read, or lies elsewhere.
@@ -133,18 +154,31 @@ def register_weight(weight: Path, card: WeightCard, registry_path: Path) -> Weig
     known = read_registry([registry_path]).entries if registry_path.exists() else ()
     added = replace(card, sha256=digest)
     kept = [
-        replace(entry.card, default=entry.card.default and not added.default)
+        replace(entry.card, default=entry.card.default and not (added.default and _shares_label(entry.card, added)))
         for entry in known
         if entry.card.name != added.name
     ]
-    document = {"schema": SCHEMA, "weights": [_row_of(each) for each in (*kept, added)]}
-    aside = registry_path.with_suffix(".part")
-    with aside.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(registry_path)
+    _write_register(registry_path, (*kept, added))
     return added
+
+
+def forget_weight(name: str, registry_path: Path) -> None:
+    """Take the weight called ``name`` out of the register; its files stay.
+
+    Raises:
+        WeightRefused: The register cannot be read.
+    """
+    kept = [entry.card for entry in read_registry([registry_path]).entries if entry.card.name != name]
+    _write_register(registry_path, kept)
+
+
+def _shares_label(card: WeightCard, other: WeightCard) -> bool:
+    return bool(set(card.thresholds) & set(other.thresholds))
+
+
+def _write_register(path: Path, cards: Iterable[WeightCard]) -> None:
+    document = {"schema": SCHEMA, "weights": [_row_of(each) for each in cards]}
+    write_text(path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
 def sha256_of(path: Path) -> str:

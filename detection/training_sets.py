@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.errors import InputRefused
 from core.text import _
@@ -118,18 +119,26 @@ def write_sources(folder: Path, sources: Sequence[Source], classes: Sequence[str
 
 
 def from_verdicts(frame: Frame, verdicts: Sequence[Verdict], *, tile_px: int) -> Iterator[Labelled]:
+    """Yield the training tiles of a reviewed frame; see :func:`from_reviewed`."""
+    name = f"{frame.original_sha256[:16]}-{frame.index}"
+    yield from from_reviewed(frame.pixels, verdicts, name=name, tile_px=tile_px)
+
+
+def from_reviewed(
+    pixels: NDArray[np.uint8], verdicts: Sequence[Verdict], *, name: str, tile_px: int
+) -> Iterator[Labelled]:
     """Yield a training tile around each reviewed box: confirmed boxes are labelled, rejected ones are background.
 
     Only what reviewers spoke of is known. A tile therefore shows at most one undecided surrounding: it is centred on
     the reviewed box, and carries every confirmed box that lies in it.
     """
-    height, width = frame.pixels.shape[:2]
+    height, width = pixels.shape[:2]
     confirmed = [each for each in verdicts if each.decision is Decision.CONFIRMED]
     for number, verdict in enumerate(verdicts):
         box = verdict.box
         left = _start((box.left_px + box.right_px) / 2, tile_px, width)
         top = _start((box.top_px + box.bottom_px) / 2, tile_px, height)
-        part = frame.pixels[top : top + tile_px, left : left + tile_px]
+        part = pixels[top : top + tile_px, left : left + tile_px]
         tile = np.full((tile_px, tile_px, 3), 114, dtype=np.uint8)
         tile[: part.shape[0], : part.shape[1]] = part
         inside = [
@@ -139,7 +148,7 @@ def from_verdicts(frame: Frame, verdicts: Sequence[Verdict], *, tile_px: int) ->
             and top <= (each.box.top_px + each.box.bottom_px) / 2 < top + tile_px
         ]
         yield Labelled(
-            name=f"{frame.original_sha256[:16]}-{frame.index}x{number}",
+            name=f"{name}x{number}",
             pixels=tile,
             boxes=np.array([edges for _label, edges in inside], dtype=np.float64).reshape(-1, 4).clip(0, tile_px),
             labels=tuple(label for label, _edges in inside),

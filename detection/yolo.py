@@ -40,7 +40,7 @@ class YoloDetector:
     """A registered YOLO weight as a :class:`detection.detection.Detector`.
 
     Args:
-        weight: The weight file; the registry's default when None.
+        weight: The weight file.
         registry: The weights that may be loaded; the shipped register when None.
         device: "auto" (CUDA when there is one, else OpenVINO when it is installed, else torch on the CPU), or one of
             "cpu" (torch), "cuda" (torch), "openvino".
@@ -58,7 +58,7 @@ class YoloDetector:
 
     def __init__(
         self,
-        weight: Path | None = None,
+        weight: Path,
         *,
         registry: Registry | None = None,
         device: str = "auto",
@@ -75,8 +75,7 @@ class YoloDetector:
         if threads is not None and threads < 1:
             raise ValueError("at least one thread")
         known = registry if registry is not None else read_registry()
-        path = weight if weight is not None else known.default().path
-        self._card = verify_weight(path, known)
+        self._card = verify_weight(weight, known)
         self._plan = TilePlan(
             training_gsd_m=self._card.training_gsd_m,
             largest_thing_m=self._card.largest_thing_m,
@@ -87,7 +86,7 @@ class YoloDetector:
         self._batch_pixels = batch_pixels
         self._floors = np.array([_floor(self._card, name, score_floor) for name in self._card.classes])
         self._tile_filter = tile_filter
-        self._network = _load(path, self._card, device, threads, cache)
+        self._network = _load(weight, self._card, device, threads, cache)
 
     @property
     def card(self) -> WeightCard:

@@ -5,12 +5,27 @@ Help texts are translated when this package's :func:`build` runs, so the languag
 
 from __future__ import annotations
 
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Final
 
 import typer
 
 from app.commands.version import program_version
 from core.text import _
+
+MODULES: Final = (
+    "demonstration",
+    "planning",
+    "flying",
+    "ingesting",
+    "footage",
+    "registering",
+    "cards",
+    "locating",
+    "evidence",
+    "models",
+)
+"""The modules of commands, in the order in which help lists them."""
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback form
@@ -21,18 +36,6 @@ def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback form
 
 def build() -> typer.Typer:
     """Return the whole command line."""
-    from app.commands import (
-        cards,
-        demonstration,
-        evidence,
-        flying,
-        footage,
-        ingesting,
-        locating,
-        planning,
-        registering,
-    )
-
     application = typer.Typer(
         name="skywarden",
         help=_(
@@ -61,6 +64,6 @@ def build() -> typer.Typer:
     ) -> None:
         pass
 
-    for module in (demonstration, planning, flying, ingesting, footage, registering, cards, locating, evidence):
-        module.add_commands(application)
+    for name in MODULES:
+        import_module(f"app.commands.{name}").add_commands(application)
     return application

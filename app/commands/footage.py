@@ -33,7 +33,10 @@ def add_commands(application: typer.Typer) -> None:
         out: Annotated[Path, typer.Option(help=_("Case folder to write; a run that was killed goes on there."))],
         zones: Annotated[Path | None, typer.Option(help=_("Typed zones, same formats."))] = None,
         rules: Annotated[Path | None, typer.Option(help=_("Rule file instead of the shipped one."))] = None,
-        weight: Annotated[Path | None, typer.Option(help=_("Registered detector weight."))] = None,
+        weight: Annotated[
+            list[str] | None,
+            typer.Option(help=_("Registered detector weight, by name or file; may be repeated, one for each label.")),
+        ] = None,
         dem: Annotated[
             Path | None, typer.Option(help=_("Terrain raster; without it the ground is level at take-off height."))
         ] = None,
@@ -47,14 +50,14 @@ def add_commands(application: typer.Typer) -> None:
             Path | None,
             typer.Option(help=_("Signing key; its passphrase is read from SKYWARDEN_KEY_PASSPHRASE.")),
         ] = None,
-        device: Annotated[str, typer.Option(help=_("auto, cpu or cuda."))] = "auto",
+        device: Annotated[str, typer.Option(help=_("auto, cpu, cuda or openvino."))] = "auto",
         title: Annotated[str, typer.Option(help=_("Title of the map; by default the folder's name."))] = "",
     ) -> None:
         console = Console()
         clock = SystemClock()
         jurisdiction, refused = open_jurisdiction(sites=sites, zones=zones, rules=rules)
         instruments = open_instruments(
-            weight=weight, zone=camera_zone, ground=open_ground(dem, dem_datum), device=device, clock=clock
+            weights=weight or (), zone=camera_zone, ground=open_ground(dem, dem_datum), device=device, clock=clock
         )
         signing = open_signing(key, os.environ.get("SKYWARDEN_KEY_PASSPHRASE", ""), work=out / "work")
         job = Job(

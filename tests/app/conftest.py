@@ -100,7 +100,7 @@ def station(detector: ScriptedDetector, jurisdiction: Jurisdiction) -> Station:
             ground=FlatAtTakeoff(),
             camera_zone=ZoneInfo("Europe/Minsk"),
             clock=FrozenClock(instant=datetime(2026, 10, 1, 4, tzinfo=UTC)),
-            weight_card=b"# scripted\n",
+            weight_cards={detector.weight_sha256: b"# scripted\n"},
         ),
         jurisdiction=jurisdiction,
         signing=Signing(key=ephemeral_key(), ephemeral=True),

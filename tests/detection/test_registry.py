@@ -17,7 +17,7 @@ from detection.yolo import YoloDetector
 
 @pytest.fixture(scope="module")
 def card() -> WeightCard:
-    return read_registry().default().card
+    return read_registry().default_for("vehicle").card
 
 
 def test_every_shipped_weight_is_the_registered_bytes_and_has_its_page() -> None:
@@ -30,7 +30,7 @@ def test_every_shipped_weight_is_the_registered_bytes_and_has_its_page() -> None
         for heading in ("## Data", "## Licence", "## How it was trained", "## Measured"):
             assert heading in page
     assert sum(entry.path.stat().st_size for entry in registry.entries) <= 25 * 1024 * 1024
-    assert "vehicle" in registry.default().card.labels.values()
+    assert "vehicle" in registry.default_for("vehicle").card.labels.values()
 
 
 class Bomb:
@@ -89,7 +89,7 @@ def test_registering_writes_a_register_that_reads_back(tmp_path: Path, card: Wei
     first = register_weight(weight, replace(card, name="one", file="own.pt"), register)
     second = register_weight(weight, replace(card, name="two", file="own.pt", default=True), register)
     registry = read_registry([register])
-    assert registry.default().card == second
+    assert registry.default_for("vehicle").card == second
     assert registry.named("one").card == replace(first, default=False)
     assert verify_weight(weight, registry) == replace(first, default=False)
     with pytest.raises(LookupError, match="one, two"):

@@ -185,7 +185,7 @@ def test_a_detector_is_scored_on_labelled_images() -> None:
 
 
 def test_the_default_recipe_holds_out_whole_flights_and_says_what_was_searched_for(tmp_path: Path) -> None:
-    from detection.default_model import main
+    from detection.default_model import prepare_default_set
 
     cars = tmp_path / "data" / "aerial_vehicles" / "train"
     scenes = tmp_path / "scenes"
@@ -206,14 +206,14 @@ def test_the_default_recipe_holds_out_whole_flights_and_says_what_was_searched_f
             (scenes / kind / split).mkdir(parents=True)
         cv2.imwrite(str(scenes / "images" / split / "s0.jpg"), np.zeros((416, 416, 3), np.uint8))
         (scenes / "labels" / split / "s0.txt").write_text("2 0.5 0.5 0.02 0.02\n1 0.2 0.2 0.1 0.1\n")
-    assert main(["prepare", str(tmp_path / "data"), str(scenes), str(tmp_path / "set")]) == 0
+    prepare_default_set(tmp_path / "set", data=tmp_path / "data", scenes=scenes)
     names = {path.stem for path in (tmp_path / "set/images/val").iterdir()}
     assert any("DJI_0013" in name for name in names)
     assert not any("DJI_0762" in name for name in names)
     searched = read_sources(tmp_path / "set")
     assert "person" not in searched["cars-train"]
     assert "person" in searched["rendered-train"]
-    assert main(["prepare", str(tmp_path / "data"), str(scenes), str(tmp_path / "one"), "--vehicles"]) == 0
+    prepare_default_set(tmp_path / "one", data=tmp_path / "data", scenes=scenes, vehicles_only=True)
     assert set(read_sources(tmp_path / "one").values()) == {("vehicle",)}
     lines = (tmp_path / "one/labels/train/rendered-train__s0.txt").read_text().splitlines()
     assert [line.split()[0] for line in lines] == ["0"]

@@ -1,0 +1,321 @@
+"""Commands for detector weights: list, add, try, compare, train."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from app.weights import open_registry, registered_weight
+from core.errors import InputRefused, WeightRefused
+from core.text import _
+
+if TYPE_CHECKING:
+    from detection.self_test import SelfTestLine
+    from detection.training_sets import Source
+    from detection.weight_card import WeightCard
+    from detection.yolo_sets import Labelled
+
+
+def add_commands(application: typer.Typer) -> None:
+    """Add the groups ``model`` and ``train`` to the command line."""
+    panel = _("Detector")
+    model = typer.Typer(no_args_is_help=True, help=_("Detector weights: which may be loaded, and what they find."))
+    model.command(name="list", help=_("List the weights that may be loaded."))(_list)
+    model.command(name="add", help=_("Register a weight of your own, after it passed its self-test."))(_add)
+    model.command(name="check", help=_("Run a registered weight's self-test."))(_check)
+    model.command(name="compare", help=_("Tell whether a new weight may replace an old one."))(_compare)
+    train = typer.Typer(no_args_is_help=True, help=_("Train a detector weight, on the CPU or a GPU."))
+    train.command(name="recipe", help=_("Make a shipped weight again: render, put together, train."))(_recipe)
+    train.command(name="set", help=_("Put a training set together from labelled folders and verdicts."))(_set)
+    train.command(name="on", help=_("Train on a set, from a registered weight."))(_on)
+    application.add_typer(model, name="model", rich_help_panel=panel)
+    application.add_typer(train, name="train", rich_help_panel=panel)
+
+
+_Device = Annotated[str, typer.Option(help=_("auto, cpu, cuda or openvino."))]
+_Register = Annotated[
+    Path | None, typer.Option(help=_("The bureau's register of weights; by default one in the user's folder."))
+]
+_Sample = Annotated[
+    Path | None,
+    typer.Option(
+        help=_("Folder of labelled images (images/ and labels/ in YOLO's format) that it was not trained on.")
+    ),
+]
+
+
+def _list(*, register: _Register = None) -> None:
+    registry = open_registry(register)
+    default = {entry.card.name for entry in registry.defaults()}
+    table = Table(_("Name"), _("Finds, from score"), _("Metres a pixel"), _("Default"), _("Licence"), "SHA-256")
+    for entry in registry.entries:
+        card = entry.card
+        table.add_row(
+            card.name,
+            ", ".join(f"{label} {score:.2f}" for label, score in card.thresholds.items()),
+            f"{card.training_gsd_m:g}",
+            _("yes") if card.name in default else "",
+            card.licence,
+            card.sha256[:16] + "…",
+        )
+    Console().print(table)
+
+
+def _add(
+    *,
+    weight: Annotated[Path, typer.Argument(help=_("The weight file (.pt)."))],
+    declared: Annotated[Path, typer.Option("--spec", help=_("YAML file with the fields of its card."))],
+    card: Annotated[Path, typer.Option(help=_("Its model card, Markdown: data, licence, training, measurements."))],
+    sample: _Sample = None,
+    register: _Register = None,
+    device: _Device = "auto",
+) -> None:
+    from detection.registry import bureau_register, forget_weight, register_weight, sha256_of
+
+    console = Console(highlight=False)
+    own = register if register is not None else bureau_register()
+    registered = _declared_card(declared, weight=weight, card=card)
+    sha256_of(weight)  # refuses a missing or empty file before anything is copied
+    if not card.is_file():
+        raise InputRefused(card, _("there is no such model card"), _("Write one; docs/models.md shows what it says."))
+    own.parent.mkdir(parents=True, exist_ok=True)
+    place = own.parent / registered.file
+    if place.exists() and place.resolve() != weight.resolve() and sha256_of(place) != sha256_of(weight):
+        raise InputRefused(
+            place, _("another weight of that name is there"), _("Rename the weight file and add it again.")
+        )
+    for given, kept in ((weight, place), (card, own.parent / registered.card)):
+        if kept.resolve() != given.resolve():
+            shutil.copyfile(given, kept)
+    registered = register_weight(place, registered, own)
+    try:
+        passed = _print_self_test(place, own, device=device, sample=sample, console=console)
+    except BaseException:
+        forget_weight(registered.name, own)
+        raise
+    if not passed:
+        forget_weight(registered.name, own)
+        raise WeightRefused(
+            weight,
+            _("it did not pass its self-test and was not registered"),
+            _("Correct the card's classes and thresholds, or train it further."),
+        )
+    console.print(
+        _("registered {name} ({digest}) in {register}").format(
+            name=registered.name, digest=registered.sha256[:16] + "…", register=own
+        ),
+        soft_wrap=True,
+    )
+
+
+def _check(
+    *,
+    name: Annotated[str, typer.Argument(help=_("Name or file of a registered weight."))],
+    sample: _Sample = None,
+    register: _Register = None,
+    device: _Device = "auto",
+) -> None:
+    registry = open_registry(register)
+    path = registered_weight(name, registry)
+    if not _print_self_test(path, register, device=device, sample=sample, console=Console(highlight=False)):
+        raise WeightRefused(path, _("it did not pass its self-test"), _("Do not use it; see the lines above."))
+
+
+def _compare(
+    *,
+    old: Annotated[str, typer.Argument(help=_("Name or file of the weight in use."))],
+    new: Annotated[str, typer.Argument(help=_("Name or file of the weight that shall replace it."))],
+    sample: Annotated[Path, typer.Option(help=_("Folder of labelled images that neither was trained on."))],
+    register: _Register = None,
+    device: _Device = "auto",
+) -> None:
+    from detection.promotion import compare, score_detector
+    from detection.yolo import YoloDetector
+
+    registry = open_registry(register)
+    scores = []
+    for name in (old, new):
+        detector = YoloDetector(registered_weight(name, registry), registry=registry, device=device, score_floor=0.02)
+        images = _sample_images(sample, detector.card)
+        scores.append(score_detector(detector, images, least_iou=0.4, thresholds=detector.card.thresholds))
+    outcome = compare(*scores)
+    table = Table(_("Label"), _("True"), _("Old average precision"), _("New average precision"), _("Verdict"))
+    for label in dict.fromkeys((*scores[0], *scores[1])):
+        both = [score.get(label) for score in scores]
+        areas = [each.average_precision if each else None for each in both]
+        verdict = _("worse") if label in outcome.worse else _("not tested") if label in outcome.untested else _("holds")
+        true = next(each.true for each in both if each is not None)
+        table.add_row(label, str(true), *("–" if area is None else f"{area:.3f}" for area in areas), verdict)
+    Console().print(table)
+    if not outcome.is_granted:
+        raise WeightRefused(
+            registered_weight(new, registry),
+            _("it is worse at {labels}").format(labels=", ".join(outcome.worse)),
+            _("Keep the old weight."),
+        )
+
+
+def _recipe(
+    *,
+    name: Annotated[str, typer.Argument(help=_("vehicle, fire or all."))],
+    out: Annotated[Path, typer.Argument(help=_("The weight file to write (.pt)."))],
+    data: Annotated[Path, typer.Option(help=_("Folder that holds the outside sets; docs/models.md names them."))],
+    work: Annotated[
+        Path | None, typer.Option(help=_("Folder for scenes and set; by default beside the weight."))
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help=_("Passes over the set, instead of the recipe's."))] = None,
+    device: Annotated[str, typer.Option(help=_("cpu, or a CUDA device: 0."))] = "cpu",
+) -> None:
+    from detection.recipes import RECIPES, follow
+
+    recipe = RECIPES.get(name)
+    if recipe is None:
+        raise InputRefused(name, _("is no recipe"), _("Say one of {known}.").format(known=", ".join(RECIPES)))
+    console = Console(highlight=False)
+    _check_out(out)
+    follow(
+        recipe,
+        data=data,
+        work=work if work is not None else out.with_suffix(".set"),
+        out=out,
+        registry=open_registry(),
+        device=device,
+        epochs=epochs,
+        told=console.print,
+    )
+    console.print(_("wrote {path}; register it with skywarden model add").format(path=out), soft_wrap=True)
+
+
+def _set(
+    *,
+    folder: Annotated[Path, typer.Argument(help=_("A new folder for the training set."))],
+    yolo: Annotated[list[Path] | None, typer.Option(help=_("Folder with a data.yaml; may be repeated."))] = None,
+    labels: Annotated[
+        list[str] | None, typer.Option("--label", help=_("Class of those folders and our label: OWN=LABEL; repeated."))
+    ] = None,
+    verdicts: Annotated[list[Path] | None, typer.Option(help=_("Verdict file (JSON lines); may be repeated."))] = None,
+    tile_px: Annotated[int, typer.Option(min=64, help=_("Side of the tiles cut around reviewed boxes."))] = 416,
+) -> None:
+    from detection.foreign_sets import foreign_sources
+    from detection.training_sets import Source, write_sources
+    from detection.verdict_file import read_verdicts, training_tiles
+
+    mapped = _label_map(labels or ())
+    sources: list[Source] = [source for each in yolo or () for source in foreign_sources(each, mapped)]
+    for number, file in enumerate(verdicts or ()):
+        reviewed = read_verdicts(file)
+        said = tuple(dict.fromkeys(verdict.label for image in reviewed for verdict in image.verdicts))
+        tiles = training_tiles(reviewed, tile_px=tile_px)
+        sources.append(Source(name=f"verdicts-{number}", images=tiles, searched_for=said))
+    if not sources:
+        raise InputRefused(folder, _("would hold no images"), _("Name --yolo folders or --verdicts files."))
+    classes = tuple(dict.fromkeys(label for source in sources for label in source.searched_for))
+    counts = write_sources(folder, sources, classes)
+    table = Table(_("Split"), _("Source"), _("Label"), _("Boxes"))
+    for (split, source, label), count in sorted(counts.items()):
+        table.add_row(split, source, label, str(count))
+    Console().print(table)
+
+
+def _on(
+    *,
+    folder: Annotated[Path, typer.Argument(help=_("A training set."))],
+    out: Annotated[Path, typer.Argument(help=_("The weight file to write (.pt)."))],
+    start: Annotated[str, typer.Option("--from", help=_("Name or file of the registered weight to start from."))],
+    epochs: Annotated[int, typer.Option(min=1, help=_("Passes over the set."))] = 20,
+    image_px: Annotated[int, typer.Option(min=64, help=_("Side of the training images, a multiple of 32."))] = 416,
+    seed: Annotated[int, typer.Option(help=_("Settles order and augmentation."))] = 0,
+    device: Annotated[str, typer.Option(help=_("cpu, or a CUDA device: 0."))] = "cpu",
+    register: _Register = None,
+) -> None:
+    from detection.registry import verify_weight
+    from detection.training import TrainingSettings, train_weight
+
+    registry = open_registry(register)
+    initial = registered_weight(start, registry)
+    verify_weight(initial, registry)
+    _check_out(out)
+    try:
+        settings = TrainingSettings(image_px=image_px, epochs=epochs, seed=seed, device=device)
+    except ValueError as unfit:
+        raise InputRefused(str(image_px), str(unfit), _("Say a multiple of 32.")) from unfit
+    console = Console(highlight=False)
+    told = _("epoch {done} of {of}")
+    train_weight(folder, initial, out, settings, progress=lambda done, of: console.print(told.format(done=done, of=of)))
+    console.print(_("wrote {path}; register it with skywarden model add").format(path=out), soft_wrap=True)
+
+
+def _check_out(out: Path) -> None:
+    if out.exists():
+        raise InputRefused(out, _("is there already"), _("Name a new file; a weight is not written over."))
+    if out.suffix != ".pt":
+        raise InputRefused(out, _("a weight file ends in .pt"), _("Name it so."))
+    out.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _label_map(given: Sequence[str]) -> Mapping[str, str]:
+    mapped = {}
+    for pair in given:
+        own, equals, label = pair.partition("=")
+        if not (own and equals and label):
+            raise InputRefused(pair, _("is no pair of class and label"), _("Write OWN=LABEL, as in car=vehicle."))
+        mapped[own] = label
+    return mapped
+
+
+def _declared_card(path: Path, *, weight: Path, card: Path) -> WeightCard:
+    """Return the card that a YAML file declares for a weight."""
+    from detection.weight_card import WeightCard
+    from flight.planning.yaml_lines import read_yaml
+
+    fields: Any = read_yaml(path).value
+    try:
+        if not isinstance(fields, dict):
+            raise TypeError(_("it is no table of fields"))  # noqa: TRY301 - one place tells all that is wrong with it
+        given = {"file": weight.name, "card": card.name, "sha256": "0" * 64, **fields}
+        given["classes"] = tuple(given["classes"])
+        given["plain_scales"] = tuple(given.get("plain_scales", (0.5,)))
+        return WeightCard(**given)
+    except (TypeError, ValueError, KeyError) as unfit:
+        raise InputRefused(
+            path,
+            _("does not describe a weight ({problem})").format(problem=unfit),
+            _("docs/models.md lists the fields."),
+        ) from unfit
+
+
+def _sample_images(folder: Path | None, card: WeightCard) -> tuple[Labelled, ...]:
+    """Return the labelled images of a sample; its class numbers are those of the weight."""
+    from detection.yolo_sets import read_yolo_set
+
+    if folder is None:
+        return ()
+    images, labels = folder / "images", folder / "labels"
+    if not images.is_dir():
+        images = labels = folder
+    classes = {number: card.labels[name] for number, name in enumerate(card.classes) if name in card.labels}
+    return tuple(read_yolo_set(images, labels, classes))
+
+
+def _print_self_test(path: Path, register: Path | None, *, device: str, sample: Path | None, console: Console) -> bool:
+    from detection.registry import verify_weight
+    from detection.self_test import try_out
+
+    registry = open_registry(register)
+    lines = try_out(path, registry, device=device, sample=_sample_images(sample, verify_weight(path, registry)))
+    return _print_lines(lines, console)
+
+
+def _print_lines(lines: Iterable[SelfTestLine], console: Console) -> bool:
+    whole = True
+    for number, line in enumerate(lines, start=1):
+        mark = _("passed") if line.passed else _("failed")
+        console.print(f"{number}. {mark}: {line.name}: {line.told}", soft_wrap=True, markup=False)
+        whole = whole and line.passed
+    return whole

@@ -1,0 +1,74 @@
+"""Weights: which registers are read, and the detector that a run's weights make together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from core.errors import InputRefused
+from core.text import _
+from detection.detection import Detector
+from detection.registry import SHIPPED, Registry, bureau_register, read_registry
+from detection.several import SeveralDetectors
+from detection.yolo import DEVICES, YoloDetector
+
+
+def open_registry(register: Path | None = None) -> Registry:
+    """Return the weights that may be loaded: the shipped ones, and the bureau's own.
+
+    Args:
+        register: The bureau's register; the one in the user's folder, if there is one, when None.
+
+    Raises:
+        WeightRefused: A register cannot be read.
+        InputRefused: The register that was named does not exist.
+    """
+    own = register if register is not None else bureau_register()
+    if register is not None and not own.is_file():
+        raise InputRefused(own, _("is no register of weights"), _("Make one with skywarden model add."))
+    try:
+        return read_registry((SHIPPED, own) if own.is_file() else (SHIPPED,))
+    except ValueError as doubled:
+        raise InputRefused(own, str(doubled), _("Give the bureau's weight another name.")) from doubled
+
+
+def registered_weight(name: str, registry: Registry) -> Path:
+    """Return the file of a weight that is named by its name in the register, or by its file.
+
+    Raises:
+        InputRefused: It is neither.
+    """
+    try:
+        return registry.named(name).path
+    except LookupError as unknown:
+        if Path(name).suffix or Path(name).exists():
+            return Path(name)
+        raise InputRefused(
+            name, str(unknown.args[0]), _("skywarden model list shows the registered weights.")
+        ) from unknown
+
+
+def open_detector(weights: Sequence[str], *, device: str) -> tuple[Detector, Mapping[str, bytes]]:
+    """Return the detector and the model card of each of its weights, by the weight's digest.
+
+    Args:
+        weights: Names of registered weights, or their files; the defaults when empty.
+        device: "auto", "cpu", "cuda" or "openvino".
+
+    Raises:
+        InputRefused: There is no such device or weight, or two weights find the same label.
+        WeightRefused: A weight cannot be used.
+    """
+    if device not in DEVICES:
+        raise InputRefused(device, _("is no device"), _("Say one of {known}.").format(known=", ".join(DEVICES)))
+    registry = open_registry()
+    paths = [registered_weight(name, registry) for name in weights] or [each.path for each in registry.defaults()]
+    detectors = [YoloDetector(path, registry=registry, device=device) for path in paths]
+    cards = {
+        each.weight_sha256: (path.parent / each.card.card).read_bytes()
+        for each, path in zip(detectors, paths, strict=True)
+    }
+    try:
+        return SeveralDetectors(detectors), cards
+    except ValueError as doubled:
+        raise InputRefused(", ".join(weights), str(doubled), _("Name one weight for each label.")) from doubled

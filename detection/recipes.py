@@ -1,0 +1,153 @@
+"""Recipes: what ``skywarden train recipe`` does to make a weight, from images to a file.
+
+A recipe renders its scenes, puts the training set together and trains from a registered weight. Every step is seeded;
+on one machine with one number of threads it gives the same weight again, on another one a weight like it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Final, Protocol
+
+from core.errors import InputRefused
+from core.text import _
+from detection.default_model import TILE_PX, prepare_default_set
+from detection.fire_model import prepare_fire_set
+from detection.registry import Registry, verify_weight
+from detection.training import SOURCES, TrainingSettings, train_weight
+from flight.rehearsal.scenes import SceneSettings, write_training_set
+
+Counts = Mapping[tuple[str, str, str], int]
+
+
+class Prepare(Protocol):
+    """Puts a training set together and returns its boxes by (split, source, label)."""
+
+    def __call__(self, folder: Path, *, data: Path, scenes: Path) -> Counts:
+        """Write the set to ``folder``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How a weight is made.
+
+    Attributes:
+        name: What it is called on the command line.
+        initial: The registered weight that training starts from.
+        prepare: Puts the training set together.
+        scenes: How its scenes are rendered.
+        scene_images: How many rendered images.
+        scene_seed: Which.
+        settings: How it is trained.
+        needs: Folders that DATA must hold.
+    """
+
+    name: str
+    initial: str
+    prepare: Prepare
+    scenes: SceneSettings
+    scene_images: int
+    scene_seed: int
+    settings: TrainingSettings
+    needs: tuple[str, ...] = ("aerial_vehicles/train", "forest_fire")
+
+
+_YARDS: Final = SceneSettings(tile_px=TILE_PX, gsd_m=(0.04, 0.13), nadir_share=1 / 3)
+_GENTLY: Final = TrainingSettings(
+    image_px=TILE_PX, epochs=2, learning_rate=0.0005, frozen_layers=10, keep_statistics=True, bfloat16=True
+)
+
+RECIPES: Final[Mapping[str, Recipe]] = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe(
+            name="vehicle",
+            initial="vehicle-n",
+            prepare=partial(prepare_default_set, vehicles_only=True),
+            scenes=_YARDS,
+            scene_images=480,
+            scene_seed=1,
+            settings=_GENTLY,
+        ),
+        Recipe(
+            name="fire",
+            initial="vehicle-n-2",
+            prepare=prepare_fire_set,
+            scenes=SceneSettings(tile_px=256, gsd_m=(0.08, 0.4), nadir_share=0.45),
+            scene_images=900,
+            scene_seed=11,
+            settings=TrainingSettings(image_px=256, epochs=28, learning_rate=0.002, bfloat16=True, threads=2),
+        ),
+        Recipe(
+            name="all",
+            initial="vehicle-n-2",
+            prepare=prepare_default_set,
+            scenes=_YARDS,
+            scene_images=6000,
+            scene_seed=2,
+            settings=TrainingSettings(image_px=TILE_PX, epochs=60, learning_rate=0.002),
+        ),
+    )
+}
+
+
+def follow(
+    recipe: Recipe,
+    *,
+    data: Path,
+    work: Path,
+    out: Path,
+    registry: Registry,
+    device: str = "cpu",
+    epochs: int | None = None,
+    told: Callable[[str], None],
+) -> Path:
+    """Follow a recipe and return the trained weight.
+
+    Args:
+        recipe: The recipe.
+        data: Holds the outside sets that it needs.
+        work: A folder for the scenes and the training set; what lies there whole is used again.
+        out: Where the weight goes.
+        registry: Where the initial weight is registered.
+        device: "cpu", or a CUDA device as Ultralytics names it.
+        epochs: Passes over the set, instead of the recipe's.
+        told: Told what is being done.
+
+    Raises:
+        InputRefused: An outside set is missing.
+        WeightRefused: The initial weight is not registered, or was altered.
+    """
+    missing = [name for name in recipe.needs if not (data / name).is_dir()]
+    if missing:
+        raise InputRefused(
+            data,
+            _("lacks {folders}, which the recipe trains on").format(folders=", ".join(missing)),
+            _("Name the folder that holds them; docs/models.md says where they come from."),
+        )
+    initial = registry.named(recipe.initial).path
+    verify_weight(initial, registry)
+    scenes, folder = work / "scenes", work / "set"
+    if not (scenes / "data.yaml").is_file():
+        told(_("rendering {count} images").format(count=recipe.scene_images))
+        write_training_set(scenes, recipe.scene_images, recipe.scene_seed, settings=recipe.scenes, workers=1)
+    if not (folder / SOURCES).is_file():
+        told(_("putting the training set together"))
+        counts = recipe.prepare(folder, data=data, scenes=scenes)
+        for (split, source, label), count in sorted(counts.items()):
+            told(f"{split:6}{source:20}{label:12}{count:6}")
+    settings = replace(recipe.settings, device=device, epochs=epochs or recipe.settings.epochs)
+    if device != "cpu":
+        settings = replace(settings, bfloat16=False)  # Ultralytics' own mixed precision instead
+    told(_("training, {epochs} epochs on {device}").format(epochs=settings.epochs, device=device))
+    return train_weight(
+        folder,
+        initial,
+        out,
+        settings,
+        progress=lambda done, of: told(_("epoch {done} of {of}").format(done=done, of=of)),
+    )
