@@ -14,6 +14,7 @@ from typing import Protocol
 
 from core.clock import Clock
 from detection.detection import Detector
+from evidence.cases.case_store import CaseStore
 from evidence.signing.keys import SigningKey
 from flight.calendars.periods import PeriodCalendar
 from geofence.locating.ground import Ground
@@ -91,9 +92,15 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Station:
-    """Everything that a run works with."""
+    """Everything that a run works with.
+
+    Attributes:
+        instruments, jurisdiction, signing, progress: See there.
+        store: Keeps the cases that the run opens; None where nobody is to review them.
+    """
 
     instruments: Instruments
     jurisdiction: Jurisdiction
     signing: Signing
     progress: Progress
+    store: CaseStore | None = None

@@ -7,6 +7,7 @@ The case folder::
 
     map.html  patrol.gpkg  incidents.geojson  report.json
     packages/NUMBER/           one sealed package per incident
+    cases.sqlite3              the store of its cases, unless another is named
     work/                      the journal; may be deleted once the run is done
 """
 
@@ -36,6 +37,7 @@ from core.whole_file import write_text
 from detection.frame import Frame
 from evidence.incident import Incident
 from evidence.original import Original
+from evidence.sealing.context import FlightApproval
 from flight.patrol import NoFlyZone
 from geofence.attribution import Undecided
 from maps.features import incident_feature, semi_major_90_m
@@ -47,6 +49,7 @@ GEOPACKAGE: Final = "patrol.gpkg"
 GEOJSON: Final = "incidents.geojson"
 REPORT: Final = "report.json"
 PACKAGES: Final = "packages"
+STORE: Final = "cases.sqlite3"
 ORIGINALS_OPEN: Final = 4  # originals whose wanted frames are kept while sealing; neighbouring incidents share them
 
 
@@ -63,6 +66,7 @@ class Job:
         register_refusals: What was refused when the register was read.
         no_fly_zones: Forbidden ground to show on the map.
         chinese: Whether hazards are named in Chinese on the map.
+        flight: What allowed the flight, for the packages; None when it was not stated.
     """
 
     footage: Path
@@ -73,6 +77,7 @@ class Job:
     register_refusals: tuple[Refusal, ...] = ()
     no_fly_zones: tuple[NoFlyZone, ...] = ()
     chinese: bool = False
+    flight: FlightApproval | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,11 +243,13 @@ def _seal_all(conclusion: Conclusion, taken: _Taken, job: Job, station: Station)
                 program=job.program,
                 parameters=job.settings,
                 model_cards=station.instruments.weight_cards,
+                flight=job.flight,
             ),
             signing=station.signing,
             open_frame=open_frame,
             clock=station.instruments.clock,
             packages=job.out / PACKAGES,
+            store=station.store,
         )
         station.progress.step()
     return sealed

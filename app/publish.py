@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -14,18 +15,24 @@ from app.instruments import Jurisdiction, Signing
 from app.journal import FrameFindings, InputFindings
 from app.views import read_view
 from core.clock import Clock
+from core.errors import StoreFailed
 from core.points import GeoPoint, LocalPlane, from_plane
+from core.refusal import Refusal
 from detection.frame import Frame
 from detection.ground_scale import height_above_ground_m
+from evidence.cases.case_store import NOTED, CaseStore, custody_of
+from evidence.cases.life import Life, state_of
+from evidence.custody import Action, CustodyEntry
 from evidence.incident import Incident
 from evidence.original import Original
 from evidence.seal import package_path, seal
-from evidence.sealing.context import Attachment, Context
+from evidence.sealing.chain import PROGRAM_ACTOR, custody_with_ingestion
+from evidence.sealing.context import Attachment, Context, FlightApproval
 from evidence.sealing.derivation import Derived
 from evidence.sealing.derive import annotate_frame, crop_frame
 from evidence.sealing.frame_record import FrameRecord
 from evidence.sealing.incident_json import encode_incident
-from evidence.sealing.package import INCIDENT
+from evidence.sealing.package import INCIDENT, STATEMENT
 from flight.patrol import NoFlyZone
 from flight.planning.footprint import footprint
 from flight.track import orientation_of
@@ -58,6 +65,7 @@ def seal_incident(
     open_frame: OpenFrame,
     clock: Clock,
     packages: Path,
+    store: CaseStore | None = None,
 ) -> Sealed:
     """Seal an incident, unless a package of exactly this incident exists; an older one is kept and a revision added.
 
@@ -70,30 +78,78 @@ def seal_incident(
         open_frame: Opens a frame's pixels again, by its id; None when they cannot be read any more.
         clock: The station's clock.
         packages: The folder of packages.
+        store: Keeps the case; it is opened there, and its custody and decisions are sealed with it.
+
+    Raises:
+        IntegrityFailed: The store's clock or chain does not hold.
     """
-    copies = _derived_copies(incident, open_frame)
-    thumbnail = _thumbnail(copies)
-    for folder in _revisions(packages):
+    life, entries = _kept(incident, store)
+    incident = incident if life is None else replace(incident, state=state_of(life))
+    for folder in revisions(packages):
         existing = package_path(incident, folder)
         if not existing.exists():
             break
         if (existing / INCIDENT).read_bytes() == encode_incident(incident):
-            return Sealed(package=existing, thumbnail=thumbnail)
+            if store is not None:
+                note_sealed(store, incident, existing)
+            return Sealed(package=existing, thumbnail=_thumbnail(_sealed_picture(existing)))
+    copies = _derived_copies(incident, open_frame)
     seen_in = {fix.detection.frame_id for fix in incident.sighting.fixes}
+    records = [frames[frame_id] for frame_id in sorted(seen_in)]
     package = seal(
         incident,
         originals=originals,
         derived=copies,
-        frames=[frames[frame_id] for frame_id in sorted(seen_in)],
+        frames=records,
         context=context,
         key=signing.key,
         clock=clock,
         out=folder,
+        custody=custody_with_ingestion(incident, originals, records, entries) if entries else (),
+        life=life,
     )
-    return Sealed(package=package, thumbnail=thumbnail)
+    if store is not None:
+        note_sealed(store, incident, package)
+    return Sealed(package=package, thumbnail=_thumbnail(copies[0].content if copies else b""))
 
 
-def _revisions(packages: Path) -> Sequence[Path]:
+def _kept(incident: Incident, store: CaseStore | None) -> tuple[Life | None, tuple[CustodyEntry, ...]]:
+    """Open the case in its store, unless it is there; return its decisions (None for none) and its custody."""
+    if store is None:
+        return None, ()
+    store.open_case(incident, actor=PROGRAM_ACTOR)
+    entries = custody_of(store.audit(incident.number), incident.number)
+    if all(entry.action in {Action.OPENED, Action.VIEWED} or entry.action in NOTED for entry in entries):
+        return None, entries
+    kept = store.whole_case(incident.incident_id, actor=PROGRAM_ACTOR)
+    if isinstance(kept, Refusal):
+        raise StoreFailed(str(kept))
+    return kept.life, custody_of(store.audit(incident.number), incident.number)
+
+
+def note_sealed(store: CaseStore, incident: Incident, package: Path) -> None:
+    """Note in the case's store, once, that it was sealed, by the digest of the package's signed statement."""
+    statement = hashlib.sha256((package / STATEMENT).read_bytes()).hexdigest()
+    noted = store.audit(incident.number)
+    if any(entry.action is Action.SEALED and entry.subject_sha256 == statement for entry in noted):
+        return
+    store.note(
+        incident.incident_id,
+        Action.SEALED,
+        actor=PROGRAM_ACTOR,
+        subject_sha256=statement,
+        facts={"package": f"{package.parent.name}/{package.name}"},
+    )
+
+
+def _sealed_picture(package: Path) -> bytes:
+    """Return the picture of a sealed package that its thumbnail is made from: the crop, or else another copy."""
+    pictures = sorted((package / "data/derived").glob("*.jpg"), key=lambda path: ("-crop-" not in path.name, path.name))
+    return pictures[0].read_bytes() if pictures else b""
+
+
+def revisions(packages: Path) -> Sequence[Path]:
+    """Return the folders that may hold a case's packages, the oldest first; the last one is new."""
     existing = sum(1 for path in packages.glob("revision-*") if path.is_dir())
     return [packages, *(packages / f"revision-{number}" for number in range(2, existing + 3))]
 
@@ -120,13 +176,13 @@ def _derived_copies(incident: Incident, open_frame: OpenFrame) -> tuple[Derived,
     return tuple(copies)
 
 
-def _thumbnail(copies: Sequence[Derived]) -> bytes:
-    """Return the crop (or else the first copy) as a small JPEG; empty when there is none."""
+def _thumbnail(content: bytes) -> bytes:
+    """Return a picture as a small JPEG; empty when there is none."""
     from PIL import Image
 
-    if not copies:
+    if not content:
         return b""
-    with Image.open(io.BytesIO(copies[0].content)) as picture:
+    with Image.open(io.BytesIO(content)) as picture:
         picture.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
         stream = io.BytesIO()
         picture.convert("RGB").save(stream, "JPEG", quality=80)
@@ -140,6 +196,7 @@ def context_of(
     program: str,
     parameters: Mapping[str, str],
     model_cards: Mapping[str, bytes],
+    flight: FlightApproval | None = None,
 ) -> Context:
     """Return what an incident was decided under, with the rule file and its weights' cards attached."""
     code = None if isinstance(incident.attribution, Undecided) else incident.attribution.site_code
@@ -149,6 +206,7 @@ def context_of(
         register_sha256=jurisdiction.register.sha256,
         register_name=jurisdiction.register_file.name,
         site_name=names.get(code or "", ""),
+        flight=flight,
         parameters=tuple(sorted(parameters.items())),
         attachments=(
             Attachment(name="rules.yaml", media_type="application/yaml", content=jurisdiction.rules_content),

@@ -7,7 +7,9 @@ first photo is examined.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from app.instruments import Instruments, Jurisdiction, Signing
@@ -17,13 +19,18 @@ from core.errors import InputRefused
 from core.heights import Geoid
 from core.refusal import Refusal
 from core.text import _
+from evidence.sealing.context import FlightApproval
 from evidence.signing.keys import create_key, ephemeral_key, load_key
 from flight.calendars.periods import read_calendar
+from flight.planning.patrol_file import read_patrol
 from geofence.locating.ground import FlatAtTakeoff, Ground
 from geofence.locating.ground_dem import DemGround
 from geofence.register.site_files import read_register
 from geofence.rules.law import read_law
 from geofence.rules.rule_file import SHIPPED_RULES, read_rules
+
+if TYPE_CHECKING:
+    from app.store.django_store import DjangoCaseStore
 
 
 def camera_zone(name: str) -> ZoneInfo:
@@ -106,6 +113,55 @@ def open_jurisdiction(
         law=read_law(None),
         calendar=read_calendar(None),
     ), refusals
+
+
+def flight_of(patrol: Path | None) -> FlightApproval | None:
+    """Return what allowed the flight, as the patrol file that was flown states it; None when none is named.
+
+    Raises:
+        InputRefused: The patrol file cannot be used.
+    """
+    if patrol is None:
+        return None
+    flown = read_patrol(patrol)
+    pilots = [crew for crew in flown.crews if crew.licence]
+    told = FlightApproval(
+        task_no=flown.name,
+        pilot="、".join(crew.name for crew in pilots),
+        pilot_licence="、".join(crew.licence for crew in pilots),
+    )
+    if flown.approval is None:
+        return told
+    return replace(
+        told,
+        approval_no=flown.approval.number,
+        window_from=flown.approval.starts_at,
+        window_to=flown.approval.ends_at,
+    )
+
+
+def open_case_store(where: str, clock: Clock, *, new: bool) -> DjangoCaseStore:
+    """Return the store at ``where``: a file, or a ``postgresql://`` address.
+
+    Args:
+        where: As the user named it.
+        clock: The station's clock.
+        new: Whether a file that is not there may be made.
+
+    Raises:
+        InputRefused: There is no such file, and none may be made.
+        StoreFailed: It is no store, or cannot be opened.
+    """
+    from app.store.open_store import open_store
+
+    if where.startswith(("postgresql://", "postgres://")):
+        return open_store(where, clock)
+    path = Path(where)
+    if not new and not path.is_file():
+        raise InputRefused(
+            path, _("is no store of cases"), _("Name one with --store or SKYWARDEN_STORE; processing footage makes it.")
+        )
+    return open_store(path, clock)
 
 
 def open_signing(key: Path | None, passphrase: str, *, work: Path) -> Signing:

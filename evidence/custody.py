@@ -157,6 +157,22 @@ def append(
     return (*chain, entry)
 
 
+def extend(chain: Sequence[CustodyEntry], entries: Iterable[CustodyEntry]) -> tuple[CustodyEntry, ...]:
+    """Return ``chain`` with what other entries say appended, each linked anew. Raises as :func:`append` does."""
+    longer = tuple(chain)
+    for entry in entries:
+        longer = append(
+            longer,
+            at=entry.at,
+            actor=entry.actor,
+            action=entry.action,
+            subject=entry.subject,
+            subject_sha256=entry.subject_sha256,
+            facts=dict(entry.facts),
+        )
+    return longer
+
+
 def first_break(chain: Sequence[CustodyEntry], head: str | None = None) -> Break | None:
     """Return the first place where a chain does not hold, or None.
 

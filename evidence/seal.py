@@ -10,26 +10,26 @@ incident is right.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final, cast
 
 from core.clock import Clock, iso_utc
 from core.errors import IntegrityFailed, StoreFailed
 from core.text import _
 from evidence.cases.life import SCHEMA as REVIEW_SCHEMA
 from evidence.cases.life import Life, state_of
-from evidence.custody import Action, CustodyEntry, append, encode_chain, first_break, head_of
+from evidence.custody import CustodyEntry, encode_chain, head_of
 from evidence.incident import Incident
 from evidence.ingest import Digests
 from evidence.original import Original
 from evidence.sealing import package as names
 from evidence.sealing.bag import DECLARATION, bag_info_text, manifest_name, manifest_text
 from evidence.sealing.canonical import encode
+from evidence.sealing.chain import begin_chain, close_chain
 from evidence.sealing.context import SCHEMA as CONTEXT_SCHEMA
 from evidence.sealing.context import Attachment, AttachmentRecord, Context, ContextRecord
 from evidence.sealing.derivation import SCHEMA as DERIVATIONS_SCHEMA
@@ -48,7 +48,6 @@ from evidence.signing.keys import SigningKey
 from evidence.signing.public_key import public_pem
 from flight.track import Track
 
-PROGRAM_ACTOR: Final = "program:skywarden"
 SYNCING: Final = 8  # files that are waited for at once
 EXCERPT: Final = timedelta(seconds=10)
 
@@ -103,7 +102,8 @@ def seal(
         key: Signs.
         clock: Gives the time of sealing.
         out: The folder of packages; made when missing.
-        custody: The chain so far; when empty, one is begun with the ingestion of each original and the opening.
+        custody: The chain so far (:mod:`evidence.sealing.chain`); when empty, one is begun with the ingestion of each
+            original and the opening.
         life: The decisions on the incident; None when it was sealed as a fresh lead.
         documents: Reports and forms to carry, each under ``data/documents/``.
         track: The aircraft's track; the poses around each fix are carried.
@@ -126,6 +126,7 @@ def seal(
     _check_derived(incident, derived, chosen)
     now = clock.now()
     record = encode_incident(incident)
+    begun = custody or begin_chain(incident, (*chosen.carried, *chosen.kept), record)
     sealing = _Sealing(
         incident=incident,
         record=record,
@@ -136,7 +137,7 @@ def seal(
         life=life,
         documents=documents,
         track=track,
-        chain=_close_chain(custody or _begin_chain(incident, chosen, record), incident, record, now),
+        chain=close_chain(begun, incident, record, now),
         key=key,
         now=now,
     )
@@ -197,47 +198,6 @@ def _check_derived(incident: Incident, derived: Sequence[Derived], chosen: Chose
     folded = [copy.name.lower() for copy in derived]
     if len(set(folded)) != len(folded):
         raise ValueError("two derived copies have one name")
-
-
-def _begin_chain(incident: Incident, chosen: Chosen, record: bytes) -> tuple[CustodyEntry, ...]:
-    chain: tuple[CustodyEntry, ...] = ()
-    for original in sorted((*chosen.carried, *chosen.kept), key=lambda one: (one.ingested_at, one.sha256)):
-        chain = append(
-            chain,
-            at=original.ingested_at,
-            actor=PROGRAM_ACTOR,
-            action=Action.INGESTED,
-            subject=original.name,
-            subject_sha256=original.sha256,
-        )
-    return append(
-        chain,
-        at=incident.opened_at,
-        actor=PROGRAM_ACTOR,
-        action=Action.OPENED,
-        subject=incident.number,
-        subject_sha256=hashlib.sha256(record).hexdigest(),
-    )
-
-
-def _close_chain(
-    chain: Sequence[CustodyEntry], incident: Incident, record: bytes, now: datetime
-) -> tuple[CustodyEntry, ...]:
-    broken = first_break(chain)
-    if broken is not None:
-        raise IntegrityFailed(
-            _("{number}: the custody chain does not hold: {reason}.").format(
-                number=incident.number, reason=broken.reason
-            )
-        )
-    return append(
-        chain,
-        at=now,
-        actor=PROGRAM_ACTOR,
-        action=Action.SEALED,
-        subject=incident.number,
-        subject_sha256=hashlib.sha256(record).hexdigest(),
-    )
 
 
 def _records(sealing: _Sealing) -> list[tuple[str, bytes]]:
@@ -325,7 +285,7 @@ def _write_payload(folder: Path, sealing: _Sealing) -> dict[str, Digests]:
         raise ValueError("two members of the package would have one name")
     members = _put_all(folder, dict(contents))
     carried = {original_member(original): original for original in sealing.chosen.carried}
-    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+    with ThreadPoolExecutor(max_workers=WORKERS + SYNCING // 4) as pool:  # some wait for the disk while others hash
         copies = pool.map(lambda member: _copy_original(carried[member], folder / member), carried)
         members |= dict(zip(carried, copies, strict=True))
     return members
@@ -344,8 +304,8 @@ def _copy_original(original: Original, destination: Path) -> Digests:
         raise IntegrityFailed(
             _("{name}: the original is gone from where it was ingested; nothing was sealed.").format(name=original.name)
         )
-    with original.path.open("rb") as source, durable_file(destination) as copy:
-        found = copy_digests(source, sink=copy.write)
+    with original.path.open("rb", buffering=0) as source, durable_file(destination) as copy:
+        found = copy_digests(cast("BinaryIO", source), sink=copy.write)
     if found != Digests(size_bytes=original.size_bytes, sha256=original.sha256, sm3=original.sm3):
         raise IntegrityFailed(
             _("{name}: changed since it was ingested (SHA-256 was {was}, is {now}); nothing was sealed.").format(

@@ -17,9 +17,9 @@ from app.commands.version import program_version
 from app.demo import DISTRICT, PATROL, Finding, Score, planted_in, rehearse, score
 from app.instruments import Station
 from app.languages import language_of
-from app.process import Job, process
+from app.process import STORE, Job, process
 from app.run_report import print_report
-from app.wiring import open_ground, open_instruments, open_jurisdiction, open_signing
+from app.wiring import flight_of, open_case_store, open_ground, open_instruments, open_jurisdiction, open_signing
 from core.clock import BEIJING, SystemClock
 from core.points import GeoPoint
 from core.text import _
@@ -56,12 +56,14 @@ def add_commands(application: typer.Typer) -> None:
                 register_refusals=refused,
                 no_fly_zones=rehearsed.patrol.no_fly_zones,
                 chinese=language_of(os.environ) == "zh_CN",
+                flight=flight_of(patrol),
             )
             station = Station(
                 instruments=instruments,
                 jurisdiction=jurisdiction,
                 signing=open_signing(None, "", work=cases / "work"),
                 progress=bars,
+                store=open_case_store(str(cases / STORE), clock, new=True),
             )
             report = process(job, station)
         print_plan(rehearsed.plan, console)

@@ -14,9 +14,9 @@ from app.bars import bars_on
 from app.commands.version import program_version
 from app.instruments import Instruments, Station
 from app.languages import language_of
-from app.process import GEOJSON, GEOPACKAGE, MAP, PACKAGES, REPORT, Job, process
+from app.process import GEOJSON, GEOPACKAGE, MAP, PACKAGES, REPORT, STORE, Job, process
 from app.run_report import print_report
-from app.wiring import open_ground, open_instruments, open_jurisdiction, open_signing
+from app.wiring import flight_of, open_case_store, open_ground, open_instruments, open_jurisdiction, open_signing
 from core.clock import BEIJING, SystemClock
 from core.text import _
 
@@ -50,6 +50,17 @@ def add_commands(application: typer.Typer) -> None:
             Path | None,
             typer.Option(help=_("Signing key; its passphrase is read from SKYWARDEN_KEY_PASSPHRASE.")),
         ] = None,
+        store: Annotated[
+            str,
+            typer.Option(
+                envvar="SKYWARDEN_STORE",
+                help=_("Store of cases: a file or a postgresql:// address; else cases.sqlite3 in the case folder."),
+            ),
+        ] = "",
+        patrol: Annotated[
+            Path | None,
+            typer.Option(help=_("Patrol file that was flown; its approval is sealed with the cases.")),
+        ] = None,
         device: Annotated[str, typer.Option(help=_("auto, cpu, cuda or openvino."))] = "auto",
         title: Annotated[str, typer.Option(help=_("Title of the map; by default the folder's name."))] = "",
     ) -> None:
@@ -68,9 +79,13 @@ def add_commands(application: typer.Typer) -> None:
             settings=settings_of(instruments, dem=dem, dem_datum=dem_datum),
             register_refusals=refused,
             chinese=language_of(os.environ) == "zh_CN",
+            flight=flight_of(patrol),
         )
+        cases = open_case_store(store or str(out / STORE), clock, new=True)
         with bars_on(console) as bars:
-            station = Station(instruments=instruments, jurisdiction=jurisdiction, signing=signing, progress=bars)
+            station = Station(
+                instruments=instruments, jurisdiction=jurisdiction, signing=signing, progress=bars, store=cases
+            )
             report = process(job, station)
         print_report(report, console, places=places_of(out))
 

@@ -161,6 +161,16 @@ class DjangoCaseStore:
             self._log(actor_of([viewer]), Action.VIEWED, incident, life_digest(life), {})
             return seen_by(incident, life, viewer)
 
+    def whole_case(self, incident_id: str, *, actor: str) -> Case | Refusal:
+        """Return a case with all its decisions."""
+        with self._turn():
+            incident = self._incident(incident_id)
+            if incident is None:
+                return unknown_case(incident_id)
+            life = self._life(incident)
+            self._log(actor, Action.VIEWED, incident, life_digest(life), {})
+            return Case(incident=replace(incident, state=state_of(life)), life=life)
+
     def decide(self, incident_id: str, decision: Decision) -> Life | Refusal:
         """Append a decision."""
         with self._turn():
@@ -205,10 +215,12 @@ class DjangoCaseStore:
                 for row in rows
             )
 
-    def audit(self) -> tuple[CustodyEntry, ...]:
-        """Return the whole audit chain."""
+    def audit(self, subject: str | None = None) -> tuple[CustodyEntry, ...]:
+        """Return the audit chain, or only the entries about one case."""
         with _as_our_failure():
             rows = AuditRow.objects.using(self.alias).order_by("seq")
+            if subject is not None:
+                rows = rows.filter(subject=subject)
             return tuple(decode(AUDIT_SCHEMA, CustodyEntry, row.document.encode(), f"audit {row.seq}") for row in rows)
 
     def audit_breaks(self) -> tuple[Break, ...]:

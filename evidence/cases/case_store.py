@@ -83,6 +83,10 @@ class CaseStore(Protocol):
         """Return a case as ``viewer`` may see it (blind to a running first verdict), or "unknown-case"."""
         ...
 
+    def whole_case(self, incident_id: str, *, actor: str) -> Case | Refusal:
+        """Return a case with all its decisions, for a program that seals or exports it, or "unknown-case"."""
+        ...
+
     def decide(self, incident_id: str, decision: Decision) -> Life | Refusal:
         """Append a decision; return all of them, or the refusal of the rule that it breaks, or "unknown-case"."""
         ...
@@ -97,8 +101,8 @@ class CaseStore(Protocol):
         """Return the cases, or those in one state, in order of their numbers."""
         ...
 
-    def audit(self) -> tuple[CustodyEntry, ...]:
-        """Return the whole audit chain."""
+    def audit(self, subject: str | None = None) -> tuple[CustodyEntry, ...]:
+        """Return the whole audit chain, or only the entries about one case's number (no chain by themselves)."""
         ...
 
     def audit_breaks(self) -> tuple[Break, ...]:
@@ -236,6 +240,15 @@ class MemoryCaseStore:
             self._log(actor_of([viewer]), Action.VIEWED, incident, life_digest(life), {})
             return seen_by(incident, life, viewer)
 
+    def whole_case(self, incident_id: str, *, actor: str) -> Case | Refusal:
+        """Return a case with all its decisions."""
+        with self._lock:
+            if incident_id not in self._incidents:
+                return unknown_case(incident_id)
+            incident, life = self._incidents[incident_id], self._lives[incident_id]
+            self._log(actor, Action.VIEWED, incident, life_digest(life), {})
+            return Case(incident=replace(incident, state=state_of(life)), life=life)
+
     def decide(self, incident_id: str, decision: Decision) -> Life | Refusal:
         """Append a decision."""
         with self._lock:
@@ -266,10 +279,10 @@ class MemoryCaseStore:
             lines = [line_of(incident, state_of(self._lives[key])) for key, incident in self._incidents.items()]
         return tuple(sorted((line for line in lines if state in {None, line.state}), key=lambda line: line.number))
 
-    def audit(self) -> tuple[CustodyEntry, ...]:
-        """Return the whole audit chain."""
+    def audit(self, subject: str | None = None) -> tuple[CustodyEntry, ...]:
+        """Return the audit chain."""
         with self._lock:
-            return tuple(self._chain)
+            return tuple(entry for entry in self._chain if subject in {None, entry.subject})
 
     def audit_breaks(self) -> tuple[Break, ...]:
         """Return where the audit chain does not hold."""

@@ -9,32 +9,36 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
-from evidence.ingest import CHUNK_BYTES, Digests
+from evidence.ingest import Digests
+from evidence.sm3 import new_sm3
 
 ALGORITHMS: Final = ("sha256", "sm3")
 WORKERS: Final = min(4, os.cpu_count() or 1)
+PIECE_BYTES: Final = 256 << 10  # stays in a core's own cache between reading, both digests and writing
 
 
 def digest_bytes(content: bytes) -> Digests:
     """Return the digests of ``content``."""
-    return Digests(
-        sha256=hashlib.sha256(content).hexdigest(), sm3=hashlib.new("sm3", content).hexdigest(), size_bytes=len(content)
-    )
+    sm3 = new_sm3()
+    sm3.update(content)
+    return Digests(sha256=hashlib.sha256(content).hexdigest(), sm3=sm3.hexdigest(), size_bytes=len(content))
 
 
-def copy_digests(stream: BinaryIO, sink: Callable[[bytes], object] | None = None) -> Digests:
-    """Return the digests of the rest of ``stream``, handing every piece to ``sink``; all in this thread.
+def copy_digests(stream: BinaryIO, sink: Callable[[memoryview], object] | None = None) -> Digests:
+    """Return the digests of the rest of ``stream``, handing every piece to ``sink`` while it is valid; in this thread.
 
     The reader made for footage (:func:`evidence.ingest.read_digests`) spreads one large file over two cores; where many
     files are read at once, one thread a file wastes less.
     """
-    sha256, sm3, size = hashlib.sha256(), hashlib.new("sm3"), 0
-    while chunk := stream.read(CHUNK_BYTES):
+    sha256, sm3, size = hashlib.sha256(), new_sm3(), 0
+    room = memoryview(bytearray(PIECE_BYTES))
+    while count := stream.readinto(room):  # type: ignore[attr-defined]
+        chunk = room[:count]
         sha256.update(chunk)
         sm3.update(chunk)
         if sink is not None:
             sink(chunk)
-        size += len(chunk)
+        size += count
     return Digests(sha256=sha256.hexdigest(), sm3=sm3.hexdigest(), size_bytes=size)
 
 

@@ -28,10 +28,12 @@ class Carry:
     Attributes:
         max_originals: At most this many (never fewer than one where one fits).
         max_bytes: At most this many bytes of originals in all; a single larger one is not carried.
+        among: Digests of those that may be carried (what an earlier package carried); None for any.
     """
 
     max_originals: int = 4
     max_bytes: int = 256 << 20
+    among: frozenset[str] | None = None
 
     def __post_init__(self) -> None:
         if self.max_originals < 0 or self.max_bytes < 0:
@@ -106,7 +108,8 @@ def choose_originals(incident: Incident, behind: Mapping[str, Original], carry: 
     carried: set[str] = set()
     room = carry.max_bytes
     for digest in ranked[: carry.max_originals]:
-        if originals[digest].size_bytes <= room:
+        allowed = carry.among is None or digest in carry.among
+        if allowed and originals[digest].size_bytes <= room:
             carried.add(digest)
             room -= originals[digest].size_bytes
     return Chosen(

@@ -13,6 +13,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import RawIOBase
@@ -25,6 +26,7 @@ from core.clock import in_utc
 from core.errors import InputRefused
 from core.text import _
 from evidence.ingest import CHUNK_BYTES
+from evidence.sealing.digests import WORKERS
 from evidence.sealing.package_source import PackageSource
 from evidence.sealing.staging import durable_file, replace_durably
 
@@ -224,13 +226,17 @@ def open_zip(path: Path) -> ZipSource:
 def _container_findings(source: ZipSource, ordered: Sequence[Entry], at: datetime) -> Iterator[str]:
     """Yield where the container's own bytes are not those the writer would have written."""
     offset = 0
+    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+        checksums = dict(
+            zip((one.name for one in ordered), pool.map(lambda one: _checksum(source, one.name), ordered), strict=True)
+        )
     with source.where.open("rb") as stream:
         for entry in ordered:
             header = local_header(entry, at)
             stream.seek(offset)
             if entry.offset != offset or stream.read(len(header)) != header:
                 yield _("{name} has another header in the ZIP file than was sealed").format(name=entry.name)
-            if _checksum(source, entry.name) != (entry.crc32, entry.size_bytes):
+            if checksums[entry.name] != (entry.crc32, entry.size_bytes):
                 yield _("{name} has another checksum in the ZIP file than its bytes").format(name=entry.name)
             offset += len(header) + entry.size_bytes
         stream.seek(offset)

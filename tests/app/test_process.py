@@ -15,6 +15,12 @@ from app.process import GEOJSON, GEOPACKAGE, MAP, PACKAGES, REPORT, Job, process
 from core.errors import InputRefused, StoreFailed
 from detection.detection import Detection, Detector
 from detection.frame import Frame
+from evidence.cases.case_store import MemoryCaseStore
+from evidence.cases.life import Decision, Deed, Person, Verdict
+from evidence.custody import Action
+from evidence.sealing.context import FlightApproval
+from evidence.sealing.package_source import open_folder
+from evidence.sealing.reading import read_package
 from evidence.verify import verify
 from evidence.verifying.verification import Outcome
 
@@ -102,6 +108,48 @@ def test_a_killed_run_goes_on_and_writes_the_same(job: MakeJob, station: Station
     third = process(job("killed"), station)
     assert third.resumed == 2
     assert not list((job("killed").out / PACKAGES).glob("revision-*"))
+
+
+def test_the_cases_are_opened_in_the_store_and_sealed_with_their_custody_and_flight_approval(
+    job: MakeJob, station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = MemoryCaseStore(clock=station.instruments.clock)
+    made = replace(job(), flight=FlightApproval(approval_no="GZ-1"))
+    report = process(made, replace(station, store=store))
+    assert [line.number for line in store.list_cases()] == [line.number for line in report.incidents]
+    for line in report.incidents:
+        seen = read_package(open_folder(made.out / line.package))
+        assert seen.context is not None
+        assert seen.context.flight == made.flight
+        assert seen.custody is not None
+        assert [entry.action for entry in seen.custody][-2:] == [Action.OPENED, Action.SEALED]
+        assert {entry.action for entry in seen.custody[:-2]} == {Action.INGESTED}
+        [opened, sealed] = store.audit(line.number)
+        assert dict(seen.custody[-2].facts)["audit_sha256"] == opened.sha256
+        assert sealed.action is Action.SEALED
+        assert verify(made.out / line.package).findings == ()
+    monkeypatch.setattr("app.examine.open_photo", None)  # what is sealed already needs no pixels again
+    process(made, replace(station, store=store))
+    assert len(store.audit()) == 2 * len(report.incidents)
+
+
+def test_a_case_that_was_decided_meanwhile_is_sealed_as_it_stands(job: MakeJob, station: Station) -> None:
+    store = MemoryCaseStore(clock=station.instruments.clock)
+    made = job()
+    first = process(made, replace(station, store=store)).incidents[0]
+    [line] = [one for one in store.list_cases() if one.number == first.number]
+    people = [Person(name=name, certificate_no=f"A{number}") for number, name in enumerate("陈林")]
+    now = station.instruments.clock.now()
+    store.decide(line.incident_id, Decision(at=now, deed=Deed.TAKEN_UP, people=(people[0],)))
+    for person in people:
+        store.decide(line.incident_id, Decision(at=now, deed=Deed.VERDICT, people=(person,), verdict=Verdict.CONFIRM))
+    again = {line.number: line for line in process(made, replace(station, store=store)).incidents}[first.number]
+    assert again.package != first.package
+    seen = read_package(open_folder(made.out / again.package))
+    assert seen.life is not None
+    assert len(seen.life.decisions) == 3
+    assert verify(made.out / again.package).findings == ()
+    assert store.audit_breaks() == ()
 
 
 def test_a_torn_journal_is_examined_again(job: MakeJob, station: Station) -> None:
