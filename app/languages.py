@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gettext
 from collections.abc import Mapping, MutableMapping
+from functools import cache
 from importlib.resources import as_file, files
 
 from core.text import install_catalogue
@@ -32,8 +33,9 @@ def use_language_for_options(language: str, environment: MutableMapping[str, str
     gettext.bindtextdomain("messages", str(files("app") / "locale"))
 
 
-def use_language(language: str) -> None:
-    """Install the catalogue of ``language`` ("en" or "zh_CN") for this process.
+@cache
+def catalogue_of(language: str) -> gettext.NullTranslations:
+    """Return the catalogue of ``language`` ("en" or "zh_CN").
 
     Raises:
         ValueError: The language is not one of :data:`LANGUAGES`.
@@ -41,7 +43,15 @@ def use_language(language: str) -> None:
     if language not in LANGUAGES:
         raise ValueError(f"{language} is not one of {', '.join(LANGUAGES)}")
     if language == "en":
-        install_catalogue(gettext.NullTranslations())
-        return
+        return gettext.NullTranslations()
     with as_file(files("app") / "locale") as folder:
-        install_catalogue(gettext.translation("skywarden", folder, [language]))
+        return gettext.translation("skywarden", folder, [language])
+
+
+def use_language(language: str) -> None:
+    """Install the catalogue of ``language`` ("en" or "zh_CN") for this process.
+
+    Raises:
+        ValueError: The language is not one of :data:`LANGUAGES`.
+    """
+    install_catalogue(catalogue_of(language))

@@ -25,6 +25,21 @@ _YELLOW: Final = "#F0E442"
 _INK: Final = "#1f2933"
 _GREY: Final = "#7b8794"
 
+# The palette by name, for style sheets.
+HUES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "vermilion": _VERMILION,
+        "orange": _ORANGE,
+        "sky": _SKY,
+        "green": _GREEN,
+        "blue": _BLUE,
+        "purple": _PURPLE,
+        "yellow": _YELLOW,
+        "ink": _INK,
+        "grey": _GREY,
+    }
+)
+
 VALUE_COLOURS: Final[Mapping[Value, str]] = MappingProxyType(
     {Value.PROVABLE: _VERMILION, Value.LEAD: _ORANGE, Value.ALERT: _PURPLE}
 )

@@ -24,6 +24,7 @@ MODULES: Final = (
     "locating",
     "evidence",
     "models",
+    "serving",
 )
 """The modules of commands, in the order in which help lists them."""
 

@@ -96,6 +96,9 @@ class DjangoCaseStore:
         connections[self.alias].close()
 
     def _log(self, actor: str, action: Action, incident: Incident, digest: str, facts: dict[str, str]) -> None:
+        self._append(actor, action, incident.number, digest, facts)
+
+    def _append(self, actor: str, action: Action, subject: str, digest: str, facts: dict[str, str]) -> None:
         last = AuditRow.objects.using(self.alias).order_by("-seq").first()
         tail = () if last is None else (decode(AUDIT_SCHEMA, CustodyEntry, last.document.encode(), "audit"),)
         entry = append(
@@ -103,7 +106,7 @@ class DjangoCaseStore:
             at=entry_time(self.clock.now(), tail[-1] if tail else None),
             actor=actor,
             action=action,
-            subject=incident.number,
+            subject=subject,
             subject_sha256=digest,
             facts=facts,
         )[-1]
@@ -197,6 +200,24 @@ class DjangoCaseStore:
                 return unknown_case(incident_id)
             self._log(actor, action, incident, subject_sha256, facts)
             return None
+
+    def note_station(
+        self, subject: str, action: Action, *, actor: str, subject_sha256: str, facts: dict[str, str]
+    ) -> None:
+        """Note what somebody did at the station that concerns no single case: a page seen, an account changed.
+
+        Args:
+            subject: What it was done to, with its kind before a colon ("page:incidents", "account:lin"), so that it
+                is never taken for a case's number.
+            action: What was done.
+            actor: Who.
+            subject_sha256: Digest of the thing after it, hex.
+            facts: Further facts.
+        """
+        if ":" not in subject:
+            raise ValueError(f"{subject}: a subject that is no case names its kind")
+        with self._turn():
+            self._append(actor, action, subject, subject_sha256, facts)
 
     def list_cases(self, *, state: State | None = None) -> tuple[CaseLine, ...]:
         """Return the cases in order of their numbers."""

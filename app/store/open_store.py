@@ -24,8 +24,18 @@ SQLITE_OPTIONS: Final = {
 }
 
 
+# One configuration for the store alone and for the station, because a process configures Django once.
+APPLICATIONS: Final = (
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "django.contrib.sessions",
+    "app.store",
+    "app.station",
+)
+
+
 def configure_django() -> None:
-    """Configure Django with the store alone, unless somebody has configured it already.
+    """Configure Django with the store's and the station's tables, unless somebody has configured it already.
 
     Raises:
         ValueError: Somebody has, and left the store out of ``INSTALLED_APPS``.
@@ -36,7 +46,8 @@ def configure_django() -> None:
 
     if not settings.configured:
         settings.configure(
-            INSTALLED_APPS=["app.store"],
+            INSTALLED_APPS=list(APPLICATIONS),
+            AUTH_USER_MODEL="station.User",
             DATABASES={},
             USE_TZ=True,
             DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
@@ -114,7 +125,7 @@ def open_store(where: Path | str, clock: Clock) -> DjangoCaseStore:
     try:
         if isinstance(where, Path):
             where.parent.mkdir(parents=True, exist_ok=True)
-        call_command("migrate", database=alias, verbosity=0, interactive=False)
+        call_command("migrate", "store", database=alias, verbosity=0, interactive=False)
     except (DatabaseError, OSError) as problem:
         raise StoreFailed(
             _("{where}: the store cannot be opened ({problem}). Name another, or restore a backup.").format(

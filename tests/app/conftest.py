@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from detection.detection import Box
 from detection.scripted import ScriptedDetector
 from evidence.signing.keys import ephemeral_key
 from geofence.locating.ground import FlatAtTakeoff
+from tests.app.station_world import Bureau, open_bureau, settle
 
 MISSIONS = Path(__file__).resolve().parents[2] / "missions"
 SIZE = (4000, 2250)
@@ -120,3 +121,10 @@ def job(footage: Path, tmp_path: Path) -> Callable[..., Job]:
         )
 
     return make
+
+
+@pytest.fixture
+def bureau(tmp_path: Path) -> Iterator[Bureau]:
+    """A station with two districts, a case in each, and an administrator."""
+    with open_bureau(tmp_path) as opened:
+        yield settle(opened)

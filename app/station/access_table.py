@@ -1,0 +1,165 @@
+"""The access table: every page of the station, who may open it, and what its address names.
+
+This is the one place where a page comes into being; see docs/station.md, "How a page is added".
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final
+
+from app.station.access import EVERYBODY, FORM, READ, WRITE, About, Page, Rate
+from app.station.roles import Role
+from core.text import _
+
+_READERS: Final = EVERYBODY - {Role.PILOT, Role.ADMINISTRATOR}  # who may see cases; keeping accounts is not reading
+_ADMINISTRATORS: Final = frozenset({Role.ADMINISTRATOR})
+_AUDITORS: Final = frozenset({Role.AUDITOR})
+
+PAGES: Final[tuple[Page, ...]] = (
+    # Before anybody has signed in.
+    Page(
+        name="asset",
+        route="assets/<str:digest>/<path:path>",
+        view="assets.serve",
+        public=True,
+        audited=False,
+        rate=Rate.ASSET,
+    ),
+    Page(
+        name="setup",
+        route="setup",
+        view="setup.first_start",
+        public=True,
+        methods=FORM,
+        audited=False,
+        rate=Rate.SECRET,
+    ),
+    Page(
+        name="sign-in",
+        route="sign-in",
+        view="signing_in.sign_in",
+        public=True,
+        methods=FORM,
+        audited=False,
+        rate=Rate.SECRET,
+    ),
+    Page(
+        name="sign-in-code",
+        route="sign-in/code",
+        view="signing_in.second_step",
+        public=True,
+        methods=FORM,
+        audited=False,
+        rate=Rate.SECRET,
+    ),
+    Page(name="language", route="language", view="account.choose_language", public=True, methods=WRITE, audited=False),
+    # One's own account.
+    Page(
+        name="sign-out",
+        route="sign-out",
+        view="signing_in.sign_out",
+        roles=EVERYBODY,
+        methods=WRITE,
+        audited=False,
+        before_second_factor=True,
+    ),
+    Page(name="account", route="account", view="account.show", roles=EVERYBODY, before_second_factor=True),
+    Page(
+        name="password",
+        route="account/password",
+        view="account.change_password",
+        roles=EVERYBODY,
+        methods=FORM,
+        rate=Rate.SECRET,
+        before_second_factor=True,
+    ),
+    Page(
+        name="second-factor",
+        route="account/second-factor",
+        view="account.enrol",
+        roles=EVERYBODY,
+        methods=FORM,
+        rate=Rate.SECRET,
+        before_second_factor=True,
+    ),
+    # Work.
+    Page(name="home", route="", view="home.show", roles=EVERYBODY, label=lambda: _("Home")),
+    Page(name="incidents", route="incidents", view="incidents.browse", roles=_READERS, label=lambda: _("Incidents")),
+    Page(
+        name="incident",
+        route="incidents/<str:incident_id>",
+        view="incidents.show",
+        roles=_READERS,
+        about=About.CASE,
+        audited=False,
+    ),
+    Page(
+        name="media",
+        route="media/<str:sha256>",
+        view="media.serve",
+        roles=_READERS,
+        about=About.MEDIA,
+        audited=False,
+        rate=Rate.ASSET,
+    ),
+    Page(
+        name="save-filter", route="filters", view="incidents.save_filter", roles=_READERS, methods=WRITE, audited=False
+    ),
+    Page(
+        name="drop-filter",
+        route="filters/<int:filter_id>/drop",
+        view="incidents.drop_filter",
+        roles=_READERS,
+        about=About.OWN_FILTER,
+        methods=WRITE,
+        audited=False,
+    ),
+    # Watching over it.
+    Page(name="audit", route="audit", view="audit_log.browse", roles=_AUDITORS, label=lambda: _("Audit")),
+    Page(name="audit-check", route="audit/check", view="audit_log.check", roles=_AUDITORS, methods=WRITE),
+    # Keeping it.
+    Page(name="people", route="people", view="people.browse", roles=_ADMINISTRATORS, label=lambda: _("People")),
+    Page(name="person-new", route="people/new", view="people.create", roles=_ADMINISTRATORS, methods=FORM),
+    Page(
+        name="person",
+        route="people/<str:username>",
+        view="people.edit",
+        roles=_ADMINISTRATORS,
+        about=About.ACCOUNT,
+        methods=FORM,
+    ),
+    Page(
+        name="person-reset",
+        route="people/<str:username>/reset",
+        view="people.reset",
+        roles=_ADMINISTRATORS,
+        about=About.ACCOUNT,
+        methods=WRITE,
+    ),
+    Page(
+        name="districts",
+        route="districts",
+        view="districts.browse",
+        roles=_ADMINISTRATORS,
+        label=lambda: _("Districts"),
+    ),
+    Page(name="district-new", route="districts/new", view="districts.create", roles=_ADMINISTRATORS, methods=FORM),
+    Page(
+        name="district",
+        route="districts/<str:code>",
+        view="districts.edit",
+        roles=_ADMINISTRATORS,
+        about=About.DISTRICT,
+        methods=FORM,
+    ),
+)
+
+BY_NAME: Final = MappingProxyType({page.name: page for page in PAGES})
+if len(BY_NAME) != len(PAGES) or len({page.route for page in PAGES}) != len(PAGES):
+    raise ValueError("two pages have one name or one address")
+
+
+def menu_of(roles: frozenset[Role]) -> tuple[Page, ...]:
+    """Return the pages of the menu that somebody with ``roles`` may open, in the table's order."""
+    return tuple(page for page in PAGES if page.label is not None and page.roles & roles and page.methods >= READ)

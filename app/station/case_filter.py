@@ -1,0 +1,109 @@
+"""The filter of lists of cases: what an address's query asks for, as a value, and the query of the cards it leaves.
+
+Lists, queues, the map and the API read the same words, so that a filter saved in one is a filter in all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from core.clock import BEIJING
+from core.errors import InputRefused
+from core.text import _
+from evidence.incident import State
+from geofence.hazard import Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseFilter:
+    """What is asked for; an empty text asks for everything.
+
+    Attributes:
+        state: State.
+        severity: At least this severity, "1" to "4".
+        hazard: Hazard code.
+        district: District code.
+        site: Site code.
+        value: What the air can show.
+        label: Class of what was seen.
+        period: Code of a key period.
+        since, until: Seen last on these days (Beijing), ISO dates, both included.
+        number: What the case's number begins with.
+    """
+
+    state: str = ""
+    severity: str = ""
+    hazard: str = ""
+    district: str = ""
+    site: str = ""
+    value: str = ""
+    label: str = ""
+    period: str = ""
+    since: str = ""
+    until: str = ""
+    number: str = ""
+
+    def __post_init__(self) -> None:
+        if self.state and self.state not in set(State):
+            raise _unknown("state")
+        if self.value and self.value not in set(Value):
+            raise _unknown("value")
+        if self.severity and self.severity not in {"1", "2", "3", "4"}:
+            raise _unknown("severity")
+        for name in ("since", "until"):
+            _day(getattr(self, name), name)
+
+    @property
+    def said(self) -> dict[str, str]:
+        """What was asked for, without the empty words."""
+        return {field.name: value for field in fields(self) if (value := getattr(self, field.name))}
+
+
+def _unknown(name: str) -> InputRefused:
+    return InputRefused(name, _("is none that cases have"), _("Choose one of the list."))
+
+
+def _day(text: str, name: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise InputRefused(name, _("is no date"), _("Write it as 2026-10-01.")) from None
+
+
+def read_filter(query: Mapping[str, str]) -> CaseFilter:
+    """Return the filter that an address's query asks for; words that are none of ours are left out.
+
+    Raises:
+        InputRefused: A word asks for what there cannot be.
+    """
+    names = {field.name for field in fields(CaseFilter)}
+    return CaseFilter(**{name: str(value).strip()[:64] for name, value in query.items() if name in names})
+
+
+def filtered(cards: Any, wanted: CaseFilter) -> Any:  # noqa: ANN401 - querysets of Django
+    """Return the cards that a filter leaves."""
+    exact = {
+        "state": wanted.state,
+        "severity__gte": wanted.severity,
+        "hazard_code": wanted.hazard,
+        "district__code": wanted.district,
+        "site_code": wanted.site,
+        "value": wanted.value,
+        "label": wanted.label,
+        "number__istartswith": wanted.number,
+    }
+    cards = cards.filter(**{name: value for name, value in exact.items() if value})
+    if wanted.period:
+        cards = cards.filter(periods__contains=f",{wanted.period},")
+    if (first := _day(wanted.since, "since")) is not None:
+        cards = cards.filter(last_seen__gte=_begin(first))
+    if (last := _day(wanted.until, "until")) is not None:
+        cards = cards.filter(last_seen__lt=_begin(last + timedelta(days=1)))
+    return cards
+
+
+def _begin(day: date) -> datetime:
+    return datetime.combine(day, time(), tzinfo=BEIJING)

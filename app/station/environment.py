@@ -1,0 +1,77 @@
+"""The templates' environment: Jinja, every value escaped, a name that is not there is an error.
+
+Templates say ``{{ _("…") }}`` as the code does, so that one catalogue serves both; ``make messages`` finds them by the
+mapping in ``app/locale/babel.cfg``.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.urls import reverse
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+
+from app.station.access_table import BY_NAME, menu_of
+from app.station.assets import asset_address
+from app.station.roles import Role, role_name
+from core.clock import BEIJING
+from core.text import _
+from geofence.hazard import Value
+from maps.palette import value_name
+from maps.popups import state_name
+
+
+def beijing(instant: datetime | None, form: str = "%Y-%m-%d %H:%M") -> str:
+    """Return an instant in Beijing time, or nothing for none."""
+    return "" if instant is None else instant.astimezone(BEIJING).strftime(form)
+
+
+def severity_name(severity: int) -> str:
+    """Return a severity in the reader's language."""
+    return {1: _("look at it"), 2: _("soon"), 3: _("urgent"), 4: _("act at once")}[severity]
+
+
+def address(name: str, **named: object) -> str:
+    """Return the address of a page of the access table."""
+    return str(reverse(name, kwargs=named or None))
+
+
+@pass_context
+def with_query(context: Context, **changes: object) -> str:
+    """Return this page's query string with some values changed; None takes a value out."""
+    query = {name: value for name, value in context["request"].GET.items() if name not in changes}
+    query |= {name: str(value) for name, value in changes.items() if value is not None}
+    return f"?{urlencode(query)}"
+
+
+@pass_context
+def may(context: Context, name: str) -> bool:
+    """Return whether the reader's roles open a page, so that no template offers what would be refused."""
+    user = context["request"].user
+    return bool(user.is_authenticated and BY_NAME[name].roles & user.role_set)
+
+
+def make_environment(**options: Any) -> Environment:  # noqa: ANN401 - Django hands over Jinja's options
+    """Return the environment of every template."""
+    environment = Environment(  # noqa: S701 - autoescape is on; the check does not see it among the options
+        **options | {"loader": PackageLoader("app.station"), "autoescape": True, "undefined": StrictUndefined},
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(
+        _=_,
+        asset=asset_address,
+        may=may,
+        menu_of=menu_of,
+        role_name=lambda role: role_name(Role(role)),
+        severity_name=severity_name,
+        state_name=state_name,
+        url=address,
+        value_name=lambda value: value_name(Value(value)),
+        with_query=with_query,
+    )
+    environment.filters["beijing"] = beijing
+    return environment

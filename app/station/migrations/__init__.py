@@ -1,0 +1,1 @@
+"""The station's tables, step by step."""

@@ -1,0 +1,69 @@
+"""Which objects somebody may see: the rule of districts, in one place.
+
+A case belongs to the district that its card names. Somebody sees the cases of the districts that the account names, or
+all of them. A case without a district is seen only by those who see all. What somebody may not see does not exist for
+them: the answer is the same as for an id that was never given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from app.station.access import About
+from app.station.models import CaseCard, District, MediaRow, SavedFilter, User
+
+
+def cards_of(user: User) -> Any:  # noqa: ANN401 - a queryset of Django
+    """Return the query of the case cards that ``user`` may see."""
+    cards = CaseCard.objects.all()
+    return cards if user.all_districts else cards.filter(district_id__in=district_ids_of(user))
+
+
+def district_ids_of(user: User) -> list[int]:
+    """Return the ids of the districts that an account names."""
+    return list(user.districts.values_list("id", flat=True))
+
+
+def districts_of(user: User) -> Any:  # noqa: ANN401 - as above
+    """Return the query of the districts that ``user`` may see."""
+    return District.objects.all() if user.all_districts else user.districts.all()
+
+
+def _case(user: User, incident_id: str) -> Any:  # noqa: ANN401 - a row of Django's, or None
+    return cards_of(user).filter(case_id=incident_id).first()
+
+
+def _media(user: User, sha256: str) -> Any:  # noqa: ANN401 - as above
+    rows = MediaRow.objects.filter(sha256=sha256).select_related("case").order_by("id")
+    if not user.all_districts:
+        rows = rows.filter(case__district_id__in=district_ids_of(user))
+    return rows.first()
+
+
+def _account(_user: User, username: str) -> Any:  # noqa: ANN401 - as above
+    return User.objects.filter(username=username).first()
+
+
+def _district(_user: User, code: str) -> Any:  # noqa: ANN401 - as above
+    return District.objects.filter(code=code).first()
+
+
+def _own_filter(user: User, filter_id: int) -> Any:  # noqa: ANN401 - as above
+    return SavedFilter.objects.filter(id=filter_id, owner=user).first()
+
+
+# The keyword in the address, and how the object is found that it names.
+_FINDERS: Final[Mapping[About, tuple[str, Callable[[User, Any], object | None]]]] = {
+    About.CASE: ("incident_id", _case),
+    About.MEDIA: ("sha256", _media),
+    About.ACCOUNT: ("username", _account),
+    About.DISTRICT: ("code", _district),
+    About.OWN_FILTER: ("filter_id", _own_filter),
+}
+
+
+def find_object(about: About, user: User, named: Mapping[str, Any]) -> object | None:
+    """Return the object that an address names, or None where there is none that ``user`` may see."""
+    key, find = _FINDERS[about]
+    return find(user, named[key])

@@ -1,0 +1,120 @@
+"""The access matrix, generated from the access table: role, page, object."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from app.station.access import EVERYBODY, About, Page
+from app.station.access_table import PAGES, menu_of
+from app.station.roles import Role
+from tests.app.station_world import Bureau
+
+# Values for the parts of addresses that name no object of the access table.
+OTHER_PARTS: dict[str, str] = {"digest": "0" * 16, "path": "nothing.css"}
+CLOSED = [page for page in PAGES if not page.public]
+OWNED = [page for page in CLOSED if page.about in {About.CASE, About.MEDIA}]
+
+
+def address_of(page: Page, bureau: Bureau, district: str = "north") -> str:
+    parts = OTHER_PARTS | {
+        "incident_id": bureau.cases[district],
+        "sha256": bureau.files[district],
+        "username": "reviewer-south",
+        "code": "north",
+        "filter_id": "1",
+    }
+    return "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: parts[found[1]], page.route)
+
+
+def ask(browser: Any, page: Page, address: str) -> Any:
+    return browser.get(address) if "GET" in page.methods else browser.post(address)
+
+
+def keep_filter(bureau: Bureau, role: Role, district: str = "north") -> None:
+    """Give the person the saved filter that addresses name."""
+    from app.station.models import SavedFilter
+
+    SavedFilter.objects.update_or_create(id=1, defaults={"owner": bureau.person(role, district), "name": "n"})
+
+
+@pytest.mark.parametrize("role", Role)
+def test_every_page_opens_to_its_roles_and_is_403_to_others(bureau: Bureau, role: Role) -> None:
+    bureau.person(Role.REVIEWER, "south")
+    wrong = []
+    for page in CLOSED:
+        keep_filter(bureau, role)
+        status = ask(bureau.browser(role), page, address_of(page, bureau)).status_code
+        if role in page.roles:
+            good = status < 400 or (status == 400 and page.methods != {"GET", "HEAD"})
+        else:
+            good = status == 403
+        if not good:
+            wrong.append(f"{role} {page.name}: {status}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("page", OWNED, ids=lambda page: page.name)
+def test_another_districts_objects_do_not_exist(bureau: Bureau, page: Page) -> None:
+    for role in page.roles:
+        keep_filter(bureau, role)
+        browser = bureau.browser(role, "north")
+        assert ask(browser, page, address_of(page, bureau, "south")).status_code == 404, role
+        assert ask(bureau.browser(role, ""), page, address_of(page, bureau, "south")).status_code in {200, 302, 400}
+
+
+def test_somebody_elses_filter_does_not_exist(bureau: Bureau) -> None:
+    keep_filter(bureau, Role.REVIEWER)
+    assert bureau.browser(Role.OFFICER).post("/filters/1/drop").status_code == 404
+    assert bureau.browser(Role.REVIEWER).post("/filters/1/drop").status_code == 302
+
+
+@pytest.mark.parametrize("page", CLOSED, ids=lambda page: page.name)
+def test_a_stranger_is_sent_to_sign_in(bureau: Bureau, page: Page) -> None:
+    keep_filter(bureau, Role.REVIEWER)
+    answer = ask(bureau.stranger(), page, address_of(page, bureau))
+    assert answer.status_code == 302
+    assert answer.headers["Location"].startswith("/sign-in")
+
+
+def test_methods_that_a_page_does_not_name_are_refused(bureau: Bureau) -> None:
+    for page in CLOSED:
+        browser = bureau.browser(next(iter(sorted(page.roles))))
+        for method in {"PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "GET", "POST"} - page.methods:
+            assert browser.generic(method, address_of(page, bureau)).status_code == 405, (page.name, method)
+
+
+def test_a_refused_page_stands_in_the_audit(bureau: Bureau) -> None:
+    from app.station.context import station
+
+    assert bureau.browser(Role.PILOT).get("/audit").status_code == 403
+    last = station().store.audit()[-1]
+    assert (last.subject, dict(last.facts)["refused"]) == ("page:audit", "yes")
+    assert last.actor.startswith("某pilot")
+
+
+def test_every_page_seen_stands_in_the_audit(bureau: Bureau) -> None:
+    from app.station.context import station
+
+    browser, case = bureau.browser(Role.REVIEWER), bureau.cases["north"]
+    browser.get("/incidents?state=lead")
+    browser.get(f"/incidents/{case}")
+    seen, read = station().store.audit()[-2:]
+    assert (seen.subject, dict(seen.facts)["address"]) == ("page:incidents", "/incidents?state=lead")
+    assert read.actor == seen.actor
+    assert station().store.audit_break() is None
+
+
+def test_the_menu_offers_what_the_table_allows() -> None:
+    for role in Role:
+        assert all(role in page.roles for page in menu_of(frozenset({role})))
+    assert {page.name for page in menu_of(EVERYBODY)} >= {"home", "incidents", "audit", "people", "districts"}
+
+
+def test_a_page_is_public_or_names_its_roles() -> None:
+    with pytest.raises(ValueError, match="public"):
+        Page(name="x", route="x", view="x.y")
+    with pytest.raises(ValueError, match="incident_id"):
+        Page(name="x", route="x", view="x.y", roles=EVERYBODY, about=About.CASE)
