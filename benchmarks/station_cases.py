@@ -40,6 +40,10 @@ HAZARDS = (
     ("H05", "罐区违规停车", "vehicle in tank farm", Value.LEAD, "vehicle"),
     ("H21", "森林火险区用火", "fire in a fire-risk forest", Value.ALERT, "fire"),
 )
+DUTY = Citation(
+    law="中华人民共和国消防法", article="第二十八条", version="主席令第八十一号 2021修正", effective_from=None, text="",
+    confidence="B",
+)  # fmt: skip
 AT_A_TIME = 1000
 
 
@@ -73,8 +77,7 @@ def synthetic_incidents(count: int, *, seed: int = 1, sites: int = 400) -> Itera
                 sighting_id=sighting.sighting_id, zone_id=f"zone-{luck.randrange(900)}", zone_version="v1",
                 probability=0.6 + 0.4 * luck.random(), value=value,
                 periods=("national-day",) if index % 5 == 0 else (),
-                citations=(Citation(law="中华人民共和国消防法", article="第二十八条", version="主席令第八十一号 2021修正",
-                                    effective_from=None, text="", confidence="B"),),
+                citations=(DUTY,),
                 authority="消防救援机构", explanation="synthetic", severity=1 + luck.randrange(4),
             ),
             sighting=sighting, attribution=attribution, opened_at=at + timedelta(hours=2),

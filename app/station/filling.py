@@ -22,6 +22,7 @@ from app.station.cards import Districts, make_card
 from app.station.context import station
 from app.station.models import CaseCard, District, MediaRow, Run
 from app.station.vault_keys import media_key
+from app.store.models import CaseRow
 from core.clock import from_iso
 from core.errors import InputRefused
 from core.refusal import Refusal
@@ -126,7 +127,8 @@ def _take_in(package: Path, run: Run, districts: Districts, *, actor: str) -> tu
         new = here.store.open_case(incident, actor=actor) is None
         if not CaseCard.objects.filter(pk=incident.incident_id).exists():
             site_name = str(context.get("site_name", ""))[:200]
-            make_card(incident, districts=districts, run=run, site_name=site_name).save(force_insert=True)
+            state = CaseRow.objects.get(pk=incident.incident_id).state  # it may have been decided before it came here
+            make_card(incident, districts=districts, run=run, site_name=site_name, state=state).save(force_insert=True)
     card = CaseCard.objects.get(pk=incident.incident_id)
     return new, [_store_media(card, fields, path, here.vault) for fields, path in _files(package)]
 

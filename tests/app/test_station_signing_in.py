@@ -205,7 +205,8 @@ DEPLOYED = """
 from pathlib import Path
 from app.station.options import StationOptions
 from app.station.settings import configure_station
-configure_station(StationOptions(store=Path({store!r}), vault="vault", behind_proxy=True), secret_key="k9-" + "xyzw1" * 12)
+options = StationOptions(store=Path({store!r}), vault="vault", behind_proxy=True)
+configure_station(options, secret_key="k9-" + "xyzw1" * 12)
 from django.core.management import call_command
 call_command("check", deploy=True, fail_level="DEBUG")
 """

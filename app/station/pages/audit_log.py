@@ -29,4 +29,4 @@ def browse(request: Any) -> Any:  # noqa: ANN401 - Django's request and response
 
 def check(request: Any) -> Any:  # noqa: ANN401 - as above
     """Check the whole chain and what it speaks of."""
-    return render(request, "station/audit_check.html", {"broken": station().store.audit_break()})
+    return render(request, "station/audit_check.html", {"breaks": station().store.audit_breaks()})
