@@ -64,14 +64,15 @@ def add_commands(application: typer.Typer) -> None:
         store: Annotated[str, typer.Option(help=_("As for serve."))],
         person: Annotated[str, typer.Option(help=_("The person's name."))],
     ) -> None:
-        from app.station.accounts import create_account
-        from app.station.audit import note_account
         from app.station.context import station
         from app.station.opening import open_station
         from app.station.roles import Role
 
         # Nothing is put into a vault here; its address is only opened when something is.
         open_station(_options(store, "."), SystemClock())
+        from app.station.accounts import create_account  # what knows the tables wants Django settled
+        from app.station.audit import note_account
+
         password = os.environ.get("SKYWARDEN_STATION_PASSWORD") or typer.prompt(
             _("Password"), hide_input=True, confirmation_prompt=True
         )
@@ -92,10 +93,11 @@ def add_commands(application: typer.Typer) -> None:
         ] = "",
         title: Annotated[str, typer.Option(help=_("What the run is called; by default the folder's name."))] = "",
     ) -> None:
-        from app.station.filling import take_in_run
         from app.station.opening import open_station
 
         open_station(_options(store, vault), SystemClock())
+        from app.station.filling import take_in_run  # as above
+
         taken = take_in_run(run, actor="program:skywarden", district=district, title=title)
         console = Console(markup=False, highlight=False)
         for refusal in taken.refusals:
