@@ -74,6 +74,11 @@ bench-sealing: $(STAMP)
 bench-ingest: $(STAMP)
 	$(BIN)/python -m benchmarks.ingest
 
+.PHONY: bench-decoding
+bench-decoding: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	$(BIN)/python -m benchmarks.decoding
+
 # A hundred kills at random moments of an ingest; the ordinary tests do eight.
 soak-ingest: $(STAMP)
 	SKYWARDEN_KILLS=100 $(BIN)/python -m pytest tests/evidence/test_vault.py -k killed --timeout 3600

@@ -4,9 +4,10 @@ The instants are chosen from the track before anything is decoded (:mod:`detecti
 ground that was not seen before is skipped. Only the chosen frames are turned into pixels; between distant ones the
 decoder seeks to the key frame before the next. One frame is held at a time, so that memory does not grow with length.
 
-The video's first frame is at ``started_at``; where that is None, at the track's first pose, which is how subtitle
-telemetry is written (one record per frame from the first on). As with photos, a rotation that the container asks for
-is not applied: geometry refers to the sensor.
+The zero of the video's timeline is at ``started_at``; where that is None, the first frame is at the track's first pose,
+which is how subtitle telemetry is written (one record per frame from the first on). Each frame has the time that the
+container gives it (variable rates, dropped frames and edit lists included) and the pose of that time. As with photos,
+a rotation that the container asks for is not applied: geometry refers to the sensor.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.clock import in_utc, iso_utc
 from core.points import LocalPlane
@@ -29,14 +31,13 @@ from detection.coverage import Coverage, seen_cells
 from detection.frame import Frame
 from detection.ground_scale import height_above_ground_m
 from detection.image_quality import measure_quality
+from detection.video_decoding import Decoding, NotAVideoError, VideoCursor, decoding, timeline_zero_s
 from flight.camera import Camera
+from flight.telemetry.container import read_frame_times
 from flight.track import Pose, Track, pose_at
 
 if TYPE_CHECKING:
     import av
-    from av.container import InputContainer
-
-SEEK_GAP_S: Final = 4.0  # decoding through is cheaper than seeking over shorter gaps (key frames are about 1 s apart)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,10 +112,9 @@ def choose_instants(
 def video_size(path: Path) -> tuple[int, int] | Refusal:
     """Return a video's width and height in pixels as stored, or the refusal that :func:`frames_of_video` would give."""
     try:
-        with _opened(path) as container:
-            stream = container.streams.video[0]
-            return stream.width, stream.height
-    except _NoVideo as problem:
+        with decoding(path, hardware=False) as how:
+            return how.stream.width, how.stream.height
+    except NotAVideoError as problem:
         return _refused(path, "not-a-video", str(problem))
 
 
@@ -134,115 +134,127 @@ def frames_of_video(
         sha256: Its digest when it was taken in, hex.
         track: Timed poses that cover the video.
         camera: The camera at the video's size, or None.
-        started_at: The time of the first frame, aware; the track's first pose when None.
+        started_at: World time of the zero of the video's timeline, aware; when None, the first frame is taken to be at
+            the track's first pose.
         choice: How frames are chosen.
 
     Yields:
-        Frames; or refusals with code "not-a-video", "no-track", "camera-mismatch", "outside-track", "gap-in-track" or
-        "damaged".
+        Frames; or refusals with code "not-a-video", "no-track", "camera-mismatch", "no-frames", "outside-track",
+        "gap-in-track", "damaged" or "cut-short".
     """
     if not track.poses:
         yield _refused(path, "no-track", _("there is no telemetry for this video"))
         return
-    start = in_utc(started_at) if started_at is not None else track.poses[0].captured_at
+    asked = choice or FrameChoice()
     try:
-        with _opened(path) as container:
-            stream = container.streams.video[0]
-            size = (stream.width, stream.height)
-            if camera is not None and size != (camera.width_px, camera.height_px):
-                yield _refused(
-                    path,
-                    "camera-mismatch",
-                    _("the video is {width}×{height} pixels, the camera {camera_width}×{camera_height}").format(
-                        width=size[0], height=size[1], camera_width=camera.width_px, camera_height=camera.height_px
-                    ),
-                    _("Describe the camera at the size of its files."),
-                )
+        with decoding(path) as how:
+            refusal = _other_size(path, how, camera)
+            if refusal is not None:
+                yield refusal
                 return
-            asked = choice or FrameChoice()
-            wanted = choose_instants(track, camera, start, _duration_s(container), asked)
-            yield from _decode(
-                path,
-                container,
-                wanted,
+            shown = read_frame_times(path)
+            if isinstance(shown, Refusal):
+                yield shown
+                return
+            zero_s = timeline_zero_s(how.container)
+            times_s = shown.times_s - zero_s
+            first_s = float(times_s[0])
+            began = track.poses[0].captured_at - timedelta(seconds=first_s)
+            video = _Video(
+                path=path,
                 sha256=sha256,
                 track=track,
                 camera=camera,
-                blurred_below=asked.blurred_below,
+                zero=in_utc(started_at) if started_at is not None else began,
+                times_s=times_s,
+                choice=asked,
             )
-    except _NoVideo as problem:
+            length_s = float(times_s[-1]) - first_s + shown.interval_s
+            wanted = choose_instants(track, camera, video.zero + timedelta(seconds=first_s), length_s, asked)
+            yield from _decode(video, VideoCursor(how, zero_s=zero_s), wanted, first_s=first_s)
+            if shown.lost_s:
+                reason = _("the last {lost:.1f} s that its header promises are missing")
+                yield _refused(path, "cut-short", reason.format(lost=shown.lost_s), _("Copy it from the card again."))
+    except NotAVideoError as problem:
         yield _refused(path, "not-a-video", str(problem), _("Copy it from the card again, or give a whole video."))
 
 
-class _NoVideo(Exception):
-    """The container cannot be opened or has no video."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Video:
+    """What the frames of one video have in common.
+
+    Attributes:
+        path, sha256, track, camera, choice: As for :func:`frames_of_video`.
+        zero: World time of the timeline's zero.
+        times_s: (n,) times of all frames on the timeline, rising.
+    """
+
+    path: Path
+    sha256: str
+    track: Track
+    camera: Camera | None
+    zero: datetime
+    times_s: NDArray[np.float64]
+    choice: FrameChoice
+
+    def number(self, time_s: float) -> int:
+        """Return which frame of the video is shown at a time, counted from zero."""
+        return int(np.abs(self.times_s - time_s).argmin())
 
 
-def _opened(path: Path) -> InputContainer:
-    import av
-
-    try:
-        if path.stat().st_size == 0:
-            raise _NoVideo(_("the file is empty"))
-        container = av.open(str(path))
-    except (OSError, av.FFmpegError) as problem:
-        raise _NoVideo(
-            _("the file is not a video that can be decoded ({problem})").format(problem=problem)
-        ) from problem
-    if not container.streams.video:
-        container.close()
-        raise _NoVideo(_("the file has no video stream"))
-    container.streams.video[0].thread_type = "AUTO"
-    return container
-
-
-def _duration_s(container: InputContainer) -> float:
-    """Return the stated length of the video in seconds (an upper bound when the file was cut short)."""
-    stream = container.streams.video[0]
-    if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    return (container.duration or 0) / 1_000_000
+def _other_size(path: Path, how: Decoding, camera: Camera | None) -> Refusal | None:
+    """Return the refusal of a camera that is described at another size than the video's."""
+    size = (how.stream.width, how.stream.height)
+    if camera is None or size == (camera.width_px, camera.height_px):
+        return None
+    return _refused(
+        path,
+        "camera-mismatch",
+        _("the video is {width}×{height} pixels, the camera {camera_width}×{camera_height}").format(
+            width=size[0], height=size[1], camera_width=camera.width_px, camera_height=camera.height_px
+        ),
+        _("Describe the camera at the size of its files."),
+    )
 
 
 def _decode(
-    path: Path,
-    container: InputContainer,
-    wanted: list[tuple[float, Pose] | Refusal],
-    *,
-    sha256: str,
-    track: Track,
-    camera: Camera | None,
-    blurred_below: float,
+    video: _Video, cursor: VideoCursor, wanted: list[tuple[float, Pose] | Refusal], *, first_s: float
 ) -> Iterator[Frame | Refusal]:
-    """Yield the wanted frames, seeking over long gaps."""
-    cursor = _Cursor(container)
-    steady = _Steady(cursor, blurred_below)
+    """Yield the wanted frames, seeking over long gaps; each has the pose of its own time."""
+    steady = _Steady(cursor, video.choice.blurred_below)
     for want in wanted:
         if isinstance(want, Refusal):
             yield want
             continue
-        at_s, pose = want
-        image = steady.frame_at(at_s)
+        after_first_s, pose = want
+        image = steady.frame_at(first_s + after_first_s)
         if image is None:
             yield _refused(
-                path,
+                video.path,
                 "damaged",
                 _("no frame can be decoded at {time}").format(time=iso_utc(pose.captured_at)),
                 _("The video ends early or is damaged there; copy it from the card again."),
             )
             continue
-        late_s = cursor.time_s(image) - at_s
-        if late_s > 1e-3:  # a sharper frame a moment later has a pose of its own
-            later = pose_at(track, pose.captured_at + timedelta(seconds=late_s))
-            pose = pose if isinstance(later, Refusal) else later
+        shown_s = cursor.time_s(image)
+        if abs(shown_s - first_s - after_first_s) > 1e-4:  # the frame nearest in time has a pose of its own
+            own = pose_at(video.track, video.zero + timedelta(seconds=shown_s), max_gap_s=video.choice.max_gap_s)
+            pose = pose if isinstance(own, Refusal) else own
         yield Frame(
-            original_sha256=sha256,
-            original_name=path.name,
-            index=cursor.number(image),
+            original_sha256=video.sha256,
+            original_name=video.path.name,
+            index=video.number(shown_s),
             captured_at=pose.captured_at,
             pixels=np.ascontiguousarray(image.to_ndarray(format="bgr24")),
             pose=pose,
-            camera=camera,
+            camera=video.camera,
+        )
+    if cursor.dropped:
+        yield _refused(
+            video.path,
+            "damaged",
+            _("{count} frames are damaged or refer to damaged ones; they were left out").format(count=cursor.dropped),
+            _("Copy the video from the card again."),
         )
 
 
@@ -252,7 +264,7 @@ class _Steady:
     TRIES: Final = 4
     MEMORY: Final = 15
 
-    def __init__(self, cursor: _Cursor, blurred_below: float) -> None:
+    def __init__(self, cursor: VideoCursor, blurred_below: float) -> None:
         self._cursor = cursor
         self._below = blurred_below
         self._usual: deque[float] = deque(maxlen=self.MEMORY)
@@ -278,57 +290,6 @@ class _Steady:
     @staticmethod
     def _sharpness(image: av.VideoFrame) -> float:
         return measure_quality(np.ascontiguousarray(image.to_ndarray(format="bgr24"))).sharpness
-
-
-class _Cursor:
-    """Walks a video forward to the frame nearest to each asked time."""
-
-    def __init__(self, container: InputContainer) -> None:
-        self._container = container
-        self._stream = container.streams.video[0]
-        self._rate = float(self._stream.average_rate or self._stream.guessed_rate or 30)
-        origin = self._stream.start_time
-        self._origin_s = float((origin or 0) * self._stream.time_base) if self._stream.time_base else 0.0
-        self._frames: Iterator[av.VideoFrame] | None = None
-        self._at_s = 0.0
-
-    def at(self, at_s: float) -> av.VideoFrame | None:
-        """Return the first frame at or after ``at_s`` less half a frame, or None when none can be decoded."""
-        import av
-
-        try:
-            if self._frames is None or at_s - self._at_s > SEEK_GAP_S:
-                offset = round((at_s + self._origin_s) / float(self._stream.time_base or 1))
-                self._container.seek(max(offset, 0), stream=self._stream, backward=True)
-                self._frames = self._container.decode(self._stream)
-            for image in self._frames:
-                self._at_s = self.time_s(image)
-                if self._at_s >= at_s - 0.5 / self._rate:
-                    return image
-        except (av.FFmpegError, OSError):
-            self._frames = None
-        return None
-
-    def next(self) -> av.VideoFrame | None:
-        """Return the frame after the last one given, or None at the end or where nothing can be decoded."""
-        import av
-
-        try:
-            image = next(self._frames, None) if self._frames is not None else None
-        except (av.FFmpegError, OSError):
-            self._frames = None
-            return None
-        if image is not None:
-            self._at_s = self.time_s(image)
-        return image
-
-    def time_s(self, image: av.VideoFrame) -> float:
-        """Return the time of a frame, seconds after the video's first."""
-        return (image.time or 0.0) - self._origin_s
-
-    def number(self, image: av.VideoFrame) -> int:
-        """Return the frame's number in the video, from its time and the frame rate."""
-        return max(0, round(self.time_s(image) * self._rate))
 
 
 def _cell_m(pose: Pose, camera: Camera | None) -> float:

@@ -1,22 +1,35 @@
-"""Cuts a clip out of a video without encoding it anew: the frames are the original's own bits, by PyAV.
+"""Cuts clips out of a video, by PyAV; the one module of this room that speaks to it.
 
-The one module of this room that speaks to PyAV. A clip begins at the key frame at or before the time asked for, since
-what lies between key frames cannot stand alone; the derivation names both times. Sound and data tracks stay behind.
+Two kinds, both with the exact time of every frame. :func:`cut_clip` copies: the frames are the original's own bits, and
+it begins at the key frame at or before the time asked for, since what lies between key frames cannot stand alone.
+:func:`make_clip` is for people who review: it begins with the very frame asked for, is encoded anew as H.264 of modest
+size that every browser plays, and stands upright. Sound and data tracks stay behind in both.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from core.errors import InputRefused
+from core.refusal import Refusal
 from core.text import _
+from detection.video_decoding import NotAVideoError, VideoCursor, decoding, timeline_zero_s
 from evidence.original import Original
 from evidence.sealing.derivation import Derivation, Derived, parameters_of
 
 if TYPE_CHECKING:
+    from av import VideoFrame
     from av.container import InputContainer
+
+TICKS: Final = 90_000  # a second, as MPEG counts: exact for 24, 25, 30 and 60 frames a second and their NTSC kin
 
 
 def cut_clip(original: Original, *, start_s: float, end_s: float, name: str) -> Derived:
@@ -39,7 +52,7 @@ def cut_clip(original: Original, *, start_s: float, end_s: float, name: str) -> 
     buffer = BytesIO()
     try:
         with av.open(str(original.path)) as source:
-            first, last, count = _copy(source, buffer, start_s, end_s)
+            first, last, zero, count = _copy(source, buffer, start_s, end_s)
     except (av.FFmpegError, IndexError, ValueError) as problem:
         raise _uncuttable(original, str(problem)) from problem
     if not count:
@@ -61,6 +74,7 @@ def cut_clip(original: Original, *, start_s: float, end_s: float, name: str) -> 
                     "asked_end_s": end_s,
                     "first_frame_s": f"{float(first):.6f}",
                     "last_frame_s": f"{float(last):.6f}",
+                    "clip_zero_s": f"{float(zero):.6f}",
                     "frames": count,
                     "encoding": "copied",
                 }
@@ -69,8 +83,95 @@ def cut_clip(original: Original, *, start_s: float, end_s: float, name: str) -> 
     )
 
 
-def _copy(source: InputContainer, buffer: BytesIO, start_s: float, end_s: float) -> tuple[Fraction, Fraction, int]:
-    """Copy the packets of a part into ``buffer``; return the first and last time, and how many there are."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clip:
+    """A clip for review.
+
+    Attributes:
+        content: An MP4 file (H.264, 4:2:0), its frames at the original's distances in time, the first at zero.
+        times_s: When the original shows each frame of the clip, seconds on its timeline.
+        width_px, height_px: Size of the pictures, upright.
+    """
+
+    content: bytes
+    times_s: tuple[float, ...]
+    width_px: int
+    height_px: int
+
+
+def make_clip(
+    original: Path, start_s: float, end_s: float, *, width_px: int = 1280, longest_s: float = 120.0
+) -> Clip | Refusal:
+    """Return a clip for review: every sound frame that a video shows from one time until another.
+
+    Args:
+        original: The video; opened for reading only.
+        start_s: From when, seconds on its timeline.
+        end_s: Until when; the frame at this very time is not in it.
+        width_px: Width of the pictures at most, upright.
+        longest_s: The longest clip that is made, seconds (it is held in memory).
+
+    Returns:
+        The clip, or a refusal: "not-a-video", "no-frame" (nothing is shown between these times) or "too-long".
+
+    Raises:
+        ValueError: The times are not in order.
+    """
+    if not 0 <= start_s < end_s:
+        raise ValueError("a clip begins at or after the video's beginning and ends after it begins")
+    if end_s - start_s > longest_s:
+        reason = _("a clip for review is at most {longest:.0f} s long").format(longest=longest_s)
+        return Refusal(subject=original.name, code="too-long", reason=reason, remedy=_("Take a shorter part."))
+    try:
+        with decoding(original) as how:
+            cursor = VideoCursor(how, zero_s=timeline_zero_s(how.container))
+            shown = _shown(cursor, start_s, end_s)
+            first = next(shown, None)
+            if first is not None:
+                return _encoded(first, shown, cursor, width_px)
+    except NotAVideoError as problem:
+        return Refusal(subject=original.name, code="not-a-video", reason=str(problem))
+    reason = _("nothing is shown between {start} s and {end} s").format(start=start_s, end=end_s)
+    return Refusal(subject=original.name, code="no-frame", reason=reason)
+
+
+def _shown(cursor: VideoCursor, start_s: float, end_s: float) -> Iterator[VideoFrame]:
+    """Yield the frames of a part, none from before it."""
+    image = cursor.at(start_s)
+    while image is not None and cursor.time_s(image) < end_s - 1e-6:
+        if cursor.time_s(image) >= start_s - 1e-6:
+            yield image
+        image = cursor.next()
+
+
+def _encoded(first: VideoFrame, rest: Iterator[VideoFrame], cursor: VideoCursor, width_px: int) -> Clip:
+    """Encode frames at their own distances in time."""
+    import av
+
+    turns = round(-first.rotation / 90) % 4
+    wide, high = (first.height, first.width) if turns % 2 else (first.width, first.height)
+    share = min(1.0, width_px / wide)
+    width, height = (max(round(side * share / 2) * 2, 2) for side in (wide, high))  # 4:2:0 needs even sides
+    times: list[float] = []
+    buffer = BytesIO()
+    with av.open(buffer, "w", format="mp4", options={"fflags": "+bitexact"}) as sink:
+        out: Any = sink.add_stream("libx264", options={"crf": "20", "preset": "veryfast", "bf": "0"})
+        out.width, out.height, out.pix_fmt = width, height, "yuv420p"
+        out.time_base = out.codec_context.time_base = Fraction(1, TICKS)
+        for image in chain((first,), rest):
+            times.append(cursor.time_s(image))
+            pixels = np.ascontiguousarray(np.rot90(image.to_ndarray(format="rgb24"), -turns), dtype=np.uint8)
+            upright = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(width, height, "yuv420p")
+            upright.pts, upright.time_base = round((times[-1] - times[0]) * TICKS), Fraction(1, TICKS)
+            sink.mux(out.encode(upright))
+        sink.mux(out.encode(None))
+    return Clip(content=buffer.getvalue(), times_s=tuple(times), width_px=width, height_px=height)
+
+
+def _copy(
+    source: InputContainer, buffer: BytesIO, start_s: float, end_s: float
+) -> tuple[Fraction, Fraction, Fraction, int]:
+    """Copy the packets of a part into ``buffer``; return the first and last time, the clip's zero, and their count."""
     import av
 
     video = source.streams.video[0]
@@ -87,10 +188,10 @@ def _copy(source: InputContainer, buffer: BytesIO, start_s: float, end_s: float)
             break
         packets.append(packet)
     if not packets:
-        return Fraction(0), Fraction(0), 0
+        return Fraction(0), Fraction(0), Fraction(0), 0
     times = [(packet.pts - begin) * base for packet in packets]
     if max(times) < Fraction(start_s):
-        return Fraction(0), Fraction(0), 0  # a seek beyond the end leads to the last key frame
+        return Fraction(0), Fraction(0), Fraction(0), 0  # a seek beyond the end leads to the last key frame
     shift = packets[0].dts
     # bitexact: no version of the library is written into the file, so the same cut gives the same bytes
     with av.open(buffer, "w", format="mp4", options={"fflags": "+bitexact"}) as sink:
@@ -100,7 +201,7 @@ def _copy(source: InputContainer, buffer: BytesIO, start_s: float, end_s: float)
             packet.dts -= shift
             packet.stream = out
             sink.mux(packet)
-    return min(times), max(times), len(packets)
+    return min(times), max(times), (shift - begin) * base, len(packets)
 
 
 def _uncuttable(original: Original, problem: str) -> InputRefused:

@@ -12,9 +12,10 @@ import pytest
 
 from core.clock import FrozenClock
 from core.errors import InputRefused
+from core.refusal import Refusal
 from evidence.ingest import ingest_file
 from evidence.original import Original
-from evidence.sealing.clip import cut_clip
+from evidence.sealing.clip import Clip, cut_clip, make_clip
 
 FPS = 10
 
@@ -72,3 +73,45 @@ def test_what_cannot_be_cut_is_refused(video: Original, tmp_path: Path) -> None:
         cut_clip(replace(video, path=text), start_s=0, end_s=1, name="x.mp4")
     with pytest.raises(ValueError, match="ends after"):
         cut_clip(video, start_s=2, end_s=1, name="x.mp4")
+
+
+def test_the_clips_own_clock_is_told(video: Original) -> None:
+    clip = cut_clip(video, start_s=2.5, end_s=4.0, name="clip.mp4")
+    parameters = dict(clip.derivation.parameters)
+    with av.open(BytesIO(clip.content)) as container:
+        shown = [float(packet.pts * packet.time_base) for packet in container.demux(video=0) if packet.size]
+    assert shown[0] + float(parameters["clip_zero_s"]) == pytest.approx(float(parameters["first_frame_s"]), abs=1e-4)
+
+
+def test_a_clip_for_review_begins_with_the_frame_asked_for(video: Original) -> None:
+    clip = make_clip(video.path, 2.5, 4.0)
+    assert isinstance(clip, Clip)
+    assert clip.times_s == pytest.approx([n / FPS for n in range(25, 40)])
+    assert (clip.width_px, clip.height_px) == (64, 48)
+    with av.open(BytesIO(clip.content)) as container:
+        stream = container.streams.video[0]
+        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
+        frames = list(container.decode(stream))
+    assert [float(frame.time or 0) for frame in frames] == pytest.approx([n / FPS for n in range(15)], abs=1e-4)
+    levels = [float(frame.to_ndarray(format="rgb24").mean()) for frame in frames]
+    assert levels == pytest.approx([4 * n for n in range(25, 40)], abs=4)
+
+
+def test_a_clip_for_review_is_reduced_to_even_sides(video: Original) -> None:
+    clip = make_clip(video.path, 0.0, 0.5, width_px=33)
+    assert isinstance(clip, Clip)
+    assert (clip.width_px % 2, clip.height_px % 2) == (0, 0)
+    assert clip.width_px <= 34
+
+
+def test_what_cannot_be_shown_is_refused(video: Original, tmp_path: Path) -> None:
+    (tmp_path / "notes.mp4").write_text("no video")
+    for given, code in (
+        (make_clip(video.path, 50.0, 60.0), "no-frame"),
+        (make_clip(video.path, 0.0, 500.0), "too-long"),
+        (make_clip(tmp_path / "notes.mp4", 0.0, 1.0), "not-a-video"),
+    ):
+        assert isinstance(given, Refusal)
+        assert given.code == code
+    with pytest.raises(ValueError, match="begins"):
+        make_clip(video.path, 2.0, 1.0)
