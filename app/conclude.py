@@ -16,6 +16,7 @@ from app.journal import InputFindings
 from evidence.incident import Incident
 from flight.calendars.periods import active_periods
 from geofence.attribute import attribute
+from geofence.attributing.attribute_picture import draw_attribution
 from geofence.attribution import Attribution, Undecided
 from geofence.gather import gather
 from geofence.judge import Judgement, judge_all
@@ -32,12 +33,14 @@ class Conclusion:
         attributions: One for each sighting, in the same order.
         incidents: In order of hazard code, then number.
         without: Why the other sightings are no incident, counted by reason.
+        pictures: A small map (SVG) that explains each incident's attribution, by sighting.
     """
 
     sightings: tuple[Sighting, ...]
     attributions: tuple[Attribution | Undecided, ...]
     incidents: tuple[Incident, ...]
     without: dict[str, int]
+    pictures: dict[str, str]
 
 
 def conclude(findings: Sequence[InputFindings], jurisdiction: Jurisdiction, *, opened_at: datetime) -> Conclusion:
@@ -84,6 +87,10 @@ def conclude(findings: Sequence[InputFindings], jurisdiction: Jurisdiction, *, o
         attributions=attributions,
         incidents=incidents,
         without=dict(Counter(_codes(judged))),
+        pictures={
+            incident.sighting.sighting_id: draw_attribution(incident.attribution, incident.sighting, index)
+            for incident in incidents
+        },
     )
 
 

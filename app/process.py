@@ -6,8 +6,10 @@ are hashed before anything else reads them and are never modified. Every file in
 The case folder::
 
     map.html  patrol.gpkg  incidents.geojson  report.json
+    fences.jsonl               the fences that incidents refer to, as they were
     packages/NUMBER/           one sealed package per incident
     cases.sqlite3              the store of its cases, unless another is named
+    patrols/                   hazards over patrols, unless a ledger elsewhere was named
     work/                      the journal; may be deleted once the run is done
 """
 
@@ -27,7 +29,10 @@ from app.inputs import FootageFile, Kind, list_inputs
 from app.instruments import Jurisdiction, Station
 from app.journal import InputFindings, journal_folder, recall, remember
 from app.lock import held
-from app.publish import Sealed, context_of, fixes_to_mark, scene_of, seal_incident
+from app.looked_at import ground_looked_at
+from app.over_patrols import histories, tell_over_patrols
+from app.patrol_ledger import PatrolRecord, keep_patrol, patrol_id_of
+from app.publish import Sealed, context_of, fixes_to_mark, register_of, scene_of, seal_incident
 from app.run_report import IncidentLine, RunReport, write_report
 from core.clock import from_iso, iso_utc
 from core.errors import StoreFailed
@@ -40,6 +45,8 @@ from evidence.original import Original
 from evidence.sealing.context import FlightApproval
 from flight.patrol import NoFlyZone
 from geofence.attribution import Undecided
+from geofence.register.site_archive import archive_register
+from geofence.register.site_folder import ARCHIVE
 from maps.features import incident_feature, semi_major_90_m
 from maps.geo_files import write_geojson, write_geopackage
 from maps.offline_map import draw
@@ -50,6 +57,7 @@ GEOJSON: Final = "incidents.geojson"
 REPORT: Final = "report.json"
 PACKAGES: Final = "packages"
 STORE: Final = "cases.sqlite3"
+LEDGER: Final = "patrols"
 ORIGINALS_OPEN: Final = 4  # originals whose wanted frames are kept while sealing; neighbouring incidents share them
 
 
@@ -67,6 +75,7 @@ class Job:
         no_fly_zones: Forbidden ground to show on the map.
         chinese: Whether hazards are named in Chinese on the map.
         flight: What allowed the flight, for the packages; None when it was not stated.
+        ledger: The folder that keeps hazards from patrol to patrol; None for one in the case folder.
     """
 
     footage: Path
@@ -78,6 +87,7 @@ class Job:
     no_fly_zones: tuple[NoFlyZone, ...] = ()
     chinese: bool = False
     flight: FlightApproval | None = None
+    ledger: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +130,9 @@ def process(job: Job, station: Station) -> RunReport:
         opened_at = _instant(job, station, "opened")
         conclusion = conclude(taken.findings, station.jurisdiction, opened_at=opened_at)
         sealed = _seal_all(conclusion, taken, job, station)
+        archive_register(register_of(conclusion, station.jurisdiction), job.out / ARCHIVE, at=opened_at)
+        patrol = _patrol(taken, conclusion, job)
+        ledger = None if patrol is None else keep_patrol(patrol, job.ledger or job.out / LEDGER)
         scene = scene_of(
             conclusion,
             taken.findings,
@@ -129,17 +142,40 @@ def process(job: Job, station: Station) -> RunReport:
             no_fly_zones=job.no_fly_zones,
             views=_work(job) / "views",
             drawn_at=opened_at,
+            histories={} if ledger is None else histories(ledger),
         )
         write_geopackage(scene, job.out / GEOPACKAGE)
         write_geojson(scene, job.out / GEOJSON)
         draw(scene, job.out / MAP, chinese=job.chinese)
         report = _report(taken, conclusion, sealed, job, station)
+        if patrol is not None and ledger is not None:
+            register = station.jurisdiction.register
+            report = replace(report, over_patrols=tell_over_patrols(ledger, patrol, register, now=opened_at))
         write_report(report, job.out / REPORT)
     return report
 
 
 def _work(job: Job) -> Path:
     return job.out / "work"
+
+
+def _patrol(taken: _Taken, conclusion: Conclusion, job: Job) -> PatrolRecord | None:
+    """Return what the ledger keeps of this run, or None where no frame was seen."""
+    frames = tuple(frame.frame for given in taken.findings for frame in given.frames)
+    if not frames:
+        return None
+    instants = [frame.captured_at for frame in frames]
+    return PatrolRecord(
+        patrol_id=patrol_id_of(original.sha256 for original in taken.originals),
+        title=job.title,
+        case_folder=str(job.out.resolve()),
+        footage=str(job.footage.resolve()),
+        started_at=min(instants),
+        ended_at=max(instants),
+        frames=frames,
+        incidents=conclusion.incidents,
+        grades=ground_looked_at(frames),
+    )
 
 
 def _instant(job: Job, station: Station, name: str) -> datetime:
@@ -244,6 +280,7 @@ def _seal_all(conclusion: Conclusion, taken: _Taken, job: Job, station: Station)
                 parameters=job.settings,
                 model_cards=station.instruments.weight_cards,
                 flight=job.flight,
+                picture=conclusion.pictures[incident.sighting.sighting_id],
             ),
             signing=station.signing,
             open_frame=open_frame,

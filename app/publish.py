@@ -38,6 +38,7 @@ from flight.planning.footprint import footprint
 from flight.track import orientation_of
 from geofence.attribution import Undecided
 from geofence.fix import Fix
+from geofence.site import Register
 from maps.mosaic import lay_mosaic
 from maps.scene import Footprint, Scene
 
@@ -196,9 +197,10 @@ def context_of(
     program: str,
     parameters: Mapping[str, str],
     model_cards: Mapping[str, bytes],
+    picture: str,
     flight: FlightApproval | None = None,
 ) -> Context:
-    """Return what an incident was decided under, with the rule file and its weights' cards attached."""
+    """Return what an incident was decided under: rules, its weights' cards and the attribution's picture attached."""
     code = None if isinstance(incident.attribution, Undecided) else incident.attribution.site_code
     names = {site.code: site.name for site in jurisdiction.register.sites}
     return Context(
@@ -211,6 +213,7 @@ def context_of(
         attachments=(
             Attachment(name="rules.yaml", media_type="application/yaml", content=jurisdiction.rules_content),
             *_cards_of(incident, model_cards),
+            Attachment(name="attribution.svg", media_type="image/svg+xml", content=picture.encode()),
         ),
     )
 
@@ -220,6 +223,20 @@ def _cards_of(incident: Incident, model_cards: Mapping[str, bytes]) -> Iterator[
     for digest in weights:
         name = "model-card.md" if len(weights) == 1 else f"model-card-{digest[:12]}.md"
         yield Attachment(name=name, media_type="text/markdown", content=model_cards[digest])
+
+
+def register_of(conclusion: Conclusion, jurisdiction: Jurisdiction) -> Register:
+    """Return the sites and zones that a run's incidents speak of, for the archive of fences as they were."""
+    shares = [incident.attribution for incident in conclusion.incidents]
+    sites = {share.key for attribution in shares for share in attribution.sites}
+    zones = {share.key for attribution in shares for share in attribution.zones}
+    zones |= {incident.hazard.zone_id or "" for incident in conclusion.incidents}
+    register = jurisdiction.register
+    return Register(
+        sites=tuple(site for site in register.sites if site.code in sites),
+        zones=tuple(zone for zone in register.zones if zone.zone_id in zones),
+        sha256=register.sha256,
+    )
 
 
 def scene_of(
@@ -232,6 +249,7 @@ def scene_of(
     no_fly_zones: Sequence[NoFlyZone],
     views: Path,
     drawn_at: datetime,
+    histories: Mapping[str, str],
 ) -> Scene:
     """Return the scene that the run's map shows."""
     frames = [frame for given in findings for frame in given.frames]
@@ -248,6 +266,11 @@ def scene_of(
         no_fly_zones=tuple(no_fly_zones),
         flown=_ways(frames),
         mosaic=lay_mosaic(drawn),
+        histories=histories,
+        explanations={
+            incident.incident_id: conclusion.pictures[incident.sighting.sighting_id]
+            for incident in conclusion.incidents
+        },
     )
 
 

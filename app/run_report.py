@@ -11,10 +11,12 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
+from app.over_patrols import OverPatrols, StandingLine, event_name
 from core.refusal import Refusal
 from core.text import _
 from core.whole_file import write_bytes
 from evidence.sealing.canonical import encode
+from geofence.persistence.standing import Event
 
 SCHEMA: Final = "skywarden/run/1"
 
@@ -71,6 +73,7 @@ class RunReport:
         incidents: Every incident.
         assumptions: What was declared rather than measured, anywhere in this run.
         register_refusals: Sites and zones of the register that could not be used.
+        over_patrols: What this patrol says of hazards that earlier ones knew; None where no frame was seen.
     """
 
     footage: str
@@ -94,6 +97,7 @@ class RunReport:
     incidents: tuple[IncidentLine, ...]
     assumptions: tuple[str, ...]
     register_refusals: tuple[Refusal, ...]
+    over_patrols: OverPatrols | None = None
 
     def __post_init__(self) -> None:
         if self.inputs != self.results + self.sidecars + self.refused_inputs:
@@ -116,6 +120,8 @@ def print_report(report: RunReport, console: Console, *, places: Iterable[tuple[
         console.print(_refusals((*report.register_refusals, *report.refusals)))
     if report.incidents:
         console.print(_incidents(report))
+    if report.over_patrols is not None:
+        _print_over_patrols(report.over_patrols, console)
     for name, path in places:
         console.print(f"[bold]{name}[/bold]  {path}", soft_wrap=True)
 
@@ -189,3 +195,25 @@ def _incidents(report: RunReport) -> Table:
             f"{line.lat_deg:.6f}, {line.lon_deg:.6f} ± {line.error_90_m:.1f} m",
         )
     return table
+
+
+def _print_over_patrols(over: OverPatrols, console: Console) -> None:
+    counts = ", ".join(f"{over.events.get(event.value, 0)} {event_name(event)}" for event in Event)
+    console.print(
+        _("Over {patrols} patrols: {counts}; {standing} stand").format(
+            patrols=over.patrols, counts=counts, standing=over.standing
+        ),
+        highlight=False,
+    )
+    for title, lines in ((_("gone"), over.gone), (_("past their deadline"), over.overdue)):
+        for line in lines:
+            console.print(f"  {title}: {_standing(line)}", soft_wrap=True, markup=False, highlight=False)
+    for repeats in over.repeats:
+        says = _("  {site} ({code}): {count} hazards within a year")
+        told = says.format(site=repeats.site, code=repeats.site_code, count=repeats.hazards)
+        console.print(told, soft_wrap=True, markup=False, highlight=False)
+
+
+def _standing(line: StandingLine) -> str:
+    parts = [", ".join(line.incidents), line.hazard, line.site, f"{line.lat_deg:.6f}, {line.lon_deg:.6f}"]
+    return " ".join(part for part in parts if part)

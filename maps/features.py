@@ -66,8 +66,14 @@ def _sighting_properties(sighting: Sighting) -> dict[str, Any]:
     }
 
 
-def incident_feature(incident: Incident, register: Register) -> Feature:
-    """Return the incident as a point feature with everything that a table needs."""
+def incident_feature(incident: Incident, register: Register, *, history: str = "") -> Feature:
+    """Return the incident as a point feature with everything that a table needs.
+
+    Args:
+        incident: The incident.
+        register: For names.
+        history: What patrols said of its hazard, in words.
+    """
     attribution, hazard = incident.attribution, incident.hazard
     decided = None if isinstance(attribution, Undecided) else attribution.site_code
     names = {site.code: site.name for site in register.sites}
@@ -97,6 +103,9 @@ def incident_feature(incident: Incident, register: Register) -> Feature:
             "basis": "; ".join(f"{citation.law}{citation.article}" for citation in hazard.citations),
             "authority": hazard.authority,
             "explanation": hazard.explanation,
+            "undecided_because": attribution.reason if isinstance(attribution, Undecided) else "",
+            "severity": hazard.severity,
+            "over_patrols": history,
             "opened_at": iso_utc(incident.opened_at),
             **_sighting_properties(incident.sighting),
         },
@@ -176,5 +185,8 @@ def layers_of(scene: Scene) -> dict[str, list[Feature]]:
             *(ellipse_feature(sighting, name="") for sighting in scene.others),
         ],
         "sightings": [sighting_feature(sighting) for sighting in scene.others],
-        "incidents": [incident_feature(incident, scene.register) for incident in scene.incidents],
+        "incidents": [
+            incident_feature(incident, scene.register, history=scene.histories.get(incident.incident_id, ""))
+            for incident in scene.incidents
+        ],
     }

@@ -139,7 +139,8 @@ def _styled_layers(
         properties = feature["properties"]
         look = palette.incident_style(Value(properties["value"]), decided=properties["site_decided"])
         thumbnail = scene.thumbnails.get(properties["incident_id"])
-        return look, incident_popup(feature, thumbnail, chinese=chinese)
+        explanation = scene.explanations.get(properties["incident_id"], "")
+        return look, incident_popup(feature, thumbnail, chinese=chinese, explanation=explanation)
 
     def styled(name: str, look: Any) -> list[Feature]:  # noqa: ANN401 - one of the local functions above
         return [

@@ -54,7 +54,7 @@ def _beijing(instant: str) -> str:
     return from_iso(instant).astimezone(BEIJING).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def incident_popup(feature: Feature, thumbnail: bytes | None, *, chinese: bool) -> str:
+def incident_popup(feature: Feature, thumbnail: bytes | None, *, chinese: bool, explanation: str = "") -> str:
     """Return the popup of an incident feature (see :func:`maps.features.incident_feature`)."""
     properties = feature["properties"]
     lon, lat = feature["geometry"]["coordinates"]
@@ -64,6 +64,7 @@ def incident_popup(feature: Feature, thumbnail: bytes | None, *, chinese: bool) 
         .render(
             p=properties,
             picture=base64.b64encode(thumbnail).decode() if thumbnail else "",
+            explanation=base64.b64encode(explanation.encode()).decode(),
             hazard_name=properties["hazard_zh"] if chinese else properties["hazard_en"],
             state=state_name(properties["state"]),
             value=value_name(Value(properties["value"])),

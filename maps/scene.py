@@ -73,6 +73,8 @@ class Scene:
         no_fly_zones: Forbidden ground.
         flown: Ways flown, each a sequence of points in order of time.
         mosaic: Frames laid on the ground, or None.
+        histories: What earlier patrols said of each incident's hazard, in words, by incident id.
+        explanations: A small map (SVG) that explains each incident's attribution, by incident id.
     """
 
     title: str
@@ -85,6 +87,8 @@ class Scene:
     no_fly_zones: tuple[NoFlyZone, ...] = ()
     flown: tuple[tuple[GeoPoint, ...], ...] = ()
     mosaic: Mosaic | None = None
+    histories: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    explanations: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "drawn_at", in_utc(self.drawn_at))

@@ -14,7 +14,7 @@ from app.bars import bars_on
 from app.commands.version import program_version
 from app.instruments import Instruments, Station
 from app.languages import language_of
-from app.process import GEOJSON, GEOPACKAGE, MAP, PACKAGES, REPORT, STORE, Job, process
+from app.process import GEOJSON, GEOPACKAGE, LEDGER, MAP, PACKAGES, REPORT, STORE, Job, process
 from app.run_report import print_report
 from app.wiring import flight_of, open_case_store, open_ground, open_instruments, open_jurisdiction, open_signing
 from core.clock import BEIJING, SystemClock
@@ -63,6 +63,12 @@ def add_commands(application: typer.Typer) -> None:
         ] = None,
         device: Annotated[str, typer.Option(help=_("auto, cpu, cuda or openvino."))] = "auto",
         title: Annotated[str, typer.Option(help=_("Title of the map; by default the folder's name."))] = "",
+        patrols: Annotated[
+            Path | None,
+            typer.Option(
+                help=_("Folder that keeps hazards from patrol to patrol; by default “patrols” beside the case folder.")
+            ),
+        ] = None,
     ) -> None:
         console = Console()
         clock = SystemClock()
@@ -80,6 +86,7 @@ def add_commands(application: typer.Typer) -> None:
             register_refusals=refused,
             chinese=language_of(os.environ) == "zh_CN",
             flight=flight_of(patrol),
+            ledger=patrols or out.resolve().parent / LEDGER,
         )
         cases = open_case_store(store or str(out / STORE), clock, new=True)
         with bars_on(console) as bars:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,25 +9,14 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.errors import StoreFailed
 from core.points import GeoPoint, LocalPlane, from_plane
-from flight.patrol import Approval, KeyArea, Patrol
+from flight.patrol import Approval, KeyArea, Patrol, Pattern
 from flight.planning.catalogue import read_catalogue
 from geofence.fix import Covariance
 from geofence.hazard import Hazard, Value
-from geofence.persistence import (
-    Entry,
-    Event,
-    Found,
-    Look,
-    Standing,
-    carry_over,
-    follow_up,
-    overdue,
-    repeat_offenders,
-)
-from geofence.persistence_file import read_standings, write_standings
-from geofence.persistence_patrol import plan_revisit
+from geofence.persistence.carry_over import carry_over
+from geofence.persistence.follow_up import follow_up, plan_revisit
+from geofence.persistence.standing import Entry, Event, Found, Look, Standing, overdue, repeat_offenders
 from tests.geofence.synthetic_district import CENTRE, SEEN_AT, make_sighting
 
 PLANE = LocalPlane(origin=CENTRE)
@@ -146,20 +134,25 @@ def test_unlawful_histories_are_refused() -> None:
             standing(*steps)
 
 
-def test_a_hazards_life_survives_a_restart(tmp_path: Path) -> None:
-    path = tmp_path / "standings.json"
-    assert read_standings(path) == ()
-    before = carry_over((), look(0), [found(0), found(30, site="B")])
-    after = carry_over(before, look(1), [found(0.5, day=1)])
-    dated = (dataclasses.replace(after[0], deadline=SEEN_AT + timedelta(days=9)), after[1])
-    write_standings(dated, path)
-    assert read_standings(path) == dated
-    again = carry_over(read_standings(path), look(2), [found(30, day=2, site="B")])
-    assert [events(one) for one in again] == [["opened", "seen-again", "gone"], ["opened", "gone", "back"]]
-    for text in ("", '{"schema": 2, "standings": []}', '{"schema": 1, "standings": [{}]}'):
-        path.write_text(text)
-        with pytest.raises(StoreFailed, match="cannot be read"):
-            read_standings(path)
+def test_what_was_seen_from_close_by_is_not_called_gone_from_afar() -> None:
+    near = dataclasses.replace(found(0), gsd_m=0.02)
+    before = carry_over((), look(0), [near])
+    for grades, expected in (
+        (((0.08, EVERYWHERE),), ["opened"]),
+        (((0.02, NOWHERE), (0.08, EVERYWHERE)), ["opened"]),
+        (((0.02, NOWHERE), (0.028, EVERYWHERE), (0.08, EVERYWHERE)), ["opened", "gone"]),
+    ):
+        looked = dataclasses.replace(look(1), grades=grades)
+        assert events(carry_over(before, looked, [])[0]) == expected
+    with pytest.raises(ValueError, match="fine to coarse"):
+        dataclasses.replace(look(1), grades=((0.08, EVERYWHERE), (0.02, EVERYWHERE)))
+
+
+def test_two_patrols_side_by_side_make_one_story() -> None:
+    after = carry_over((), look(0), [found(0, day=0)])
+    after = carry_over(after, look(2), [])  # ended on day 2
+    after = carry_over(after, look(2), [found(0.2, day=1)])  # flown beside it, and saw it a day before that end
+    assert events(after[0]) == ["opened", "gone", "back"]
 
 
 def test_repeat_offenders_are_counted_by_site_since_a_day() -> None:
@@ -205,6 +198,15 @@ def test_a_revisit_is_flown_like_the_patrol_that_found_it() -> None:
     again = plan_revisit(follow_up(standings, now=SEEN_AT), before, name="second")
     assert (again.name, again.approval, len(again.areas)) == ("second", None, 2)
     assert {(area.height_agl_m, area.speed_m_s, area.priority) for area in again.areas} == {(60, 6.0, 3)}
+    assert {area.pattern for area in again.areas} == {Pattern.POINTS}
+    late = [dataclasses.replace(one, deadline=SEEN_AT - timedelta(days=1)) for one in standings]
+    assert {area.pattern for area in plan_revisit(follow_up(late, now=SEEN_AT), before, name="x").areas} == {
+        Pattern.ORBIT
+    }
+    blurred = Covariance(east_m2=60.0**2, north_m2=1.0)
+    vague = [dataclasses.replace(standings[0], covariance=blurred)]
+    (wide,) = plan_revisit(follow_up(vague, now=SEEN_AT), before, name="x").areas
+    assert wide.pattern is Pattern.SURVEY
     assert (again.aircraft, again.limits, again.no_fly_zones) == (before.aircraft, before.limits, before.no_fly_zones)
     with pytest.raises(ValueError, match="nothing to revisit"):
         plan_revisit((), before, name="third")
