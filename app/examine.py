@@ -7,7 +7,7 @@ findings: frames with their fixes and unlocated detections, or a refusal that sa
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,7 @@ from typing import Final
 from app.inputs import FootageFile, Kind
 from app.instruments import Instruments
 from app.journal import FrameFindings, InputFindings
+from app.placing import camera_of_footage, camera_of_photo, ground_of_footage, ground_of_photo
 from app.views import keep_view
 from core.refusal import Refusal
 from core.text import _
@@ -26,12 +27,20 @@ from evidence.original import Original
 from evidence.sealing.frame_record import record_frame
 from flight.telemetry.photo import read_photo
 from flight.telemetry.srt import read_srt
-from flight.telemetry.video_camera import camera_of_video
 from flight.track import missing
 from geofence.fix import Fix
 from geofence.locate import locate
+from geofence.locating.ground import Ground
 
 BATCH: Final = 4  # frames in memory at a time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Placed:
+    """A frame, and the ground that its rays are cut with."""
+
+    frame: Frame
+    ground: Ground
 
 
 def take_in(file: FootageFile, instruments: Instruments) -> Original | Refusal:
@@ -59,10 +68,10 @@ def examine(file: FootageFile, original: Original, instruments: Instruments, *, 
     waiting = _frames(file, original, instruments)
     while batch := list(islice(waiting, BATCH)):
         refusals.extend(given for given in batch if isinstance(given, Refusal))
-        seen = [given for given in batch if isinstance(given, Frame)]
+        seen = [given for given in batch if isinstance(given, _Placed)]
         frames.extend(_find(seen, instruments))
-        for frame in seen:
-            keep_view(views, frame)
+        for placed in seen:
+            keep_view(views, placed.frame)
     if not frames and not refusals:
         refusals.append(Refusal(subject=original.name, code="no-frames", reason=_("no frame could be read from it")))
     return InputFindings(
@@ -79,17 +88,17 @@ def reopen(
 ) -> dict[str, Frame]:
     """Return the wanted frames of a file with their pixels, by frame id; those that it no longer gives are missing."""
     return {
-        given.frame_id: given
+        given.frame.frame_id: given.frame
         for given in _frames(file, original, instruments)
-        if isinstance(given, Frame) and given.frame_id in wanted
+        if isinstance(given, _Placed) and given.frame.frame_id in wanted
     }
 
 
-def _frames(file: FootageFile, original: Original, instruments: Instruments) -> Iterator[Frame | Refusal]:
+def _frames(file: FootageFile, original: Original, instruments: Instruments) -> Iterator[_Placed | Refusal]:
     return _photo(original, instruments) if file.kind is Kind.PHOTO else _video(file, original, instruments)
 
 
-def _photo(original: Original, instruments: Instruments) -> Iterator[Frame | Refusal]:
+def _photo(original: Original, instruments: Instruments) -> Iterator[_Placed | Refusal]:
     told = read_photo(original.path, camera_zone=instruments.camera_zone)
     if isinstance(told, Refusal):
         yield told
@@ -105,16 +114,22 @@ def _photo(original: Original, instruments: Instruments) -> Iterator[Frame | Ref
             remedy=_("Use the photo as the aircraft wrote it; editors and messengers remove these fields."),
         )
         return
-    yield open_photo(
+    seen_by = camera_of_photo(told, instruments.camera, name=original.name)
+    if isinstance(seen_by, Refusal):
+        yield seen_by
+        return
+    camera, notes = seen_by
+    given = open_photo(
         original.path,
         sha256=original.sha256,
         captured_at=told.captured_at,
-        pose=told.pose,
-        camera=told.camera,
+        pose=replace(told.pose, assumptions=(*told.pose.assumptions, *notes)),
+        camera=camera,
     )
+    yield given if isinstance(given, Refusal) else _Placed(frame=given, ground=ground_of_photo(told, instruments))
 
 
-def _video(file: FootageFile, original: Original, instruments: Instruments) -> Iterator[Frame | Refusal]:
+def _video(file: FootageFile, original: Original, instruments: Instruments) -> Iterator[_Placed | Refusal]:
     if file.subtitles is None:
         yield Refusal(
             subject=original.name,
@@ -138,7 +153,12 @@ def _video(file: FootageFile, original: Original, instruments: Instruments) -> I
     if isinstance(size, Refusal):
         yield size
         return
-    camera, notes = camera_of_video(told, width_px=size[0], height_px=size[1])
+    seen_by = camera_of_footage(told, instruments.camera, width_px=size[0], height_px=size[1], name=original.name)
+    if isinstance(seen_by, Refusal):
+        yield seen_by
+        return
+    camera, notes = seen_by
+    ground = ground_of_footage(told, instruments.ground)
     for given in frames_of_video(
         original.path,
         sha256=original.sha256,
@@ -149,26 +169,29 @@ def _video(file: FootageFile, original: Original, instruments: Instruments) -> I
         if isinstance(given, Refusal):
             yield given
         else:
-            yield replace(given, pose=replace(given.pose, assumptions=(*given.pose.assumptions, *notes)))
+            pose = replace(given.pose, assumptions=(*given.pose.assumptions, *notes))
+            yield _Placed(frame=replace(given, pose=pose), ground=ground)
 
 
-def _find(frames: Sequence[Frame], instruments: Instruments) -> Iterator[FrameFindings]:
+def _find(placed: Sequence[_Placed], instruments: Instruments) -> Iterator[FrameFindings]:
     """Detect in a batch of frames and put every detection on the ground, or say why not."""
-    if not frames:
+    if not placed:
         return
-    for frame, detections in zip(frames, instruments.detector.detect(frames), strict=True):
-        placed = [
+    frames = [given.frame for given in placed]
+    for given, detections in zip(placed, instruments.detector.detect(frames), strict=True):
+        frame = given.frame
+        outcomes = [
             locate(
                 detection,
                 pose=frame.pose,
                 camera=frame.camera,
-                ground=instruments.ground,
+                ground=given.ground,
                 captured_at=frame.captured_at,
             )
             for detection in detections
         ]
         yield FrameFindings(
             frame=record_frame(frame),
-            fixes=tuple(given for given in placed if isinstance(given, Fix)),
-            unlocated=tuple(given for given in placed if not isinstance(given, Fix)),
+            fixes=tuple(outcome for outcome in outcomes if isinstance(outcome, Fix)),
+            unlocated=tuple(outcome for outcome in outcomes if not isinstance(outcome, Fix)),
         )

@@ -17,6 +17,8 @@ from detection.detection import Detector
 from evidence.cases.case_store import CaseStore
 from evidence.signing.keys import SigningKey
 from flight.calendars.periods import PeriodCalendar
+from flight.cameras.declared import DeclaredCamera
+from geofence.datums import Datum
 from geofence.locating.ground import Ground
 from geofence.rules.law_book import LawBook
 from geofence.rules.rule import RuleBook
@@ -30,6 +32,8 @@ class Instruments:
     Attributes:
         detector: Finds things in frames.
         ground: The ground that rays are cut with.
+        ground_declared: Whether the run declares that ground; where not, a photo's laser rangefinder is believed first.
+        camera: What the run declares the camera to be, or None to believe each file.
         camera_zone: The zone that a camera's bare clock time is declared to be in.
         clock: The station's clock.
         weight_cards: The model card of each weight of the detector, by the weight's digest.
@@ -40,6 +44,8 @@ class Instruments:
     camera_zone: tzinfo
     clock: Clock
     weight_cards: Mapping[str, bytes]
+    ground_declared: bool = False
+    camera: DeclaredCamera | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +60,7 @@ class Jurisdiction:
         rules_content: The rule file's bytes, for the package.
         law: The hazard catalogue and the articles.
         calendar: The key periods.
+        datum: What the register's file is declared to be in.
     """
 
     register: Register
@@ -63,6 +70,7 @@ class Jurisdiction:
     rules_content: bytes
     law: LawBook
     calendar: PeriodCalendar
+    datum: Datum = Datum.WGS84
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,6 +45,7 @@ from evidence.original import Original
 from evidence.sealing.context import FlightApproval
 from flight.patrol import NoFlyZone
 from geofence.attribution import Undecided
+from geofence.register.datums_suspicion import LEAST_PLACES, suspect_datum
 from geofence.register.site_archive import archive_register
 from geofence.register.site_folder import ARCHIVE
 from maps.features import incident_feature, semi_major_90_m
@@ -326,7 +327,18 @@ def _report(taken: _Taken, conclusion: Conclusion, sealed: dict[str, Sealed], jo
         incidents=tuple(_line(incident, sealed, job, station.jurisdiction) for incident in conclusion.incidents),
         assumptions=tuple(sorted(assumptions)),
         register_refusals=job.register_refusals,
+        findings=_findings(taken, conclusion, station.jurisdiction),
     )
+
+
+def _findings(taken: _Taken, conclusion: Conclusion, jurisdiction: Jurisdiction) -> tuple[str, ...]:
+    """Return what speaks against trusting the run: sites that lie where a Chinese map's offset would put them."""
+    places = [sighting.point for sighting in conclusion.sightings]
+    if len(places) < LEAST_PLACES:
+        frames = [frame.frame for given in taken.findings for frame in given.frames]
+        places = [frame.pose.position for frame in frames if frame.pose.position is not None]
+    suspicion = suspect_datum(jurisdiction.register.sites, places, declared=jurisdiction.datum)
+    return () if suspicion is None else (str(suspicion),)
 
 
 def _line(incident: Incident, sealed: dict[str, Sealed], job: Job, jurisdiction: Jurisdiction) -> IncidentLine:

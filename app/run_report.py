@@ -74,6 +74,7 @@ class RunReport:
         assumptions: What was declared rather than measured, anywhere in this run.
         register_refusals: Sites and zones of the register that could not be used.
         over_patrols: What this patrol says of hazards that earlier ones knew; None where no frame was seen.
+        findings: What a person should look into before trusting the run: a register that seems to be in another datum.
     """
 
     footage: str
@@ -98,6 +99,7 @@ class RunReport:
     assumptions: tuple[str, ...]
     register_refusals: tuple[Refusal, ...]
     over_patrols: OverPatrols | None = None
+    findings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.inputs != self.results + self.sidecars + self.refused_inputs:
@@ -116,6 +118,8 @@ def write_report(report: RunReport, path: Path) -> None:
 def print_report(report: RunReport, console: Console, *, places: Iterable[tuple[str, Path]]) -> None:
     """Print the report for a person: counts, refusals by reason, incidents, and where everything lies."""
     console.print(_counts(report))
+    for sentence in report.findings:
+        console.print(sentence, style="bold yellow", soft_wrap=True, highlight=False)
     if report.refusals or report.register_refusals:
         console.print(_refusals((*report.register_refusals, *report.refusals)))
     if report.incidents:

@@ -13,18 +13,21 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from app.instruments import Instruments, Jurisdiction, Signing
+from app.placing import takeoff_of
 from app.weights import open_detector
 from core.clock import Clock
 from core.errors import InputRefused
-from core.heights import Geoid
+from core.heights import HeightDatum
 from core.refusal import Refusal
 from core.text import _
 from evidence.sealing.context import FlightApproval
 from evidence.signing.keys import create_key, ephemeral_key, load_key
 from flight.calendars.periods import read_calendar
+from flight.cameras.declared import read_declared_camera
 from flight.planning.patrol_file import read_patrol
-from geofence.locating.ground import FlatAtTakeoff, Ground
-from geofence.locating.ground_dem import DemGround
+from geofence.datums import Datum
+from geofence.locating.ground import Ground
+from geofence.locating.locate_point import ground_of
 from geofence.register.site_files import read_register
 from geofence.rules.law import read_law
 from geofence.rules.rule_file import SHIPPED_RULES, read_rules
@@ -45,31 +48,51 @@ def camera_zone(name: str) -> ZoneInfo:
         raise InputRefused(name, _("is no time zone"), _("Use a name like Asia/Shanghai or Europe/Minsk.")) from unknown
 
 
-def open_ground(dem: Path | None, datum: str) -> Ground:
-    """Return the ground that rays are cut with.
+def open_ground(
+    dem: Path | None = None,
+    datum: HeightDatum | None = None,
+    *,
+    height_m: float | None = None,
+    sigma_m: float | None = None,
+    takeoff: str = "",
+) -> Ground:
+    """Return the ground that rays are cut with: a raster, a declared level, or the level of the take-off point.
 
     Args:
-        dem: A terrain raster, or None for ground that is level at take-off height.
-        datum: What the raster's heights refer to: "EGM96", "EGM2008" or "ellipsoid"; rasters seldom say it.
+        dem: A terrain raster, or None.
+        datum: What the heights of the raster or the level refer to; rasters seldom say it.
+        height_m: Height of level ground, or None.
+        sigma_m: One-sigma error of the ground's height, metres; None for the default of its kind.
+        takeoff: The take-off point for a raster, as :func:`app.placing.takeoff_of` reads it; empty for none.
 
     Raises:
-        InputRefused: A raster is named without a datum, or the datum is none of the three.
+        InputRefused: A raster or a height without a datum, or both of them.
     """
-    if dem is None:
-        return FlatAtTakeoff()
-    if datum == "ellipsoid":
-        return DemGround(path=dem, vertical=None)
-    if datum not in {Geoid.EGM96.value, Geoid.EGM2008.value}:
-        raise InputRefused(
-            dem,
-            _("the datum of its heights is not declared"),
-            _("Say --dem-datum EGM96, EGM2008 or ellipsoid; the raster's maker states it."),
+    try:
+        return ground_of(
+            dem=dem,
+            ground_height_m=height_m,
+            height_datum=datum,
+            sigma_m=sigma_m,
+            takeoff=takeoff_of(takeoff) if takeoff else None,
         )
-    return DemGround(path=dem, vertical=Geoid(datum))
+    except ValueError as wrong:
+        raise InputRefused(
+            dem or "--ground-height",
+            str(wrong),
+            _("Say --height-datum EGM96, EGM2008 or ellipsoid; the raster's maker or the surveyor states it."),
+        ) from wrong
 
 
 def open_instruments(
-    *, weights: Sequence[str] = (), zone: str, ground: Ground, device: str, clock: Clock
+    *,
+    weights: Sequence[str] = (),
+    zone: str,
+    ground: Ground,
+    device: str,
+    clock: Clock,
+    ground_declared: bool = False,
+    camera: str = "",
 ) -> Instruments:
     """Return the instruments for a run.
 
@@ -79,9 +102,12 @@ def open_instruments(
         ground: The ground that rays are cut with.
         device: "auto", "cpu" or "cuda".
         clock: The station's clock.
+        ground_declared: Whether that ground was declared rather than taken for granted.
+        camera: What the camera is declared to be, as :func:`flight.cameras.declared.read_declared_camera` reads it;
+            empty to believe each file.
 
     Raises:
-        InputRefused: There is no such zone.
+        InputRefused: There is no such zone or camera.
         WeightRefused: The weight cannot be used.
     """
     zone_info = camera_zone(zone)
@@ -92,18 +118,26 @@ def open_instruments(
         camera_zone=zone_info,
         clock=clock,
         weight_cards=cards,
+        ground_declared=ground_declared,
+        camera=read_declared_camera(camera) if camera else None,
     )
 
 
 def open_jurisdiction(
-    *, sites: Path, zones: Path | None, rules: Path | None
+    *, sites: Path, zones: Path | None, rules: Path | None, datum: Datum = Datum.WGS84
 ) -> tuple[Jurisdiction, tuple[Refusal, ...]]:
     """Return what findings are judged by, and what of the register was refused.
+
+    Args:
+        sites: File of sites.
+        zones: File of zones, or None.
+        rules: Rule file, or None for the shipped one.
+        datum: What the degrees of both register files are in.
 
     Raises:
         InputRefused: A file cannot be used as a whole.
     """
-    register, refusals = read_register(sites, zones)
+    register, refusals = read_register(sites, zones, datum=datum)
     return Jurisdiction(
         register=register,
         register_file=sites,
@@ -112,6 +146,7 @@ def open_jurisdiction(
         rules_content=(rules or SHIPPED_RULES).read_bytes(),
         law=read_law(None),
         calendar=read_calendar(None),
+        datum=datum,
     ), refusals
 
 

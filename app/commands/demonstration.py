@@ -46,7 +46,7 @@ def add_commands(application: typer.Typer) -> None:
             jurisdiction, refused = open_jurisdiction(
                 sites=DISTRICT / "sites.geojson", zones=DISTRICT / "zones.geojson", rules=None
             )
-            instruments = open_instruments(zone=str(BEIJING), ground=open_ground(None, ""), device="auto", clock=clock)
+            instruments = open_instruments(zone=str(BEIJING), ground=open_ground(), device="auto", clock=clock)
             job = Job(
                 footage=rehearsed.footage,
                 out=cases,

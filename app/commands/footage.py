@@ -18,7 +18,10 @@ from app.process import GEOJSON, GEOPACKAGE, LEDGER, MAP, PACKAGES, REPORT, STOR
 from app.run_report import print_report
 from app.wiring import flight_of, open_case_store, open_ground, open_instruments, open_jurisdiction, open_signing
 from core.clock import BEIJING, SystemClock
+from core.heights import HeightDatum
 from core.text import _
+from geofence.datums import Datum
+from geofence.locating.ground import described
 
 
 def add_commands(application: typer.Typer) -> None:
@@ -37,11 +40,27 @@ def add_commands(application: typer.Typer) -> None:
             list[str] | None,
             typer.Option(help=_("Registered detector weight, by name or file; may be repeated, one for each label.")),
         ] = None,
+        datum: Annotated[Datum, typer.Option(help=_("What the degrees of the register's files are in."))] = Datum.WGS84,
+        camera: Annotated[
+            str,
+            typer.Option(help=_("Camera, where files do not say: a key of the lens catalogue, 24mm, or a lens file.")),
+        ] = "",
         dem: Annotated[
             Path | None, typer.Option(help=_("Terrain raster; without it the ground is level at take-off height."))
         ] = None,
-        dem_datum: Annotated[
-            str, typer.Option(help=_("What the raster's heights refer to: EGM96, EGM2008 or ellipsoid."))
+        ground_height: Annotated[
+            float | None, typer.Option(help=_("Height of level ground, instead of a raster."))
+        ] = None,
+        height_datum: Annotated[
+            HeightDatum | None, typer.Option(help=_("What the raster's or the ground's height is measured from."))
+        ] = None,
+        takeoff: Annotated[
+            str,
+            typer.Option(
+                help=_(
+                    "Take-off point for a raster: latitude,longitude, or the patrol file or flight log that knows it."
+                )
+            ),
         ] = "",
         camera_zone: Annotated[
             str, typer.Option(help=_("Time zone that the camera's clock is set to, where the file does not say."))
@@ -72,9 +91,15 @@ def add_commands(application: typer.Typer) -> None:
     ) -> None:
         console = Console()
         clock = SystemClock()
-        jurisdiction, refused = open_jurisdiction(sites=sites, zones=zones, rules=rules)
+        jurisdiction, refused = open_jurisdiction(sites=sites, zones=zones, rules=rules, datum=datum)
         instruments = open_instruments(
-            weights=weight or (), zone=camera_zone, ground=open_ground(dem, dem_datum), device=device, clock=clock
+            weights=weight or (),
+            zone=camera_zone,
+            ground=open_ground(dem, height_datum, height_m=ground_height, takeoff=takeoff or str(patrol or "")),
+            device=device,
+            clock=clock,
+            ground_declared=dem is not None or ground_height is not None,
+            camera=camera,
         )
         signing = open_signing(key, os.environ.get("SKYWARDEN_KEY_PASSPHRASE", ""), work=out / "work")
         job = Job(
@@ -82,7 +107,7 @@ def add_commands(application: typer.Typer) -> None:
             out=out,
             title=title or footage.resolve().name,
             program=program_version(),
-            settings=settings_of(instruments, dem=dem, dem_datum=dem_datum),
+            settings=settings_of(instruments, dem=dem),
             register_refusals=refused,
             chinese=language_of(os.environ) == "zh_CN",
             flight=flight_of(patrol),
@@ -97,12 +122,13 @@ def add_commands(application: typer.Typer) -> None:
         print_report(report, console, places=places_of(out))
 
 
-def settings_of(instruments: Instruments, *, dem: Path | None = None, dem_datum: str = "") -> dict[str, str]:
+def settings_of(instruments: Instruments, *, dem: Path | None = None) -> dict[str, str]:
     """Return what findings depend on besides the original; another value means examining anew."""
-    ground = "level at take-off height"
+    ground = described(instruments.ground)
     if dem is not None:
-        ground = f"{hashlib.sha256(dem.read_bytes()).hexdigest()} above {dem_datum}"
+        ground += f" sha256:{hashlib.sha256(dem.read_bytes()).hexdigest()}"
     return {
+        "camera": "" if instruments.camera is None else repr(instruments.camera),
         "camera_zone": str(instruments.camera_zone),
         "ground": ground,
         "program": program_version(),

@@ -14,7 +14,6 @@ from app.wiring import camera_zone as zone_called
 from core.clock import BEIJING
 from core.errors import InputRefused
 from core.heights import HeightDatum
-from core.points import GeoPoint
 from core.refusal import Refusal
 from core.text import _
 from geofence.locating.error_budget import DeviceClass
@@ -47,7 +46,10 @@ def _locate(
     ] = None,
     ground_sigma: Annotated[float | None, typer.Option(help=_("One-sigma error of those heights, metres."))] = None,
     takeoff: Annotated[
-        str, typer.Option(help=_("Take-off point as latitude,longitude, for heights above take-off over a raster."))
+        str,
+        typer.Option(
+            help=_("Take-off point for a raster: latitude,longitude, or the patrol file or flight log that knows it.")
+        ),
     ] = "",
     takeoff_height: Annotated[
         float | None, typer.Option(help=_("Height of the ground at the take-off point, where level ground differs."))
@@ -60,20 +62,25 @@ def _locate(
     ] = DeviceClass.GNSS,
     camera_zone: Annotated[str, typer.Option(help=_("Time zone that the camera's clock is set to."))] = str(BEIJING),
 ) -> None:
+    from app.placing import camera_of_photo, takeoff_of
+    from flight.cameras.declared import read_declared_camera
     from flight.telemetry.photo import read_photo
     from geofence.locating.locate_point import LocatedPoint, ground_of, locate_point, point_feature
 
     told = read_photo(photo, camera_zone=zone_called(camera_zone))
     if isinstance(told, Refusal):
         raise InputRefused(photo, told.reason, told.remedy)
-    told = _as_declared(told, camera, photo)
+    seen_by = camera_of_photo(told, read_declared_camera(camera) if camera else None, name=str(photo))
+    if isinstance(seen_by, Refusal):
+        raise InputRefused(photo, seen_by.reason, seen_by.remedy)
+    told = replace(told, camera=seen_by[0])
     try:
         ground = ground_of(
             dem=dem,
             ground_height_m=ground_height,
             height_datum=height_datum,
             sigma_m=ground_sigma,
-            takeoff=point_of(takeoff) if takeoff else None,
+            takeoff=takeoff_of(takeoff) if takeoff else None,
             takeoff_height_m=takeoff_height,
             laser_m=None if told.laser is None else told.laser.distance_m,
         )
@@ -102,36 +109,6 @@ def _locate(
     if len(features) > 1:
         answer = {"type": "FeatureCollection", "features": features}
     Console(markup=False, highlight=False).print(json.dumps(answer, ensure_ascii=False, indent=1), soft_wrap=True)
-
-
-def _as_declared(told: PhotoTelemetry, camera: str, photo: Path) -> PhotoTelemetry:
-    """Return what a photo says with the declared camera in place of its own, or as it is when none is declared."""
-    from flight.cameras.declared import camera_as_declared, read_declared_camera
-    from flight.telemetry.photo_header import PhotoHeader, read_photo_header
-
-    header = read_photo_header(photo)
-    if not isinstance(header, PhotoHeader):
-        raise InputRefused(photo, header.reason, header.remedy)
-    if camera:
-        found = camera_as_declared(
-            read_declared_camera(camera),
-            told.model,
-            header.width_px,
-            header.height_px,
-            told.focal_mm,
-            told.digital_zoom,
-        )
-    elif told.camera is None:
-        from flight.cameras.catalogue import catalogue_camera
-
-        found = catalogue_camera(
-            told.model or _("unnamed camera"), header.width_px, header.height_px, focal_mm=told.focal_mm
-        )
-    else:
-        return told
-    if isinstance(found, Refusal):
-        raise InputRefused(photo, f"{found.subject}: {found.reason}", found.remedy)
-    return replace(told, camera=found)
 
 
 def _laser_check(told: PhotoTelemetry, ground: Ground, device_class: DeviceClass) -> tuple[str, ...]:
@@ -192,18 +169,3 @@ def pixel_of(text: str) -> tuple[float, float]:
     except ValueError as wrong:
         raise InputRefused(text, _("is no pixel"), _("Write column and row like 2000,1125.")) from wrong
     return u_px, v_px
-
-
-def point_of(text: str) -> GeoPoint:
-    """Return a position written as "latitude,longitude", WGS-84 degrees.
-
-    Raises:
-        InputRefused: It is not written so.
-    """
-    try:
-        lat_deg, lon_deg = (float(part) for part in text.split(","))
-        return GeoPoint(lon_deg=lon_deg, lat_deg=lat_deg)
-    except ValueError as wrong:
-        raise InputRefused(
-            text, _("is no position"), _("Write latitude,longitude in WGS-84 degrees, like 22.55,113.95.")
-        ) from wrong

@@ -92,6 +92,7 @@ class PhotoTelemetry:
         laser: What its laser rangefinder measured, or None.
         focal_mm: EXIF FocalLength, which tells one lens of a camera from another, or None.
         digital_zoom: EXIF DigitalZoomRatio, or 1.
+        width_px, height_px: Size of the stored image.
         assumptions: What was assumed or found odd, as sentences; also in ``pose.assumptions``.
     """
 
@@ -106,6 +107,8 @@ class PhotoTelemetry:
     laser: LaserSpot | None = None
     focal_mm: float | None = None
     digital_zoom: float = 1.0
+    width_px: int = 0
+    height_px: int = 0
     assumptions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -159,6 +162,8 @@ def read_photo(path: Path, *, camera_zone: tzinfo | None) -> PhotoTelemetry | Re
         laser=_laser(header),
         focal_mm=header.number("FocalLength"),
         digital_zoom=max(1.0, header.number("DigitalZoomRatio") or 1.0),
+        width_px=header.width_px,
+        height_px=header.height_px,
         assumptions=assumptions,
     )
 

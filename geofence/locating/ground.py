@@ -375,6 +375,17 @@ def takeoff_sigma(pose: Pose) -> float | None:
     return max(pose.sigma.vertical_m, _TAKEOFF_SIGMA_M)
 
 
+def described(ground: Ground) -> str:
+    """Return what a ground is by its figures alone: the same words for the same ground, for records of a run."""
+    fields = getattr(ground, "__dataclass_fields__", {})
+    told = [
+        f"{name}={getattr(ground, name)!r}"
+        for name in fields
+        if not name.startswith("_") and name not in {"geoid", "path"}  # the machine's, not the ground's
+    ]
+    return f"{type(ground).__name__}({', '.join(told)})"
+
+
 def _check_sigma(sigma_m: float) -> None:
     if not (math.isfinite(sigma_m) and sigma_m >= 0):
         raise ValueError("a ground's sigma is finite and not negative")
