@@ -32,7 +32,8 @@ from flight.link import VehicleHealth, VehicleState
 from flight.mavlink.dronekit_commands import Commander, CommandUnknown
 from flight.mavlink.dronekit_exchange import Exchange, ListType
 from flight.mavlink.dronekit_port import Port, load_pymavlink
-from flight.mavlink.dronekit_reports import Reports, status_text
+from flight.mavlink.dronekit_reports import OWN_CHECKS, Reports, lacking_text
+from flight.mavlink.dronekit_texts import StatusTexts
 from flight.mavlink.dronekit_wire import open_wire
 from flight.mavlink.mission import Command, Dialect, MissionItem, mission_items, navigation_seq
 from flight.track import Pose
@@ -59,6 +60,8 @@ _STREAMS: Final = {  # MAVLink message id → hertz
 _AUTOPILOT_VERSION, _HOME_POSITION, _STORAGE_INFORMATION = 148, 242, 261
 _MULTIROTORS: Final = frozenset({2, 3, 4, 13, 14, 15, 29, 35})  # MAV_TYPE of rotorcraft
 _HOME_REACH_M: Final = 50.0
+_OWN_CHECKS_S: Final = 15.0  # how long the autopilot's own checks are waited for once it knows where it is
+_NEXT_BEAT_S: Final = 1.5  # heartbeats come once a second
 _MODES: Final = {
     # What we order → the autopilot's mode: ArduCopter's custom_mode, PX4's (main, sub).
     Dialect.ARDUPILOT: {"mission": (3, 0), "ready": (4, 0), "return": (6, 0), "land": (9, 0), "hold": (17, 0)},
@@ -145,6 +148,7 @@ class DroneKitLink:
             mavlink=port.mavlink, send=self._send, alive=self._require_alive, answer_s=max(0.5, silence_s / 3)
         )
         self._exchange = Exchange(mavlink=port.mavlink, send=self._send, silence_s=silence_s)
+        self._texts = StatusTexts()
         self._listeners: list[Callable[[Trigger], None]] = []
         self._items: tuple[MissionItem, ...] = ()
         self._waypoint_of: dict[int, int] = {}
@@ -222,21 +226,29 @@ class DroneKitLink:
     def _turn(self, _port: object) -> None:
         """Send heartbeats as fast as the *vehicle's* time asks for: a simulator at ten times needs ten a second.
 
-        DroneKit sends one a wall-clock second; these are the rest.
+        DroneKit sends one a wall-clock second; these are the rest: two a second of vehicle time, and ten a wall-clock
+        second until it is known how fast the vehicle's time runs.
         """
         now = time.monotonic()
-        rate = min(20.0, self._reports.times.rate)
-        if rate > 1.3 and now - self._own_heartbeat_at > 1 / rate:
+        self._said(self._texts.overdue(now))
+        times = self._reports.times
+        every_s = 0.1 if not times.rate_known else 1 / min(40.0, 2 * times.rate)
+        if (times.rate > 1.3 or not times.rate_known) and now - self._own_heartbeat_at > every_s:
             self._own_heartbeat_at = now
             mav = self._port.mavlink
             self._send(mav.MAVLink_heartbeat_message(mav.MAV_TYPE_GCS, mav.MAV_AUTOPILOT_INVALID, 0, 0, 0, 3))
+
+    def _said(self, texts: list[str]) -> None:
+        for text in texts:
+            self._commander.said(text)
+            self._reports.said(text)
 
     def _hear(self, _port: object, message: Message) -> None:
         name = message.get_type()
         if name == "COMMAND_ACK":
             self._commander.acknowledged(message)
         elif name == "STATUSTEXT":
-            self._commander.said(status_text(message))
+            self._said(self._texts.heard(message, time.monotonic()))
         elif name == "MISSION_CURRENT" and self._sortie is not None and message.seq in self._waypoint_of:
             # For vehicles without a gimbal report: what was ordered stands in, and the trigger says so.
             waypoint = self._sortie.waypoints[self._waypoint_of[message.seq]]
@@ -363,10 +375,30 @@ class DroneKitLink:
 
     # --- flying -------------------------------------------------------------------------------------------------
 
+    def await_ready(self, timeout_s: float, say: Callable[[str], None] | None = None) -> None:
+        """Wait for position, estimator and the autopilot's own checks; see :class:`flight.link.Link`."""
+        began, checks_until, said = time.monotonic(), None, ""
+        while (now := time.monotonic()) - began < timeout_s:
+            self._require_alive()
+            lacking = self._reports.lacking(self._vehicle)
+            # Of the autopilot's own checks some settle by themselves within seconds, and some never do.
+            checks_until = (checks_until or now + _OWN_CHECKS_S) if lacking == OWN_CHECKS else None
+            if not lacking or (checks_until is not None and now >= checks_until):
+                return
+            if say is not None and lacking != said:
+                said = lacking
+                say(lacking_text(lacking))
+            with self._reports.changed:
+                self._reports.changed.wait(0.2)
+
     def arm_and_start(self) -> None:
         """Arm and begin the mission; see :class:`flight.link.Link`."""
         if self._sortie is None:
             raise ValueError("upload a sortie before starting it")
+        current = self._reports.word("MISSION_CURRENT")
+        if current is not None and current.seq > 1:
+            # ArduPilot takes a mission up where an older one was left, unless it is told to begin.
+            self._jump(0, _("begin the mission at its beginning"))
         self._set_mode("ready", _("get ready to arm"))
         self._commander.order(_C_ARM, 1.0, what=_("arm"))
         # At once: an armed vehicle that is not told to take off disarms itself, and in a fast simulator soon.
@@ -406,10 +438,25 @@ class DroneKitLink:
                 self._commander.order(_C_PAUSE, 0.0, what=_("pause"))
             except CommandUnknown:
                 pass  # ArduCopter before 4.3; BRAKE holds too
+            except VehicleRefused:
+                # ArduCopter pauses on the way between waypoints only. In a climb, a hover or a landing of the mission
+                # BRAKE stops it; a failsafe that has begun stands, for the mode tells of it.
+                if not self._still_in_mission():
+                    raise
             else:
-                # A refusal for any other reason stands: a failsafe may have begun, and BRAKE would override it.
                 return
         self._set_mode("hold", _("hold"))
+
+    def _still_in_mission(self) -> bool:
+        """Return whether a heartbeat from now on says that the mission is flown still."""
+        asked_at = time.monotonic()
+        while time.monotonic() - asked_at < _NEXT_BEAT_S:
+            self._require_alive()
+            with self._reports.changed:
+                self._reports.changed.wait(0.1)
+            if self._reports.latest["HEARTBEAT"][0] > asked_at:
+                break
+        return self.state().mode in _MISSION_MODES
 
     def resume(self) -> None:
         """Go on with the mission; see :class:`flight.link.Link`."""
@@ -432,17 +479,23 @@ class DroneKitLink:
             raise ValueError(f"there is no waypoint {waypoint} to fly to in the loaded sortie")
         leg = self._sortie.waypoints[waypoint]
         # The items passed over would have set these; those of the leg itself, which come with the jump, only say what
-        # differs from the leg before it.
+        # differs from the leg before it. An aircraft without a gimbal or a camera says no to those two, and skips too.
+        self._commander.order(Command.DO_CHANGE_SPEED, 1.0, leg.speed_m_s, what=_("set the speed"))
         pitch = (leg.gimbal_pitch_deg, 0.0, 0.0, 0.0, 0.0, 0.0, 2.0)
         for number, params, what in (
-            (Command.DO_CHANGE_SPEED, (1.0, leg.speed_m_s), _("set the speed")),
             (Command.DO_MOUNT_CONTROL, pitch, _("tilt the camera")),
             (Command.DO_SET_CAM_TRIGG_DIST, (0.0,), _("stop photographing")),
         ):
-            with contextlib.suppress(CommandUnknown):  # an aircraft without a gimbal skips too
+            with contextlib.suppress(VehicleRefused):
                 self._commander.order(number, *params, what=what)
-        seq = navigation_seq(self._items, waypoint)
-        self._commander.order(_C_JUMP, float(seq), what=_("skip to waypoint {number}").format(number=waypoint))
+        self._jump(navigation_seq(self._items, waypoint), _("skip to waypoint {number}").format(number=waypoint))
+
+    def _jump(self, seq: int, what: str) -> None:
+        """Make ``seq`` the current item; firmware without the command knows the older message, which has no answer."""
+        try:
+            self._commander.order(_C_JUMP, float(seq), what=what)
+        except CommandUnknown:
+            self._send(self._port.mavlink.MAVLink_mission_set_current_message(0, 0, seq))
 
     # --- reports ------------------------------------------------------------------------------------------------
 

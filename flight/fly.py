@@ -20,7 +20,7 @@ from flight.flight_log import FlightLog, Outcome
 from flight.flight_plan import FlightPlan, Severity, Sortie
 from flight.flying.log_file import LogFile
 from flight.flying.monitors import Bounds, Monitors
-from flight.flying.preflight import Check, Override, failures, preflight
+from flight.flying.preflight import Check, Override, failures, preflight, set_demanded
 from flight.flying.recording import Recording
 from flight.flying.watch import FlightView, Order, Watch
 from flight.link import Link, VehicleState
@@ -28,6 +28,7 @@ from flight.mavlink.fence import fence_items
 from flight.patrol import Approval, Limits, Patrol
 
 POLL_S: Final = 0.05
+READY_S: Final = 60.0
 _REOPEN_EVERY_S: Final = 1.0
 
 
@@ -47,7 +48,7 @@ def refuse_unapproved(plan: FlightPlan, approval: Approval | None, clock: Clock)
     """Refuse a real flight that nobody approved.
 
     Raises:
-        PlanRefused: There is no approval, it is not valid now, or the plan's checklist has a failure.
+        PlanRefused: There is no approval, it is not valid now, or the plan's checklist is missing or has a failure.
     """
     if approval is None:
         raise PlanRefused(
@@ -67,6 +68,8 @@ def refuse_unapproved(plan: FlightPlan, approval: Approval | None, clock: Clock)
             )
         )
     failed = [finding for finding in plan.findings if finding.severity is Severity.FAIL]
+    if not plan.findings:  # a checklist that was not gone through does not pass
+        raise PlanRefused(_("The plan carries no checklist; make it anew with `skywarden plan`."))
     if failed:
         raise PlanRefused(
             _("The plan's checklist has failures: {failures}.").format(
@@ -104,6 +107,8 @@ def fly(
     on_view: Callable[[FlightView], None] | None = None,
     reopen: Callable[[], Link] | None = None,
     link_patience_s: float = 60.0,
+    ready_s: float = READY_S,
+    set_guards: bool = False,
     wait: Callable[[float], None] = time.sleep,
 ) -> FlightLog:
     """Fly one sortie of a plan and return what happened.
@@ -125,6 +130,9 @@ def fly(
         on_view: Called with what there is to see on every turn.
         reopen: Opens a new link when the wire has died; without it a dead wire ends the watch.
         link_patience_s: How long a lost link is waited for before the flight is called LINK_LOST, seconds.
+        ready_s: How long a vehicle that was just switched on may take to find its position, seconds.
+        set_guards: Whether to set the fence and failsafe parameters that the plan demands
+            (:func:`flight.flying.preflight.demanded_parameters`); what changed is in the log.
         wait: Sleeps; a test may hand in another.
 
     Raises:
@@ -141,8 +149,11 @@ def fly(
         recording.begin(rehearsal=rehearsal, approval=None if approval is None else approval.number)
         link.on_message(recording.message)
         try:
+            link.await_ready(ready_s, lambda text: recording.note("wait", text))
             recording.vehicle_time = link.state().at
             _load(recording, link, sortie, patrol)
+            if set_guards:
+                _set_guards(recording, link, sortie, patrol)
             checks = preflight(
                 link, plan, sortie, clock=clock, patrol=patrol, approval=approval, rehearsal=rehearsal,
                 overrides=overrides,
@@ -230,6 +241,14 @@ def _load(recording: Recording, link: Link, sortie: Sortie, patrol: Patrol | Non
         fence = fence_items(patrol.permitted, patrol.no_fly_zones, sortie)
         link.upload_fence(fence)
         recording.note("upload", _("fence of {count} corners loaded and verified").format(count=len(fence)))
+
+
+def _set_guards(recording: Recording, link: Link, sortie: Sortie, patrol: Patrol | None) -> None:
+    for name, (before, after) in set_demanded(link, sortie, patrol).items():
+        was = "?" if before is None else f"{before:g}"
+        recording.note(
+            "guard", _("{name} set to {after:g}; it was {before}").format(name=name, after=after, before=was)
+        )
 
 
 def _start(recording: Recording, link: Link) -> None:

@@ -119,6 +119,17 @@ class Link(Protocol):
         """Make sure that the vehicle holds this sortie already, by reading it back; loads nothing."""
         ...
 
+    def await_ready(self, timeout_s: float, say: Callable[[str], None] | None = None) -> None:
+        """Give a vehicle that was just switched on the time to find its position and to pass its own checks.
+
+        Args:
+            timeout_s: How long at most, seconds of the wall clock.
+            say: Told what is waited for, whenever that changes.
+
+        Whether it was enough is not said here: the checklist says it.
+        """
+        ...
+
     def arm_and_start(self) -> None:
         """Arm, and begin the mission; the vehicle's own refusal is passed on in its words."""
         ...

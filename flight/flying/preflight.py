@@ -25,8 +25,11 @@ from flight.patrol import Approval, Patrol
 
 CIVIL_TWILIGHT_DEG: Final = -6.0
 PARAMETERS: Final = (
-    "FENCE_ENABLE", "FENCE_ACTION", "FENCE_ALT_MAX", "FENCE_TYPE", "FS_GCS_ENABLE", "BATT_FS_LOW_ACT", "RTL_ALT",
+    "FENCE_ENABLE", "FENCE_ACTION", "FENCE_ALT_MAX", "FENCE_TYPE", "FENCE_RADIUS", "FS_GCS_ENABLE", "BATT_FS_LOW_ACT",
+    "RTL_ALT", "RTL_ALT_M", "MIS_RESTART", "CAM1_TYPE",
 )  # fmt: skip
+_FENCE_CEILING, _FENCE_CIRCLE, _FENCE_POLYGONS = 1, 2, 4  # bits of FENCE_TYPE
+_CIRCLE_MARGIN_M: Final = 10.0
 _RTL_HEIGHT_MARGIN_M: Final = 1.0
 
 
@@ -140,18 +143,22 @@ def demanded_parameters(sortie: Sortie, patrol: Patrol | None) -> dict[str, floa
     """Return the ArduPilot parameters that a sortie demands of its vehicle's guards, by name.
 
     Fence on, with polygons and a ceiling ten metres above the plan (and not above the limit), returning on a breach;
-    link loss and low battery return; the return height that of the plan, for there the obstacles are known.
+    link loss and low battery return; the return height that of the plan, for there the obstacles are known; a mission
+    that was interrupted goes on where it was and does not begin again in the air. ``RTL_ALT`` is in centimetres;
+    ArduPilot 4.7 calls it ``RTL_ALT_M`` and counts metres, and a vehicle has one of the two.
     """
     top = max(waypoint.height.metres for waypoint in sortie.waypoints)
     limit = patrol.limits.max_height_agl_m if patrol is not None else 120.0
     return {
-        "FENCE_TYPE": 5.0,
+        "FENCE_TYPE": float(_FENCE_CEILING | _FENCE_POLYGONS),
         "FENCE_ACTION": 1.0,
         "FENCE_ALT_MAX": max(top + 1.0, min(top + 10.0, limit)),
         "FENCE_ENABLE": 1.0,
         "FS_GCS_ENABLE": 1.0,
         "BATT_FS_LOW_ACT": 2.0,
-        "RTL_ALT": round(top * 100.0),
+        "MIS_RESTART": 0.0,
+        "RTL_ALT": float(round(top * 100.0)),
+        "RTL_ALT_M": float(round(top)),
     }
 
 
@@ -167,8 +174,8 @@ def set_demanded(link: Link, sortie: Sortie, patrol: Patrol | None) -> dict[str,
     changed = {}
     for name, value in demanded.items():
         before = held[name]
-        if before is None and name == "RTL_ALT":
-            continue  # firmware that names it otherwise; the checklist warns of it
+        if before is None and name in {"RTL_ALT", "RTL_ALT_M", "MIS_RESTART"}:
+            continue  # the other name of the same, or a firmware without it; the checklist tells
         if before is None or not math.isclose(before, value, abs_tol=1e-6):
             link.set_parameter(name, value)
             changed[name] = (before, value)
@@ -256,20 +263,40 @@ def _home(s: Situation) -> tuple[Severity, str]:
 def _fence(s: Situation) -> tuple[Severity, str]:
     held = s.parameters
     enabled, action, ceiling = held["FENCE_ENABLE"], held["FENCE_ACTION"], held["FENCE_ALT_MAX"]
+    kinds, radius = int(held["FENCE_TYPE"] or 0), held["FENCE_RADIUS"]
     if enabled is None:
         return Severity.WARN, _("the vehicle has no fence parameters of ArduPilot; check its fence by hand")
     top = max(waypoint.height.metres for waypoint in s.sortie.waypoints)
+    reach = max(distance_m(s.plan.home, waypoint.position) for waypoint in s.sortie.waypoints)
+    problems = []
     if not enabled:
-        return Severity.FAIL, _("the fence is off; set FENCE_ENABLE to 1")
+        problems.append(_("the fence is off; set FENCE_ENABLE to 1"))
     if not action:
-        return Severity.FAIL, _("the fence only reports; set FENCE_ACTION to 1")
-    if ceiling is not None and int(held["FENCE_TYPE"] or 0) & 1 and ceiling < top:
-        return Severity.FAIL, _("FENCE_ALT_MAX is {ceiling:.0f} m, the plan flies at {top:.0f} m").format(
-            ceiling=ceiling, top=top
+        problems.append(_("the fence only reports; set FENCE_ACTION to 1"))
+    if ceiling is not None and kinds & _FENCE_CEILING and ceiling < top:
+        problems.append(
+            _("FENCE_ALT_MAX is {ceiling:.0f} m, the plan flies at {top:.0f} m").format(ceiling=ceiling, top=top)
         )
+    if radius is not None and kinds & _FENCE_CIRCLE and radius < reach + _CIRCLE_MARGIN_M:
+        problems.append(
+            _("FENCE_RADIUS is {radius:.0f} m, the plan goes {reach:.0f} m away").format(radius=radius, reach=reach)
+        )
+    bounded = s.patrol is not None and (s.patrol.permitted is not None or s.patrol.no_fly_zones)
+    if bounded and not kinds & _FENCE_POLYGONS:
+        problems.append(_("the fence ignores the polygons that were loaded; add 4 to FENCE_TYPE"))
+    if problems:
+        return Severity.FAIL, "; ".join(problems)
     return Severity.PASS, _("on, action {action:.0f}, ceiling {ceiling} m").format(
         action=action, ceiling="?" if ceiling is None else f"{ceiling:.0f}"
     )
+
+
+def _return_height_m(held: Mapping[str, float | None]) -> float | None:
+    """Return the height at which it comes home, metres; None when the vehicle has neither name of the parameter."""
+    metres, centimetres = held["RTL_ALT_M"], held["RTL_ALT"]
+    if metres is not None:
+        return metres
+    return None if centimetres is None else centimetres / 100
 
 
 def _failsafes(s: Situation) -> tuple[Severity, str]:
@@ -281,14 +308,20 @@ def _failsafes(s: Situation) -> tuple[Severity, str]:
         problems.append(_("FS_GCS_ENABLE is off: a lost link would not bring it home"))
     if not held["BATT_FS_LOW_ACT"]:
         problems.append(_("BATT_FS_LOW_ACT is off: a low battery would not bring it home"))
+    if held["MIS_RESTART"]:
+        problems.append(_("MIS_RESTART is on: a mission that was interrupted would begin anew in the air"))
     top = max(waypoint.height.metres for waypoint in s.sortie.waypoints)
-    height = (held["RTL_ALT"] or 0.0) / 100
+    height = _return_height_m(held)
+    if height is not None and s.patrol is not None and height > s.patrol.limits.max_height_agl_m:
+        problems.append(
+            _("RTL_ALT is {height:.0f} m, above the limit of {limit:.0f} m").format(
+                height=height, limit=s.patrol.limits.max_height_agl_m
+            )
+        )
     if problems:
         return Severity.FAIL, "; ".join(problems)
-    if height > 0 and s.patrol is not None and height > s.patrol.limits.max_height_agl_m:
-        return Severity.FAIL, _("RTL_ALT is {height:.0f} m, above the limit of {limit:.0f} m").format(
-            height=height, limit=s.patrol.limits.max_height_agl_m
-        )
+    if height is None:
+        return Severity.WARN, _("link loss and low battery bring it home; at what height it does not tell")
     text = _("link loss and low battery bring it home at {height:.0f} m").format(height=height)
     return (Severity.WARN if height + _RTL_HEIGHT_MARGIN_M < min(top, 30) else Severity.PASS), text
 
@@ -306,6 +339,10 @@ def _clock(s: Situation) -> tuple[Severity, str]:
 def _storage(s: Situation) -> tuple[Severity, str]:
     free = s.health.storage_free_mib
     need = s.sortie.photos * 12.0  # a 20-megapixel JPEG is 8 to 12 MB
+    if s.sortie.photos and s.parameters["CAM1_TYPE"] == 0:
+        return Severity.WARN, _(
+            "the vehicle has no camera set up (CAM1_TYPE 0): {count} photographs would not be reported"
+        ).format(count=s.sortie.photos)
     if free is None:
         return Severity.WARN, _("the camera does not report its card; {need:.0f} MiB are needed").format(need=need)
     text = _("{free:.0f} MiB free, {need:.0f} MiB needed").format(free=free, need=need)
@@ -385,6 +422,8 @@ def _plan_findings(s: Situation) -> tuple[Severity, str]:
     failed = [finding.code for finding in s.plan.findings if finding.severity is Severity.FAIL]
     if failed:
         return _earnest(s), _("the plan's own checklist fails: {codes}").format(codes=", ".join(failed))
+    if not s.plan.findings:
+        return _earnest(s), _("the plan carries no checklist; make it anew with `skywarden plan`")
     return Severity.PASS, _("the plan's own checklist has {count} lines and no failure").format(
         count=len(s.plan.findings)
     )

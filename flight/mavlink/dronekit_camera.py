@@ -44,12 +44,14 @@ class VehicleTime:
         zero: UTC of the vehicle's start.
         from_vehicle: Whether ``zero`` is the vehicle's own word (GNSS time) and not our arrival time.
         rate: Vehicle seconds per wall-clock second, about 1 in the air, more in a simulator.
+        rate_known: Whether the rate has been measured.
         latest_s: The newest vehicle time heard.
     """
 
     zero: datetime | None = None
     from_vehicle: bool = False
     rate: float = 1.0
+    rate_known: bool = False
     latest_s: float = 0.0
     _marks: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=200))
 
@@ -65,7 +67,7 @@ class VehicleTime:
             self._marks.append((wall_s, boot_s))
             first = self._marks[0]
             if wall_s - first[0] > 0.5:
-                self.rate = max(0.1, (boot_s - first[1]) / (wall_s - first[0]))
+                self.rate, self.rate_known = max(0.1, (boot_s - first[1]) / (wall_s - first[0])), True
 
     def unix_heard(self, unix_s: float, boot_s: float) -> bool:
         """Note SYSTEM_TIME; return whether it moved the times told so far.

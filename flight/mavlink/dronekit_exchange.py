@@ -22,6 +22,9 @@ Message: TypeAlias = Any  # a pymavlink message
 Module: TypeAlias = Any  # a module without types
 
 HOME_TOLERANCE_M: Final = 1.0
+_ACCEPTED: Final = 0
+_OUT_OF_SEQUENCE: Final = 13  # MAV_MISSION_INVALID_SEQUENCE
+_NOES: Final = 3  # how often a question must be refused: a no may be the late answer to something older
 
 
 class ListType(IntEnum):
@@ -105,10 +108,7 @@ class Exchange:
         for seq in range(count):
             ask = self.mavlink.MAVLink_mission_request_int_message(0, 0, seq, int(list_type))
             naming = _("item {seq} of {count}").format(seq=seq, count=count)
-            while True:
-                message = self._answer(ask, {"MISSION_ITEM_INT"}, list_type, alive, naming)
-                if message.seq == seq:
-                    break
+            message = self._answer(ask, {"MISSION_ITEM_INT"}, list_type, alive, naming, seq=seq)
             items.append(
                 MissionItem(
                     seq=seq,
@@ -146,21 +146,34 @@ class Exchange:
         list_type: ListType,
         alive: Callable[[], None],
         naming: str,
+        *,
+        seq: int | None = None,
     ) -> Message:
-        """Send ``ask`` until an answer of ``kinds`` comes."""
-        began = time.monotonic()
+        """Send ``ask`` until an answer of ``kinds`` (about item ``seq``) comes.
+
+        It is sent again after a silence only, never because of what came: answers that come twice would otherwise
+        breed questions. A no is asked about again before it is believed: an item that was sent twice is answered by
+        ArduPilot with an error after the whole list was accepted, and that error is no answer to this question.
+        """
+        began = asked_at = time.monotonic()
+        noes, refused = 0, False
         self.send(ask)
-        while time.monotonic() - began < self.silence_s:
+        while (now := time.monotonic()) - began < self.silence_s:
             alive()
-            message = self._next(list_type, self.ask_again_s)
+            message = self._next(list_type, max(0.0, asked_at + self.ask_again_s - now))
             if message is None:
+                if noes >= _NOES:
+                    break
+                asked_at, refused = time.monotonic(), False
                 self.send(ask)
-            elif message.get_type() in kinds:
+            elif message.get_type() == "MISSION_ACK" and message.type != _ACCEPTED:
+                noes, refused, said = noes + (not refused), True, message
+            elif message.get_type() in kinds and seq in {None, getattr(message, "seq", None)}:
                 return message
-            elif message.get_type() == "MISSION_ACK" and message.type != 0:
-                raise VehicleRefused(
-                    _("The vehicle would not give {what}: {reason}.").format(what=naming, reason=result_text(message))
-                )
+        if noes:
+            raise VehicleRefused(
+                _("The vehicle would not give {what}: {reason}.").format(what=naming, reason=result_text(said))
+            )
         raise LinkFailed(
             _("The vehicle was asked for {what} and did not answer for {seconds:.0f} s.").format(
                 what=naming, seconds=self.silence_s
@@ -173,6 +186,12 @@ class Exchange:
         self._answer(ask, {"MISSION_ACK"}, list_type, alive, _("clearing its list"))
 
     def _upload(self, items: Sequence[MissionItem], list_type: ListType, alive: Callable[[], None]) -> None:
+        """Announce a list and give its items as they are asked for.
+
+        ArduPilot asks again after a second of *its* time (a tenth of ours in a simulator at ten times), so an item may
+        be given twice; it answers the second with MAV_MISSION_INVALID_SEQUENCE and goes on receiving. That word ends
+        nothing here; silence does.
+        """
         self._drain()
         announce = self.mavlink.MAVLink_mission_count_message(0, 0, len(items), int(list_type))
         self.send(announce)
@@ -180,31 +199,40 @@ class Exchange:
         while True:
             alive()
             message = self._next(list_type, self.ask_again_s)
+            silent = time.monotonic() - heard
+            if silent > self.silence_s and asked == len(items) - 1:
+                return  # it has asked for all; the word that ends it may be lost, and reading back will tell
+            if silent > self.silence_s:
+                raise LinkFailed(_stopped(asked, len(items), silent))
             if message is None:
-                silent = time.monotonic() - heard
-                if silent > self.silence_s:
-                    raise LinkFailed(_stopped(asked, len(items), silent))
                 if asked < 0:
                     self.send(announce)
-                continue
-            kind = message.get_type()
-            if kind in {"MISSION_REQUEST", "MISSION_REQUEST_INT"}:
+            elif message.get_type() in {"MISSION_REQUEST", "MISSION_REQUEST_INT"}:
                 heard = time.monotonic()
                 if 0 <= message.seq < len(items):
                     asked = max(asked, message.seq)
                     self.send(self._item_message(items[message.seq], list_type))
-            elif kind == "MISSION_ACK":
-                if message.type != 0:
-                    raise VehicleRefused(_rejected(message, asked, len(items)))
-                if asked == len(items) - 1:
-                    return
-                # An acceptance before the last item was asked for is the echo of something older.
+            elif _ends(message, asked, len(items)):
+                return
 
     def _item_message(self, item: MissionItem, list_type: ListType) -> Message:
         return self.mavlink.MAVLink_mission_item_int_message(
             0, 0, item.seq, item.frame, item.command, int(item.seq == 0 and list_type == ListType.MISSION), 1,
             *item.params, item.x_e7, item.y_e7, item.z, int(list_type),
         )  # fmt: skip
+
+
+def _ends(message: Message, asked: int, count: int) -> bool:
+    """Return whether a message ends an upload of ``count`` items of which the last one asked for is ``asked``.
+
+    Raises:
+        VehicleRefused: It ends it badly.
+    """
+    if message.get_type() != "MISSION_ACK" or message.type == _OUT_OF_SEQUENCE:
+        return False
+    if message.type != _ACCEPTED:
+        raise VehicleRefused(_rejected(message, asked, count))
+    return asked == count - 1  # an acceptance before the last item was asked for is the echo of something older
 
 
 def _words() -> dict[int, str]:

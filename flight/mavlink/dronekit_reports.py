@@ -18,6 +18,7 @@ from typing import Any, Final, TypeAlias
 from core.clock import Clock
 from core.heights import Geoid, HaeHeight, MslHeight, TakeoffHeight
 from core.points import GeoPoint
+from core.text import _
 from flight.link import VehicleHealth, VehicleState
 from flight.mavlink.dronekit_camera import CameraReports, VehicleTime
 from flight.mavlink.mission import Dialect
@@ -28,9 +29,11 @@ Vehicle: TypeAlias = Any  # dronekit.Vehicle
 
 _POSITION_STALE_S: Final = 3.0
 _PREARM_CHECK: Final = 0x10000000  # MAV_SYS_STATUS_PREARM_CHECK
+_FIX_3D: Final = 3  # GPS_FIX_TYPE_3D_FIX
 _ARMED: Final = 128  # MAV_MODE_FLAG_SAFETY_ARMED
 _ON_GROUND: Final = 1  # MAV_LANDED_STATE_ON_GROUND
 _ESTIMATOR_ABSOLUTE: Final = 16  # ESTIMATOR_POS_HORIZ_ABS
+OWN_CHECKS: Final = "own checks"
 _INTEGER_TYPES: Final = frozenset({1, 2, 3, 4, 5, 6})  # MAV_PARAM_TYPE of 8 to 32 bits
 
 
@@ -99,8 +102,9 @@ class Reports:
             while not self._poses.empty():
                 self._poses.get_nowait()
 
-    def _hear_text(self, message: Message) -> None:
-        self._texts.put(status_text(message))
+    def said(self, text: str) -> None:
+        """Take a status text, whole; called by the reader's thread."""
+        self._texts.put(text)
 
     def _hear_attitude(self, message: Message) -> None:
         if math.isfinite(message.yaw):
@@ -190,6 +194,18 @@ class Reports:
             boot_s=self.times.latest_s,
         )
 
+    def lacking(self, vehicle: Vehicle) -> str:
+        """Return what a vehicle that has just been switched on still lacks to fly: one of the slugs of lacking_text."""
+        gps, position, status = self.word("GPS_RAW_INT"), self.word("GLOBAL_POSITION_INT"), self.word("SYS_STATUS")
+        if gps is None or gps.fix_type < _FIX_3D:
+            return "fix"
+        if self._estimator_ok(vehicle) is False or position is None or place(position.lat, position.lon) is None:
+            return "position"
+        present = 0 if status is None else status.onboard_control_sensors_present
+        if present & _PREARM_CHECK and not status.onboard_control_sensors_health & _PREARM_CHECK:
+            return OWN_CHECKS
+        return ""
+
     def health(self, vehicle: Vehicle, packet_loss: float) -> VehicleHealth:
         """Return what the preflight checklist asks."""
         gps, status, storage = self.word("GPS_RAW_INT"), self.word("SYS_STATUS"), self.word("STORAGE_INFORMATION")
@@ -249,9 +265,13 @@ class Reports:
         return vehicle_now - self.clock.now().timestamp()
 
 
-def status_text(message: Message) -> str:
-    """Return the words of a STATUSTEXT."""
-    return str(message.text).rstrip("\x00").strip()
+def lacking_text(slug: str) -> str:
+    """Return in words what is waited for."""
+    return {
+        "fix": _("waiting for a 3D fix"),
+        "position": _("waiting for the estimator's position"),
+        OWN_CHECKS: _("waiting for the autopilot's own checks"),
+    }[slug]
 
 
 def mode_name(beat: Message) -> str:
@@ -270,7 +290,6 @@ def place(lat_e7: int, lon_e7: int) -> GeoPoint | None:
 
 _HEARERS: Final = {
     "SYSTEM_TIME": Reports._hear_time,  # noqa: SLF001 - the table of this class's own hearers
-    "STATUSTEXT": Reports._hear_text,  # noqa: SLF001
     "ATTITUDE": Reports._hear_attitude,  # noqa: SLF001
     "GIMBAL_DEVICE_ATTITUDE_STATUS": Reports._hear_gimbal,  # noqa: SLF001
     "MOUNT_ORIENTATION": Reports._hear_gimbal,  # noqa: SLF001

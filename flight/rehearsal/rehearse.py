@@ -132,6 +132,7 @@ def rehearse(
                 orders=orders,
                 on_view=on_view,
                 link_patience_s=patience_s,
+                ready_s=1.0,  # it stands ready when it is made, unless a fault is to be seen
                 reopen=lambda: connect(vehicle.address, timeout_s=connect_s, clock=station, silence_s=silence_s),
             )
         except (LinkFailed, PlanRefused) as error:

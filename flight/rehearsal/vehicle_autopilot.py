@@ -171,6 +171,8 @@ class Autopilot:
         self.armed = False
         self.body.flying = False
         self._spacing_m = 0.0
+        self.item = 0
+        self._leg_running = self.paused = False
         self.say(Severity.INFO, "Disarming motors")
         return True
 
@@ -222,9 +224,25 @@ class Autopilot:
         """MAV_CMD_DO_SET_CAM_TRIGG_DIST from the ground; 0 stops."""
         self._spacing_m, self._last_photo = spacing_m, None
 
-    def mission_replaced(self) -> None:
-        """Forget how far the mission was flown: it is a new one."""
-        self.item = 0
+    def pause(self) -> bool:
+        """Stop on the way to a waypoint (ArduCopter can nowhere else: not in a climb, a hover or a landing)."""
+        items = self.lists[0]
+        on_the_way = self._leg_running and items[self.item].command == Command.NAV_WAYPOINT
+        if self.mode is not Mode.AUTO or not on_the_way or self._hold_until_s:
+            self.say(Severity.INFO, "Failed to pause")
+            return False
+        self.paused = True
+        return True
+
+    def go_on(self) -> bool:
+        """End a pause."""
+        self.paused = False
+        return self.mode is Mode.AUTO
+
+    def mission_replaced(self, *, begin_anew: bool) -> None:
+        """Take note of a new mission. ArduPilot keeps its place in the list until it disarms; PX4 begins anew."""
+        if begin_anew or self.item >= len(self.lists[0]):
+            self.item = 0
         self._leg_running = False
         self.parameters["MIS_TOTAL"] = len(self.lists[0])
 

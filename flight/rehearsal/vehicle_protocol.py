@@ -2,7 +2,9 @@
 
 Follows the MAVLink services as documented (https://mavlink.io/en/services/mission.html, /parameter.html,
 /command.html) and, where they leave room, ArduCopter 4.5: item 0 is home, an upload that stalls is asked for again
-every second and given up after eight, items are stored in the autopilot's own number formats.
+every second and given up after eight, an item that comes twice is answered with an error, and items are stored in, and
+given back from, the autopilot's own number formats (libraries/GCS_MAVLink/MissionItemProtocol.cpp,
+libraries/AP_Mission/AP_Mission.cpp).
 """
 
 from __future__ import annotations
@@ -72,6 +74,7 @@ class Protocol:
             MISSION_REQUEST_INT and has parameters of other names; inside, item 0 is home all the same.
         reject_item: seq of a mission item to be rejected, with the MAV_MISSION_RESULT (a fault).
         deaf_after_item: seq after which nothing of an upload is answered any more (a fault).
+        now_s: The clock of its patience, seconds.
         told: How far the station has come with its mission: "", "announced" or "read back".
         intervals_s: Message name → seconds between messages, as SET_MESSAGE_INTERVAL asked.
     """
@@ -88,6 +91,7 @@ class Protocol:
     capacity: dict[int, int] = field(default_factory=lambda: dict(CAPACITY))
     intervals_s: dict[str, float] = field(default_factory=dict)
     upload: Upload | None = None
+    now_s: Callable[[], float] = time.monotonic
     told: str = ""
 
     def receive(self, msg: Message) -> None:
@@ -104,7 +108,7 @@ class Protocol:
         upload = self.upload
         if upload is None or self._deaf(len(upload.items)):
             return
-        now = time.monotonic()
+        now = self.now_s()
         if now - upload.heard_at > _GIVE_UP_S:
             self.upload = None
             self._ack(upload.partner, upload.list_type, self.mavlink.MAV_MISSION_OPERATION_CANCELLED)
@@ -121,7 +125,7 @@ class Protocol:
         self.send(self.mavlink.MAVLink_mission_ack_message(*partner, result, list_type))
 
     def _ask_next(self, upload: Upload) -> None:
-        upload.asked_at = time.monotonic()
+        upload.asked_at = self.now_s()
         # ArduPilot asks with MISSION_REQUEST and takes MISSION_ITEM_INT in answer.
         old = self.mavlink.MAVLink_mission_request_message
         make = old if self.dialect is Dialect.ARDUPILOT else self.mavlink.MAVLink_mission_request_int_message
@@ -146,18 +150,23 @@ class Protocol:
             self._replace(list_type, [])
             self._ack(partner, list_type, self.mavlink.MAV_MISSION_ACCEPTED)
             return
-        self.upload = Upload(list_type, msg.count, partner, heard_at=time.monotonic())
+        self.upload = Upload(list_type, msg.count, partner, heard_at=self.now_s())
         if not self._deaf(0):
             self._ask_next(self.upload)
 
     def item_received(self, msg: Message) -> None:
         """MISSION_ITEM_INT or MISSION_ITEM."""
-        upload = self.upload
-        if upload is None:
+        upload, list_type = self.upload, getattr(msg, "mission_type", 0)
+        partner = (msg.get_srcSystem(), msg.get_srcComponent())
+        if upload is None or upload.list_type != list_type:
+            self._ack(partner, list_type, self.mavlink.MAV_MISSION_ERROR)
             return
         if msg.seq != len(upload.items):
-            return  # a duplicate, or one that came too early: the next request puts it right
-        upload.heard_at = time.monotonic()
+            # A duplicate, or one that came too early. ArduPilot says so, and goes on receiving.
+            if not self._deaf(msg.seq):
+                self._ack(partner, list_type, self.mavlink.MAV_MISSION_INVALID_SEQUENCE)
+            return
+        upload.heard_at = self.now_s()
         if self._deaf(msg.seq):
             return
         item, problem = self._stored(msg, upload.list_type)
@@ -180,7 +189,7 @@ class Protocol:
             items = [self._home_item(), *items]
         self.autopilot.lists[list_type] = items
         if list_type == 0:
-            self.autopilot.mission_replaced()
+            self.autopilot.mission_replaced(begin_anew=self.dialect is Dialect.PX4)
         name = {1: "FENCE_TOTAL", 2: "RALLY_TOTAL"}.get(list_type)
         if name:
             self.autopilot.parameters[name] = len(items)
@@ -208,12 +217,8 @@ class Protocol:
             return None, mav.MAV_MISSION_INVALID_PARAM5_X
         if not math.isfinite(msg.z) or (positioned and abs(msg.z) >= 83_000):
             return None, mav.MAV_MISSION_INVALID_PARAM7
-        if positioned and list_type == 0 and self.dialect is Dialect.ARDUPILOT:
-            # ArduPilot keeps whole centimetres, and for LAND only the sign of param4.
-            height = int(struct.unpack("<f", struct.pack("<f", msg.z))[0] * 100) / 100
-            land = -1.0 if params[3] < 0 else 1.0
-            kept = (params[0], 0.0, 0.0, land if msg.command == Command.NAV_LAND else 0.0)
-            return StoredItem(frame=msg.frame, command=msg.command, params=kept, x_e7=x, y_e7=y, z=height), 0
+        if self.dialect is Dialect.ARDUPILOT:
+            return _as_ardupilot_keeps_it(msg, params, x, y, list_type), 0
         return StoredItem(frame=msg.frame, command=msg.command, params=params, x_e7=x, y_e7=y, z=msg.z), 0
 
     def list_asked(self, msg: Message) -> None:
@@ -339,6 +344,35 @@ class Protocol:
             self.autopilot.parameters[name] = float(msg.req_message_rate)
 
 
+def _as_ardupilot_keeps_it(
+    msg: Message, params: tuple[float, float, float, float], x: int, y: int, list_type: int
+) -> StoredItem:
+    """Return an item in ArduPilot's storage: 15 bytes of the numbers that its command uses, the rest forgotten."""
+    one, two, three, four = params
+    kept, z, frame = (0.0, 0.0, 0.0, 0.0), 0.0, 0
+    command = msg.command
+    if command in WITH_POSITION:
+        frame = {5: 0, 6: 3}.get(msg.frame, msg.frame)
+        if list_type == 1:
+            kept, frame = (float(int(one)), 0.0, 0.0, 0.0), 0
+        elif list_type == 2:
+            z = float(int(msg.z))
+        else:
+            # Whole centimetres, cut off; a hover in whole seconds; for LAND only the sign of param4.
+            z = int(struct.unpack("<f", struct.pack("<f", msg.z))[0] * 100) / 100
+            turn = (-1.0 if four < 0 else 1.0) if command == Command.NAV_LAND else 0.0
+            kept = (float(int(one)), 0.0, 0.0, turn)
+    elif command in {Command.DO_CHANGE_SPEED, Command.DO_MOUNT_CONTROL}:
+        kept = (one, two, three, 0.0)
+    elif command == Command.DO_SET_CAM_TRIGG_DIST:
+        kept = (one, 0.0, float(int(three)), 0.0)
+    elif command == Command.CONDITION_YAW:
+        kept = (one, two, float(int(three)), float(int(four)))
+    else:
+        kept = params
+    return StoredItem(frame=frame, command=command, params=kept, x_e7=x, y_e7=y, z=z)
+
+
 def _text(raw: str | bytes) -> str:
     return (raw.decode() if isinstance(raw, bytes) else raw).rstrip("\x00")
 
@@ -375,10 +409,7 @@ def _c_land(self: Protocol, _msg: Message) -> int:
 def _c_pause(self: Protocol, msg: Message) -> int:
     if self.dialect is Dialect.PX4:
         return int(self.mavlink.MAV_RESULT_UNSUPPORTED)
-    if self.autopilot.mode is not Mode.AUTO:
-        return int(self.mavlink.MAV_RESULT_FAILED)
-    self.autopilot.paused = msg.param1 < 0.5
-    return int(self.mavlink.MAV_RESULT_ACCEPTED)
+    return self._verdict(done=self.autopilot.pause() if msg.param1 < 0.5 else self.autopilot.go_on())
 
 
 def _c_speed(self: Protocol, msg: Message) -> int:

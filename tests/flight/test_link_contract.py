@@ -18,8 +18,11 @@ from core.points import GeoPoint, LocalPlane, from_plane
 from flight.dronekit_link import DroneKitLink, connect
 from flight.flight_plan import Leg, Sortie, Waypoint
 from flight.mavlink.dronekit_exchange import ListType
+from flight.mavlink.dronekit_texts import StatusTexts
 from flight.mavlink.mission import Command, Dialect, differences, last_waypoint_before, mission_items, navigation_seq
 from flight.rehearsal.vehicle import RehearsalVehicle
+from flight.rehearsal.vehicle_autopilot import Severity
+from flight.rehearsal.vehicle_faults import Fault, FaultKind
 
 pytestmark = pytest.mark.wall_clock  # a simulated flight at many times its speed: run alone
 
@@ -170,7 +173,7 @@ def test_the_foreign_systems_stay_in_their_drivers() -> None:
     """DroneKit is imported by one module, pymavlink by the link's and the rehearsal vehicle's only."""
     flight = Path(__file__).resolve().parents[2] / "flight"
     importers: dict[str, set[str]] = {"dronekit": set(), "pymavlink": set()}
-    for path in [*flight.glob("*.py"), *(flight / "rehearsal").glob("*.py")]:
+    for path in [*flight.glob("*.py"), *(flight / "rehearsal").glob("*.py"), *(flight / "mavlink").glob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
@@ -200,3 +203,116 @@ def test_a_late_heartbeat_does_not_disarm(vehicle: RehearsalVehicle, link: Drone
     assert beat.base_mode & 128
     link._port._deliver(heartbeat(armed=False, number=(number + 1) % 256))
     assert not link._reports.word("HEARTBEAT").base_mode & 128
+
+
+# --- what a real autopilot does and a soft twin would not ----------------------------------------------------------
+
+
+def test_items_that_come_twice_do_not_end_an_upload(vehicle: RehearsalVehicle, link: DroneKitLink) -> None:
+    """ArduPilot answers the second one with MAV_MISSION_INVALID_SEQUENCE, after the last with MAV_MISSION_ERROR."""
+    vehicle.inject(Fault(kind=FaultKind.DUPLICATE, amount=1.0))
+    link.upload(make_sortie())
+    link.upload_fence(())
+    link.upload(make_sortie(lines=2))
+    assert len(vehicle._autopilot.lists[0]) == len(mission_items(make_sortie(lines=2), HOME))
+
+
+def test_a_list_whose_last_word_was_lost_is_known_by_reading_it_back(
+    vehicle: RehearsalVehicle, link: DroneKitLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    protocol = vehicle._protocol
+    assert protocol is not None
+    answer = type(protocol)._ack
+    lost = []
+
+    def ack(self: object, partner: tuple[int, int], list_type: int, result: int) -> None:
+        if not lost:
+            lost.append(result)
+        else:
+            answer(self, partner, list_type, result)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(type(protocol), "_ack", ack)
+    link._exchange.silence_s = 1.0
+    link.upload(make_sortie())
+    assert lost == [0]
+
+
+def test_long_words_of_the_vehicle_are_put_together(vehicle: RehearsalVehicle, link: DroneKitLink) -> None:
+    words = "PreArm: Compass calibrated requires reboot, and so does the estimator after that change of lanes"
+    with vehicle._lock:
+        vehicle._say(Severity.CRITICAL, words)
+        vehicle._say(Severity.CRITICAL, "x" * 100)  # two full pieces and an empty one
+        vehicle._say(Severity.INFO, "short")
+    heard: list[str] = []
+    until = time.monotonic() + 5
+    while len(heard) < 3 and time.monotonic() < until:
+        heard += list(link.messages())
+        time.sleep(0.02)
+    assert heard == [words, "x" * 100, "short"]
+
+
+def test_a_long_text_with_a_lost_piece_is_given_with_its_gap(link: DroneKitLink) -> None:
+    mav, texts = link._port.mavlink, StatusTexts()
+    for number, piece in ((0, b"a" * 50), (2, b"end")):
+        assert texts.heard(mav.MAVLink_statustext_message(4, piece, 7, number), 0.0) == []
+    assert texts.overdue(0.5) == []
+    assert texts.overdue(1.5) == ["a" * 50 + "…end"]
+    assert texts.heard(mav.MAVLink_statustext_message(4, b"b" * 50, 7, 1), 2.0) == [], "too late, and already told"
+
+
+def test_a_pause_that_the_mission_cannot_take_brakes(vehicle: RehearsalVehicle, link: DroneKitLink) -> None:
+    """ArduCopter pauses between waypoints only; in a mission's climb it says no, and must be stopped all the same."""
+    link.upload(make_sortie())
+    link.arm_and_start()
+    until = time.monotonic() + 10
+    while not 2 < vehicle.true_position_m[2] < 25 and time.monotonic() < until:
+        time.sleep(0.01)
+    link.pause()
+    assert vehicle.mode == "BRAKE"
+    link.resume()
+    assert vehicle.mode == "AUTO"
+
+
+def test_a_mission_begins_at_its_beginning_whatever_was_flown_before(
+    vehicle: RehearsalVehicle, link: DroneKitLink
+) -> None:
+    link.upload(make_sortie())
+    vehicle._autopilot.item = 7  # where another station left it; ArduPilot would go on from there
+    until = time.monotonic() + 5
+    while link._reports.word("MISSION_CURRENT").seq != 7 and time.monotonic() < until:
+        time.sleep(0.02)
+    link.arm_and_start()
+    assert vehicle._autopilot.item <= 2
+
+
+def test_a_vehicle_just_switched_on_is_waited_for() -> None:
+    with RehearsalVehicle(HOME, speedup=10, seed=2) as fresh:
+        fresh._autopilot.gps_ok = False
+        connected = connect(fresh.address, timeout_s=10)
+        try:
+            said: list[str] = []
+            threading.Timer(0.6, setattr, (fresh._autopilot, "gps_ok", True)).start()
+            began = time.monotonic()
+            connected.await_ready(10.0, said.append)
+            assert 0.4 < time.monotonic() - began < 6
+            assert said
+            assert "fix" in said[0]
+            assert connected.state().position is not None
+        finally:
+            connected.close()
+
+
+def test_timers_of_the_vehicles_own_time_are_met_at_ten_times_the_speed() -> None:
+    """A real autopilot in a simulator counts its own seconds: its failsafe for the ground station has 0.5 s of ours."""
+    with RehearsalVehicle(HOME, speedup=10, seed=2, own_time=True) as strict:
+        connected = connect(strict.address, timeout_s=10)
+        try:
+            connected.upload(make_sortie(lines=20))
+            connected.arm_and_start()
+            until = time.monotonic() + 8
+            while time.monotonic() < until and strict.mode == "AUTO":
+                time.sleep(0.05)
+            assert strict.mode == "AUTO", "the failsafe for the ground station took it home"
+            assert strict._autopilot.failsafe == ""
+        finally:
+            connected.close()

@@ -47,7 +47,13 @@ SORTIE = Sortie(
     photos=100,
     battery_used=0.4,
 )
-PLAN = FlightPlan(patrol="p", home=HOME, sorties=(SORTIE,), findings=(), covered_share=1.0)
+PLAN = FlightPlan(
+    patrol="p",
+    home=HOME,
+    sorties=(SORTIE,),
+    findings=(Finding(code="height-limit", severity=Severity.PASS, text="60 m"),),
+    covered_share=1.0,
+)
 PATROL = Patrol(
     name="p",
     areas=(KeyArea(name="a", shape=SQUARE, height_agl_m=60.0, speed_m_s=8.0),),
@@ -75,7 +81,7 @@ HEALTHY = VehicleHealth(
 )  # fmt: skip
 GUARDED = {
     "FENCE_ENABLE": 1.0, "FENCE_ACTION": 1.0, "FENCE_ALT_MAX": 100.0, "FENCE_TYPE": 5.0, "FS_GCS_ENABLE": 1.0,
-    "BATT_FS_LOW_ACT": 2.0, "RTL_ALT": 6000.0,
+    "BATT_FS_LOW_ACT": 2.0, "RTL_ALT": 6000.0, "FENCE_RADIUS": 300.0, "MIS_RESTART": 0.0, "CAM1_TYPE": 1.0,
 }  # fmt: skip
 
 
@@ -145,7 +151,21 @@ P, W, F = Severity.PASS, Severity.WARN, Severity.FAIL
         ("fence", F, {"parameters": {"FENCE_ACTION": 0.0}}),
         ("fence", F, {"parameters": {"FENCE_ALT_MAX": 50.0}}),
         ("fence", W, {"parameters": {"FENCE_ENABLE": None}}),
+        ("fence", F, {"parameters": {"FENCE_TYPE": 7.0, "FENCE_RADIUS": 60.0}}),
+        ("fence", P, {"parameters": {"FENCE_TYPE": 5.0, "FENCE_RADIUS": 60.0}}),
+        (
+            "fence",
+            F,
+            {
+                "parameters": {"FENCE_TYPE": 1.0},
+                "patrol": replace(PATROL, no_fly_zones=(NoFlyZone(name="z", shape=SQUARE, floor_m=80.0),)),
+            },
+        ),
         ("failsafes", F, {"parameters": {"FS_GCS_ENABLE": 0.0}}),
+        ("failsafes", F, {"parameters": {"MIS_RESTART": 1.0}}),
+        ("failsafes", P, {"parameters": {"RTL_ALT": None, "RTL_ALT_M": 60.0}}),
+        ("failsafes", F, {"parameters": {"RTL_ALT": None, "RTL_ALT_M": 150.0}}),
+        ("failsafes", W, {"parameters": {"RTL_ALT": None}}),
         ("failsafes", F, {"parameters": {"BATT_FS_LOW_ACT": 0.0}}),
         ("failsafes", F, {"parameters": {"RTL_ALT": 15000.0}}),
         ("failsafes", W, {"parameters": {"RTL_ALT": 1500.0}}),
@@ -155,6 +175,7 @@ P, W, F = Severity.PASS, Severity.WARN, Severity.FAIL
         ("clock", W, {"health": {"clock_offset_s": 60.0}, "rehearsal": True}),
         ("storage", F, {"health": {"storage_free_mib": 100.0}}),
         ("storage", W, {"health": {"storage_free_mib": None}}),
+        ("storage", W, {"parameters": {"CAM1_TYPE": 0.0}}),
         ("wind", W, {"health": {"wind_m_s": 8.0}}),
         ("wind", F, {"health": {"wind_m_s": 12.0}}),
         ("approval", F, {"approval": None}),
@@ -167,6 +188,8 @@ P, W, F = Severity.PASS, Severity.WARN, Severity.FAIL
         ("no-fly", F, {"patrol": replace(PATROL, no_fly_zones=(NoFlyZone(name="z", shape=SQUARE),))}),
         ("no-fly", P, {"patrol": replace(PATROL, no_fly_zones=(NoFlyZone(name="z", shape=SQUARE, floor_m=80.0),))}),
         ("no-fly", W, {"patrol": None}),
+        ("plan", F, {"plan": replace(PLAN, findings=())}),
+        ("plan", W, {"plan": replace(PLAN, findings=()), "rehearsal": True}),
         (
             "plan",
             F,
