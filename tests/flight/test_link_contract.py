@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -302,17 +303,24 @@ def test_a_vehicle_just_switched_on_is_waited_for() -> None:
             connected.close()
 
 
-def test_timers_of_the_vehicles_own_time_are_met_at_ten_times_the_speed() -> None:
-    """A real autopilot in a simulator counts its own seconds: its failsafe for the ground station has 0.5 s of ours."""
+def test_heartbeats_keep_step_with_the_vehicles_own_time() -> None:
+    """A real autopilot in a simulator counts its own seconds: at ten times the speed, five of them are half of ours."""
+    heard: list[float] = []
     with RehearsalVehicle(HOME, speedup=10, seed=2, own_time=True) as strict:
+        hear = strict._radio.hear
+
+        def listen(message: Any) -> None:
+            if message.get_type() == "HEARTBEAT":
+                heard.append(strict._autopilot.time_s)
+            hear(message)
+
+        strict._radio.hear = listen
         connected = connect(strict.address, timeout_s=10)
         try:
             connected.upload(make_sortie(lines=20))
             connected.arm_and_start()
-            until = time.monotonic() + 8
-            while time.monotonic() < until and strict.mode == "AUTO":
-                time.sleep(0.05)
-            assert strict.mode == "AUTO", "the failsafe for the ground station took it home"
-            assert strict._autopilot.failsafe == ""
+            time.sleep(3)
         finally:
             connected.close()
+    # A machine that stalls stalls both sides, so the gaps in between are no measure; how many came is.
+    assert len(heard) > 0.8 * (heard[-1] - heard[0])
