@@ -61,6 +61,7 @@ _AUTOPILOT_VERSION, _HOME_POSITION, _STORAGE_INFORMATION = 148, 242, 261
 _MULTIROTORS: Final = frozenset({2, 3, 4, 13, 14, 15, 29, 35})  # MAV_TYPE of rotorcraft
 _HOME_REACH_M: Final = 50.0
 _OWN_CHECKS_S: Final = 15.0  # how long the autopilot's own checks are waited for once it knows where it is
+_SIMULATOR_PARAMETERS: Final = ("SIM_SPEEDUP", "SIM_BAT_DRAIN")
 _NEXT_BEAT_S: Final = 1.5  # heartbeats come once a second
 _MODES: Final = {
     # What we order → the autopilot's mode: ArduCopter's custom_mode, PX4's (main, sub).
@@ -372,6 +373,15 @@ class DroneKitLink:
         raise VehicleRefused(
             _("The vehicle did not take {name} = {value:g}; it holds {held}.").format(name=name, value=value, held=now)
         )
+
+    def is_simulator(self) -> bool:
+        """Return whether the vehicle has a parameter that only simulators have (ArduPilot's SITL, PX4's)."""
+        return any(value is not None for value in self.parameters(_SIMULATOR_PARAMETERS).values())
+
+    @property
+    def time_rate(self) -> float:
+        """Vehicle seconds per second of the wall clock: 1 in the air, more in a simulator."""
+        return self._reports.times.rate
 
     # --- flying -------------------------------------------------------------------------------------------------
 

@@ -105,10 +105,13 @@ def fly(
     orders: queue.SimpleQueue[Order] | None = None,
     on_state: Callable[[VehicleState], None] | None = None,
     on_view: Callable[[FlightView], None] | None = None,
+    on_checks: Callable[[tuple[Check, ...]], None] | None = None,
+    on_wait: Callable[[str], None] | None = None,
     reopen: Callable[[], Link] | None = None,
     link_patience_s: float = 60.0,
     ready_s: float = READY_S,
     set_guards: bool = False,
+    return_height_m: float | None = None,
     wait: Callable[[float], None] = time.sleep,
 ) -> FlightLog:
     """Fly one sortie of a plan and return what happened.
@@ -128,11 +131,15 @@ def fly(
         orders: Where the crew puts its orders in flight.
         on_state: Called with the vehicle's state on every turn.
         on_view: Called with what there is to see on every turn.
+        on_checks: Shown the checklist, whatever it says.
+        on_wait: Told what a vehicle that was just switched on is waited for.
         reopen: Opens a new link when the wire has died; without it a dead wire ends the watch.
         link_patience_s: How long a lost link is waited for before the flight is called LINK_LOST, seconds.
         ready_s: How long a vehicle that was just switched on may take to find its position, seconds.
         set_guards: Whether to set the fence and failsafe parameters that the plan demands
             (:func:`flight.flying.preflight.demanded_parameters`); what changed is in the log.
+        return_height_m: Where a failsafe brings it home, metres above take-off; that of the plan when None. Used with
+            ``set_guards``.
         wait: Sleeps; a test may hand in another.
 
     Raises:
@@ -149,15 +156,17 @@ def fly(
         recording.begin(rehearsal=rehearsal, approval=None if approval is None else approval.number)
         link.on_message(recording.message)
         try:
-            link.await_ready(ready_s, lambda text: recording.note("wait", text))
+            _await_ready(recording, link, ready_s, on_wait)
             recording.vehicle_time = link.state().at
             _load(recording, link, sortie, patrol)
             if set_guards:
-                _set_guards(recording, link, sortie, patrol)
+                _set_guards(recording, link, sortie, patrol, return_height_m)
             checks = preflight(
                 link, plan, sortie, clock=clock, patrol=patrol, approval=approval, rehearsal=rehearsal,
                 overrides=overrides,
             )  # fmt: skip
+            if on_checks is not None:
+                on_checks(checks)
             _settle_checks(recording, checks, confirm)
             link.on_trigger(recording.trigger)
             _start(recording, link)
@@ -174,6 +183,33 @@ def fly(
             lost_after_s=min(5.0, link_patience_s / 2),
         )
         return recording.finish(_watch(watch, link, sortie, on_state, on_view, reopen, wait))
+
+
+def look_over(
+    link: Link,
+    plan: FlightPlan,
+    sortie_number: int,
+    *,
+    clock: Clock,
+    approval: Approval | None,
+    patrol: Patrol | None = None,
+    rehearsal: bool = False,
+    overrides: Mapping[str, Override] | None = None,
+    set_guards: bool = False,
+    return_height_m: float | None = None,
+    ready_s: float = READY_S,
+) -> tuple[Check, ...]:
+    """Load a vehicle and go through its checklist without flying; arguments and failures as for :func:`fly`."""
+    sortie = sortie_of(plan, sortie_number)
+    link.await_ready(ready_s)
+    link.upload(sortie)
+    if patrol is not None:
+        link.upload_fence(fence_items(patrol.permitted, patrol.no_fly_zones, sortie))
+    if set_guards:
+        set_demanded(link, sortie, patrol, return_height_m=return_height_m)
+    return preflight(
+        link, plan, sortie, clock=clock, patrol=patrol, approval=approval, rehearsal=rehearsal, overrides=overrides
+    )
 
 
 def record_refusal(plan: FlightPlan, sortie: Sortie, *, log_path: Path, clock: Clock, text: str) -> FlightLog:
@@ -216,10 +252,11 @@ def attend(
         recording = Recording(plan.patrol, sortie, file, clock)
         recording.begin(rehearsal=rehearsal, approval=None if approval is None else approval.number, attached=True)
         link.on_message(recording.message)
-        link.adopt(sortie)
-        if not link.state().armed:
-            recording.note("refused", _("the vehicle is on the ground and disarmed; there is nothing to attend"))
-            raise LinkFailed(_("The vehicle is on the ground and disarmed; there is nothing to attend."))
+        try:
+            _take_up(link, sortie)
+        except LinkFailed as error:
+            recording.note("refused", str(error))
+            raise
         link.on_trigger(recording.trigger)
         recording.vehicle_time = link.state().at
         recording.note("start", _("attending a flight in the air"))
@@ -233,6 +270,17 @@ def attend(
         return recording.finish(_watch(watch, link, sortie, on_state, on_view, reopen, wait))
 
 
+def _take_up(link: Link, sortie: Sortie) -> None:
+    """Make sure that the vehicle flies this sortie.
+
+    Raises:
+        LinkFailed: It holds another mission, or stands on the ground.
+    """
+    link.adopt(sortie)
+    if not link.state().armed:
+        raise LinkFailed(_("The vehicle is on the ground and disarmed; there is nothing to attend."))
+
+
 def _load(recording: Recording, link: Link, sortie: Sortie, patrol: Patrol | None) -> None:
     recording.note("upload", _("loading {count} waypoints").format(count=len(sortie.waypoints)))
     link.upload(sortie)
@@ -243,8 +291,20 @@ def _load(recording: Recording, link: Link, sortie: Sortie, patrol: Patrol | Non
         recording.note("upload", _("fence of {count} corners loaded and verified").format(count=len(fence)))
 
 
-def _set_guards(recording: Recording, link: Link, sortie: Sortie, patrol: Patrol | None) -> None:
-    for name, (before, after) in set_demanded(link, sortie, patrol).items():
+def _await_ready(recording: Recording, link: Link, ready_s: float, on_wait: Callable[[str], None] | None) -> None:
+    def say(text: str) -> None:
+        recording.note("wait", text)
+        if on_wait is not None:
+            on_wait(text)
+
+    link.await_ready(ready_s, say)
+
+
+def _set_guards(
+    recording: Recording, link: Link, sortie: Sortie, patrol: Patrol | None, return_height_m: float | None
+) -> None:
+    changed = set_demanded(link, sortie, patrol, return_height_m=return_height_m)
+    for name, (before, after) in changed.items():
         was = "?" if before is None else f"{before:g}"
         recording.note(
             "guard", _("{name} set to {after:g}; it was {before}").format(name=name, after=after, before=was)
@@ -312,6 +372,9 @@ def _watch(  # noqa: PLR0917 - private; fly and attend hand on what they were gi
             if outcome is not None:
                 return outcome
             wait(POLL_S)
+    except KeyboardInterrupt:
+        watch.recording.note("decision", _("the station was left; the vehicle follows its own failsafe"))
+        raise
     finally:
         if opened is not None:
             opened.close()

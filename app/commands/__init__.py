@@ -17,6 +17,7 @@ MODULES: Final = (
     "demonstration",
     "planning",
     "flying",
+    "flight_log",
     "ingesting",
     "footage",
     "registering",

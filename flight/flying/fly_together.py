@@ -1,37 +1,34 @@
-"""Flying several aircraft from one station: each with its own link and log, kept apart by time and by orders.
+"""Flying several aircraft from one station: each with its own link and log, kept apart by height, by time, by orders.
 
-Take-offs are delayed as ``flight.flying.separation`` works out. In the air every pair is watched: when two close in on
-each other and could no longer both stop in time, the one that was named later holds until they are apart again.
-Should the other come on all the same, it holds too, and the pilots sort it out: two that hover are safer than one that
-guesses. The pilot of each is respected as in a flight alone.
+Before any of them takes off, all are loaded and gone over: one that is not ready keeps all on the ground. Take-offs are
+delayed as ``flight.flying.separation`` works out, and each has a height of its own for its way home, so that a failsafe
+meets nobody. In the air ``flight.flying.sky`` has an answer for every pair that comes too close. The pilot of each is
+respected as in a flight alone.
 """
 
 from __future__ import annotations
 
-import itertools
 import queue
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from core.clock import Clock
-from core.errors import SkywardenError
-from core.points import LocalPlane, to_plane
+from core.errors import PlanRefused, SkywardenError
+from core.text import _
 from flight.flight_log import FlightLog
-from flight.flight_plan import FlightPlan
-from flight.fly import fly, sortie_of
-from flight.flying.monitors import stopping_distance_m
-from flight.flying.separation import Separation, departures, too_close
-from flight.flying.watch import FlightView, Order, OrderKind
-from flight.link import Link, VehicleState
+from flight.flight_plan import FlightPlan, Sortie
+from flight.fly import fly, look_over, sortie_of
+from flight.flying.preflight import Check, Override, failures
+from flight.flying.separation import Separation, departures, return_heights
+from flight.flying.sky import Sky
+from flight.flying.watch import FlightView, Order
+from flight.link import Link
 from flight.patrol import Approval, Patrol
 
-_STILL_M_S: Final = 1.0
-_APART_AGAIN: Final = 1.3  # times the separation, so that a pair does not stop and go at its edge
+_DEFAULT_CEILING_M = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +43,7 @@ class Together:
         log_path: Its flight log.
         approval: Its approval.
         patrol: Its patrol, or None.
+        reopen: Opens its link anew when the wire has died; without it a dead wire ends the watch.
     """
 
     name: str
@@ -55,68 +53,7 @@ class Together:
     log_path: Path
     approval: Approval | None = None
     patrol: Patrol | None = None
-
-
-@dataclass(slots=True)
-class _Sky:
-    """Who is where, and who holds for whom; shared by the flights' threads."""
-
-    separation: Separation
-    order: list[str]
-    orders: dict[str, queue.SimpleQueue[Order]]
-    states: dict[str, VehicleState] = field(default_factory=dict)
-    holding: dict[str, str] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def look(self, name: str, view: FlightView) -> None:
-        """Take a state, and give the orders that keep pairs apart."""
-        with self.lock:
-            self.states[name] = view.state
-            for first, later in itertools.combinations([n for n in self.order if n in self.states], 2):
-                if name in {first, later}:
-                    self._judge(first, later)
-
-    def _judge(self, first: str, later: str) -> None:
-        near = self._within(first, later, 1.0, moving=False)
-        if near or (self._within(first, later, 1.0, moving=True) and self._closing(first, later)):
-            self._hold(later, first)
-            if near and self.states[later].ground_speed_m_s < _STILL_M_S:
-                self._hold(first, later)
-        elif not self._within(first, later, _APART_AGAIN, moving=False):
-            self._release(later, first)
-            self._release(first, later)
-
-    def _within(self, first: str, later: str, factor: float, *, moving: bool) -> bool:
-        """Return whether a pair is within the separation times ``factor``, plus its ways to a stop when ``moving``."""
-        keep, pair = self.separation, {first: self.states[first], later: self.states[later]}
-        stops = sum(stopping_distance_m(state.ground_speed_m_s) for state in pair.values()) if moving else 0.0
-        reach = replace(keep, horizontal_m=keep.horizontal_m * factor + stops, vertical_m=keep.vertical_m * factor)
-        return bool(too_close(pair, reach))
-
-    def _closing(self, first: str, later: str) -> bool:
-        one, other = self.states[first], self.states[later]
-        if one.position is None or other.position is None:
-            return True
-        east, north = to_plane(LocalPlane(origin=one.position), [other.position.lon_deg, other.position.lat_deg])
-        return float(east) * (other.east_m_s - one.east_m_s) + float(north) * (other.north_m_s - one.north_m_s) < 0
-
-    def _hold(self, who: str, whom: str) -> None:
-        if who not in self.holding:
-            self.holding[who] = whom
-            self.orders[who].put(Order(kind=OrderKind.PAUSE))
-
-    def _release(self, who: str, whom: str) -> None:
-        if self.holding.get(who) == whom:
-            del self.holding[who]
-            self.orders[who].put(Order(kind=OrderKind.CONTINUE))
-
-    def down(self, name: str) -> None:
-        """An aircraft has landed, or its flight is over: nobody holds for it any more."""
-        with self.lock:
-            self.states.pop(name, None)
-            for later in [later for later, first in self.holding.items() if first == name]:
-                del self.holding[later]
-                self.orders[later].put(Order(kind=OrderKind.CONTINUE))
+    reopen: Callable[[], Link] | None = None
 
 
 def fly_together(
@@ -126,57 +63,144 @@ def fly_together(
     rehearsal: bool = False,
     separation: Separation | None = None,
     time_scale: float = 1.0,
+    overrides: Mapping[str, Override] | None = None,
+    set_guards: bool = False,
+    confirm: Callable[[str, tuple[Check, ...]], bool] | None = None,
+    on_all_checked: Callable[[], None] | None = None,
+    orders: Mapping[str, queue.SimpleQueue[Order]] | None = None,
     on_view: Callable[[str, FlightView], None] | None = None,
-    wait: Callable[[float], None] = time.sleep,
+    on_plan: Callable[[str], None] | None = None,
 ) -> dict[str, FlightLog | SkywardenError]:
     """Fly several sorties at once and return, by name, each one's log, or why it did not fly.
 
     Args:
-        flights: The aircraft, in order of precedence: of two that come too close, the later one holds.
+        flights: The aircraft, in order of precedence: of two that come too close, the later one gives way.
         clock: The clock.
         rehearsal: Whether simulated vehicles are flown.
         separation: What is kept; the default's figures when None.
         time_scale: Vehicle seconds per wall-clock second: a simulator's speed-up.
+        overrides: Failed checks that a person lets pass, by check code, for all of them.
+        set_guards: Whether to set the fence and failsafe parameters that the plans demand, return heights included.
+        confirm: Asked with each one's name and checklist before any takes off; one False stops all.
+        on_all_checked: Called once when all may take off.
+        orders: Where the crews put their orders, by name.
         on_view: Called with an aircraft's name and what there is to see.
-        wait: Sleeps.
+        on_plan: Told who takes off when and comes home how high, and what the pilots must know in the air.
 
     Raises:
         ValueError: Two aircraft have one name, there is none, or a plan has no such sortie.
+        PlanRefused: One of them is not ready, or was not confirmed; none has taken off.
+        LinkFailed: One of them could not be loaded; none has taken off.
     """
-    names = [flight.name for flight in flights]
-    if not names or len(set(names)) != len(names):
-        raise ValueError("aircraft that fly together are at least one, each with a name of its own")
-    keep = separation or Separation()
+    names = _names(flights)
+    keep, tell = separation or Separation(), on_plan or (lambda _text: None)
     sorties = {flight.name: sortie_of(flight.plan, flight.sortie_number) for flight in flights}
     delays = {one.aircraft: one.takeoff_s for one in departures(sorties, flights[0].plan.home, keep)}
-    sky = _Sky(keep, names, {name: queue.SimpleQueue() for name in names})
+    heights = return_heights(sorties, keep, ceiling_m=min(map(_ceiling_m, flights)))
+    _tell_plan(sorties, delays, heights, set_guards=set_guards, tell=tell)
+    for flight in flights:
+        checks = look_over(
+            flight.link, flight.plan, flight.sortie_number, clock=clock, approval=flight.approval,
+            patrol=flight.patrol, rehearsal=rehearsal, overrides=overrides, set_guards=set_guards,
+            return_height_m=heights[flight.name],
+        )  # fmt: skip
+        _stay_on_the_ground(flight.name, checks, confirm)
+    (on_all_checked or (lambda: None))()
+    sky = Sky(
+        separation=keep,
+        order=names,
+        orders={name: queue.SimpleQueue() for name in names},
+        homes={name: sortie.waypoints[-1].position for name, sortie in sorties.items()},
+        return_heights=heights if set_guards else {},
+        tell=tell,
+    )
+    leaving = threading.Event()
+
+    def wait(seconds: float) -> None:
+        if leaving.wait(seconds):
+            raise KeyboardInterrupt
 
     def run(flight: Together) -> FlightLog | SkywardenError:
-        wait(delays[flight.name] / time_scale)
+        crew = (orders or {}).get(flight.name, queue.SimpleQueue())
 
         def see(view: FlightView) -> None:
+            sky.hear_crew(flight.name, crew)
             sky.look(flight.name, view)
             if on_view is not None:
                 on_view(flight.name, view)
 
         try:
+            wait(delays[flight.name] / time_scale)
             return fly(
-                flight.link,
-                flight.plan,
-                flight.sortie_number,
-                clock=clock,
-                log_path=flight.log_path,
-                approval=flight.approval,
-                patrol=flight.patrol,
-                rehearsal=rehearsal,
-                orders=sky.orders[flight.name],
-                on_view=see,
-                wait=wait,
-            )
+                flight.link, flight.plan, flight.sortie_number, clock=clock, log_path=flight.log_path,
+                approval=flight.approval, patrol=flight.patrol, rehearsal=rehearsal, overrides=overrides,
+                orders=sky.orders[flight.name], on_view=see, reopen=flight.reopen, set_guards=set_guards,
+                return_height_m=heights[flight.name], wait=wait,
+            )  # fmt: skip
         except SkywardenError as error:
             return error
         finally:
             sky.down(flight.name)
 
     with ThreadPoolExecutor(len(flights), thread_name_prefix="together") as pool:
-        return dict(zip(names, pool.map(run, flights), strict=True))
+        try:
+            return dict(zip(names, pool.map(run, flights), strict=True))
+        except KeyboardInterrupt:
+            leaving.set()
+            raise
+
+
+def _names(flights: Sequence[Together]) -> list[str]:
+    names = [flight.name for flight in flights]
+    if not names or len(set(names)) != len(names):
+        raise ValueError("aircraft that fly together are at least one, each with a name of its own")
+    return names
+
+
+def _ceiling_m(flight: Together) -> float:
+    limits = [] if flight.patrol is None else [flight.patrol.limits.max_height_agl_m]
+    limits += [] if flight.approval is None else [flight.approval.max_height_agl_m]
+    return min(limits, default=_DEFAULT_CEILING_M)
+
+
+def _tell_plan(
+    sorties: Mapping[str, Sortie],
+    delays: Mapping[str, float],
+    heights: Mapping[str, float | None],
+    *,
+    set_guards: bool,
+    tell: Callable[[str], None],
+) -> None:
+    """Say who takes off when, and who comes home how high."""
+    for name in sorties:
+        text = _("{name}: sortie {sortie}, takes off after {delay:.0f} s").format(
+            name=name, sortie=sorties[name].number, delay=delays[name]
+        )
+        height = heights[name]
+        if not set_guards:
+            text += _("; its return height stays as it is set")
+        elif height is None:
+            text += _("; no return height of its own fits under the limit")
+        else:
+            text += _("; comes home {height:.0f} m high").format(height=height)
+        tell(text)
+
+
+def _stay_on_the_ground(
+    name: str, checks: tuple[Check, ...], confirm: Callable[[str, tuple[Check, ...]], bool] | None
+) -> None:
+    """Stop all when one is not ready.
+
+    Raises:
+        PlanRefused: Its checklist fails, or it was not confirmed.
+    """
+    agreed = confirm is None or confirm(name, checks)
+    failed = failures(checks)
+    if failed:
+        raise PlanRefused(
+            _("{name} is not ready, so nobody takes off: {failures}.").format(
+                name=name, failures="; ".join(f"{check.number}. {check.code}: {check.text}" for check in failed)
+            )
+        )
+    if not agreed:
+        raise PlanRefused(_("{name} was not confirmed, so nobody takes off.").format(name=name))

@@ -139,15 +139,23 @@ def preflight(
     return tuple(checks)
 
 
-def demanded_parameters(sortie: Sortie, patrol: Patrol | None) -> dict[str, float]:
+def demanded_parameters(
+    sortie: Sortie, patrol: Patrol | None, *, return_height_m: float | None = None
+) -> dict[str, float]:
     """Return the ArduPilot parameters that a sortie demands of its vehicle's guards, by name.
 
     Fence on, with polygons and a ceiling ten metres above the plan (and not above the limit), returning on a breach;
     link loss and low battery return; the return height that of the plan, for there the obstacles are known; a mission
     that was interrupted goes on where it was and does not begin again in the air. ``RTL_ALT`` is in centimetres;
     ArduPilot 4.7 calls it ``RTL_ALT_M`` and counts metres, and a vehicle has one of the two.
+
+    Args:
+        sortie: What will be flown.
+        patrol: Its limits.
+        return_height_m: Another return height, where several aircraft must not meet on their ways home.
     """
-    top = max(waypoint.height.metres for waypoint in sortie.waypoints)
+    home_m = return_height_m or max(waypoint.height.metres for waypoint in sortie.waypoints)
+    top = max(home_m, *(waypoint.height.metres for waypoint in sortie.waypoints))
     limit = patrol.limits.max_height_agl_m if patrol is not None else 120.0
     return {
         "FENCE_TYPE": float(_FENCE_CEILING | _FENCE_POLYGONS),
@@ -157,19 +165,23 @@ def demanded_parameters(sortie: Sortie, patrol: Patrol | None) -> dict[str, floa
         "FS_GCS_ENABLE": 1.0,
         "BATT_FS_LOW_ACT": 2.0,
         "MIS_RESTART": 0.0,
-        "RTL_ALT": float(round(top * 100.0)),
-        "RTL_ALT_M": float(round(top)),
+        "RTL_ALT": float(round(home_m * 100.0)),
+        "RTL_ALT_M": float(round(home_m)),
     }
 
 
-def set_demanded(link: Link, sortie: Sortie, patrol: Patrol | None) -> dict[str, tuple[float | None, float]]:
+def set_demanded(
+    link: Link, sortie: Sortie, patrol: Patrol | None, *, return_height_m: float | None = None
+) -> dict[str, tuple[float | None, float]]:
     """Set the demanded parameters and return those that changed: by name, (before, after).
+
+    Arguments as for :func:`demanded_parameters`.
 
     Raises:
         VehicleRefused: The vehicle lacks a parameter or does not take its value.
         LinkFailed: It did not answer.
     """
-    demanded = demanded_parameters(sortie, patrol)
+    demanded = demanded_parameters(sortie, patrol, return_height_m=return_height_m)
     held = link.parameters(demanded)
     changed = {}
     for name, value in demanded.items():
@@ -180,6 +192,11 @@ def set_demanded(link: Link, sortie: Sortie, patrol: Patrol | None) -> dict[str,
             link.set_parameter(name, value)
             changed[name] = (before, value)
     return changed
+
+
+def check_codes() -> tuple[str, ...]:
+    """Return the names of the checklist's lines, in order; an override names one of them."""
+    return tuple(code for code, _judge in _CHECKS)
 
 
 def failures(checks: Sequence[Check]) -> tuple[Check, ...]:

@@ -183,20 +183,52 @@ def departures(
     return tuple(settled)
 
 
-def too_close(states: Mapping[str, VehicleState], separation: Separation | None = None) -> list[Conflict]:
-    """Return the pairs of aircraft in the air that are too close now (``at_s`` is 0)."""
+def return_heights(
+    sorties: Mapping[str, Sortie], separation: Separation | None = None, *, ceiling_m: float
+) -> dict[str, float | None]:
+    """Return a height for each aircraft's way home, so that any of them may come home at any moment and meet none.
+
+    A failsafe does not ask who else is on the way. Each height is at least that of the aircraft's own plan, for there
+    the obstacles are known, and the vertical separation above the next lower one.
+
+    Args:
+        sorties: By aircraft.
+        separation: What is kept; the default's figures when None.
+        ceiling_m: The highest that may be flown, metres above take-off.
+
+    Returns:
+        Metres above take-off by aircraft; None for those for which there is no room under the ceiling.
+    """
     keep = separation or Separation()
-    aloft = [(name, s) for name, s in states.items() if s.armed and s.landed is not True and s.position is not None]
-    found = []
-    for (name, one), (other_name, other) in itertools.combinations(aloft, 2):
-        if one.position is None or other.position is None:
-            continue
-        plane = LocalPlane(origin=one.position)
-        east, north = to_plane(plane, [other.position.lon_deg, other.position.lat_deg])
-        horizontal = math.hypot(float(east), float(north))
-        vertical = abs(one.height_takeoff_m - other.height_takeoff_m)
-        if horizontal < keep.horizontal_m and vertical < keep.vertical_m:
-            found.append(
-                Conflict(first=name, second=other_name, at_s=0.0, horizontal_m=horizontal, vertical_m=vertical)
-            )
-    return found
+    tops = {name: max(point.height.metres for point in sortie.waypoints) for name, sortie in sorties.items()}
+    heights: dict[str, float | None] = dict.fromkeys(sorties)
+    lowest = 0.0
+    for name in sorted(tops, key=lambda one: tops[one]):
+        height = max(tops[name], lowest)
+        if height > ceiling_m:
+            break
+        heights[name], lowest = height, height + keep.vertical_m
+    return heights
+
+
+def gap(one: VehicleState, other: VehicleState) -> tuple[float, float] | None:
+    """Return how far two aircraft are apart, horizontally and in height, metres; None when one has no position."""
+    if one.position is None or other.position is None:
+        return None
+    east, north = to_plane(LocalPlane(origin=one.position), [other.position.lon_deg, other.position.lat_deg])
+    return math.hypot(float(east), float(north)), abs(one.height_takeoff_m - other.height_takeoff_m)
+
+
+def gap_to_way(one: VehicleState, end: GeoPoint, other: VehicleState) -> float | None:
+    """Return the distance of ``other`` from the straight way of ``one`` to ``end``, metres; None without positions.
+
+    Where an aircraft of which nothing is heard may be: its failsafe brings it home, at a height that it chooses.
+    """
+    if one.position is None or other.position is None:
+        return None
+    plane = LocalPlane(origin=one.position)
+    there, home = (to_plane(plane, [point.lon_deg, point.lat_deg]) for point in (other.position, end))
+    east, north, length_m2 = float(home[0]), float(home[1]), float(home[0]) ** 2 + float(home[1]) ** 2
+    share = 0.0 if length_m2 == 0 else (float(there[0]) * east + float(there[1]) * north) / length_m2
+    share = min(1.0, max(0.0, share))
+    return math.hypot(float(there[0]) - share * east, float(there[1]) - share * north)

@@ -14,7 +14,6 @@ from enum import StrEnum
 from functools import partial
 from typing import Final
 
-from core.clock import iso_utc
 from core.errors import LinkFailed
 from core.points import distance_m
 from core.text import _
@@ -50,10 +49,12 @@ class Order:
     Attributes:
         kind: What.
         waypoint: Index in ``Sortie.waypoints`` to skip to; None otherwise.
+        reason: Why, where it is not a person's order; for the log.
     """
 
     kind: OrderKind
     waypoint: int | None = None
+    reason: str = ""
 
     def __post_init__(self) -> None:
         if (self.kind is OrderKind.SKIP) != (self.waypoint is not None):
@@ -221,7 +222,8 @@ class Watch:
     def _obey(self, link: Link, state: VehicleState) -> None:
         while not self.orders.empty():
             order = self.orders.get_nowait()
-            self.recording.note("order", order.kind.value if order.waypoint is None else f"skip to {order.waypoint}")
+            text = order.kind.value if order.waypoint is None else f"skip to {order.waypoint}"
+            self.recording.note("order", f"{text}: {order.reason}" if order.reason else text)
             if order.kind is OrderKind.PAUSE:
                 self._ours = HOLD_MODES
                 self._do(link.pause, "order")
@@ -353,33 +355,3 @@ class Watch:
 def progress_time(state: VehicleState) -> float:
     """Return the vehicle's time as seconds."""
     return state.at.timestamp()
-
-
-def view_fields(view: FlightView) -> dict[str, object]:
-    """Return a view as JSON values: one line of the station's stream."""
-    state, progress = view.state, view.progress
-    position = state.position
-    return {
-        "at": iso_utc(state.at),
-        "lon_deg": None if position is None else position.lon_deg,
-        "lat_deg": None if position is None else position.lat_deg,
-        "height_takeoff_m": round(state.height_takeoff_m, 2),
-        "yaw_deg": round(state.yaw_deg, 1),
-        "ground_speed_m_s": round(state.ground_speed_m_s, 2),
-        "battery": state.battery_share,
-        "battery_home": progress.battery_home,
-        "armed": state.armed,
-        "mode": state.mode,
-        "waypoint": state.waypoint,
-        "heartbeat_age_s": round(min(state.heartbeat_age_s, 1e6), 2),
-        "along_m": round(progress.along_m, 1),
-        "length_m": round(progress.length_m, 1),
-        "off_m": progress.off_m,
-        "home_m": progress.home_m,
-        "home_s": round(progress.home_s, 1),
-        "edge_m": progress.edge_m,
-        "next_action": view.next_action,
-        "in_command": view.in_command,
-        "advice": [{"monitor": a.monitor, "action": a.action.name.lower(), "text": a.text} for a in view.advice],
-        "messages": list(view.messages),
-    }

@@ -121,6 +121,7 @@ class RehearsalVehicle:
         self._body.battery.share = battery_share
         self._autopilot = Autopilot(self._body, self._locate, self._say, self._photograph, self._reached)
         self._autopilot.parameters["SYSID_THISMAV"] = float(system_id)
+        self._autopilot.parameters["SIM_SPEEDUP"] = float(speedup)
         self._see = Instruments(
             body=self._body,
             autopilot=self._autopilot,

@@ -150,7 +150,7 @@ EXPECTED: dict[FaultKind, dict[Phase, Cell]] = {
     },
     K.REBOOT: {
         CONNECT: cell(DONE, NOT_FLOWN),
-        UPLOAD: cell(NOT_FLOWN, told="stopped answering|did not answer|armed already"),
+        UPLOAD: cell(NOT_FLOWN, told="stopped answering|did not answer|armed already|not accepting"),
         ARM: cell(DONE, NOT_FLOWN),
         TAKEOFF: cell(BACK, told="started anew|Watchdog"),
         MISSION: cell(BACK, told="started anew|Watchdog"),
@@ -199,7 +199,7 @@ def fly_with(faults: list[Planned], log_path: Path, *, seed: int = 1, speedup: f
         faults=faults,
         seed=seed,
         speedup=speedup,
-        patience_s=4.0,
+        patience_s=6.0,
         connect_s=4.0,
         silence_s=1.2,
         heartbeat_every_s=0.2,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import jsonschema
 import pytest
 from shapely import Polygon
 
@@ -21,7 +22,8 @@ from flight.flight_log import FlightLog, Outcome
 from flight.flight_plan import FlightPlan, Leg, Sortie, Waypoint
 from flight.fly import fly
 from flight.flying.preflight import Override
-from flight.flying.watch import FlightView, Order, OrderKind, view_fields
+from flight.flying.view_stream import SCHEMA, view_fields
+from flight.flying.watch import FlightView, Order, OrderKind
 from flight.mavlink.fence import fence_items
 from flight.patrol import Aircraft, Approval, KeyArea, NoFlyZone, Patrol
 from flight.rehearsal.vehicle import RehearsalVehicle
@@ -278,7 +280,10 @@ def test_the_view_tells_where_it_is_and_what_comes_next(tmp_path: Path) -> None:
     assert 100 < min(edges) < 125
     actions = {view.next_action for view in crew.views}
     assert {"climb to 15 m", "line in yard, photographs every 15 m", "fly home", "land"} <= actions
-    lines = [json.loads(json.dumps(view_fields(view), allow_nan=False)) for view in crew.views]
+    lines = [json.loads(json.dumps(view_fields(view, sortie=1), allow_nan=False)) for view in crew.views]
+    validator = jsonschema.Draft202012Validator(SCHEMA)
+    for line in lines:
+        validator.validate(line)
     assert {line["in_command"] for line in lines} == {"mission"}
     assert any("Land complete" in line["messages"] for line in lines)
     homes = [view.progress.battery_home for view in crew.views if view.progress.battery_home is not None]
