@@ -124,6 +124,7 @@ class Monitors:
     _off_since: datetime | None = None
     _blind_since: datetime | None = None
     _jumped_at: datetime | None = None
+    _target: int = 0
 
     def __post_init__(self) -> None:
         self._plane = LocalPlane(origin=self.bounds.home)
@@ -185,7 +186,9 @@ class Monitors:
         return start, self._points[target]
 
     def _progress(self, state: VehicleState, here: tuple[float, float] | None) -> Progress:
-        target = min(max(state.waypoint or 0, 0), len(self._points) - 1)
+        if (state.armed and state.waypoint is not None) or self._airborne_at is None:
+            self._target = min(max(state.waypoint or 0, 0), len(self._points) - 1)
+        target = self._target  # ArduPilot forgets its place when it disarms; the flight had come as far as it had
         along, off = self._lengths[max(0, target - 1)], None
         if here is not None:
             start, end = self._leg(target)
