@@ -71,6 +71,7 @@ class Sortie:
         photos: Photographs planned.
         battery_used: Share of the battery used, in [0, 1].
         crew: Who flies it, when the patrol names crews.
+        takeoff_s: When it takes off, seconds after the plan begins; None: as soon as its crew is free.
     """
 
     number: int
@@ -80,6 +81,7 @@ class Sortie:
     photos: int
     battery_used: float
     crew: str = ""
+    takeoff_s: float | None = None
 
     def __post_init__(self) -> None:
         if len(self.waypoints) < 2:

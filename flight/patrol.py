@@ -9,7 +9,7 @@ Polygons here are Shapely geometries in WGS-84 longitude and latitude.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -254,6 +254,24 @@ class Obstacle:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Kit:
+    """An aircraft with its camera, as a crew brings it.
+
+    Attributes:
+        aircraft, camera: From the catalogue.
+        photo_interval_s: Shortest time between two photographs that the camera allows, seconds.
+        camera_key: The camera's key in the catalogue; empty when it was made by hand.
+        wpml_payload: DJI's payloadEnumValue of the camera for WPML files, or None.
+    """
+
+    aircraft: Aircraft
+    camera: Camera
+    photo_interval_s: float = 2.0
+    camera_key: str = ""
+    wpml_payload: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Crew:
     """A pilot with one aircraft at a launch point.
 
@@ -262,12 +280,14 @@ class Crew:
         launch: Where it takes off and lands.
         batteries: Charged batteries it brings; each flies one sortie.
         licence: The pilot's licence number, for the application sheet; may be empty.
+        kit: The aircraft and camera it brings; None for the patrol's.
     """
 
     name: str
     launch: GeoPoint
     batteries: int = 4
     licence: str = ""
+    kit: Kit | None = None
 
     def __post_init__(self) -> None:
         if self.batteries < 1:
@@ -343,3 +363,21 @@ class Patrol:
         names = [area.name for area in self.areas]
         if len(set(names)) != len(names):
             raise ValueError("two key areas have one name")
+        crews = [crew.name for crew in self.crews]
+        if len(set(crews)) != len(crews):
+            raise ValueError("two crews have one name")
+
+
+def flown_by(patrol: Patrol, crew: str) -> Patrol:
+    """Return the patrol as the crew of that name flies it: with its aircraft and camera in place of the patrol's."""
+    kit = next((one.kit for one in patrol.crews if one.name == crew), None)
+    if kit is None:
+        return patrol
+    return replace(
+        patrol,
+        aircraft=kit.aircraft,
+        camera=kit.camera,
+        photo_interval_s=kit.photo_interval_s,
+        camera_key=kit.camera_key,
+        wpml_payload=kit.wpml_payload,
+    )

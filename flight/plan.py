@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from datetime import datetime
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias
 
 import shapely
 from shapely.geometry.base import BaseGeometry
@@ -22,18 +22,23 @@ from core.text import _
 from flight.calendars.periods import PeriodCalendar, active_periods, next_window, read_calendar
 from flight.flight_plan import FlightPlan, Sortie
 from flight.patrol import KeyArea, Patrol, Pattern
-from flight.planning.airspace_rules import read_airspace_rules
+from flight.planning.airspace_rules import AirspaceRules, read_airspace_rules
 from flight.planning.coverage import CoverageOrder, seen_share
-from flight.planning.fleet import share_out
+from flight.planning.fleet import crew_builders, share_out
+from flight.planning.fleet_routing import Builders, Shares
 from flight.planning.ground import Ground
+from flight.planning.kits import strictest
+from flight.planning.open_times import WORKING_DAY_S, OpenTimes, next_opening, open_times
 from flight.planning.patterns import AreaRuns, corridor_runs, orbit_runs, point_runs, ring_runs, tier_heights
 from flight.planning.plan_findings import Measured, engineering_findings, law_findings
 from flight.planning.routing import Points
-from flight.planning.sorties import Run, SortieBuilder
+from flight.planning.sorties import Run
 from flight.planning.survey import Setting, spacing_of, survey_runs
 from flight.planning.terrain import Terrain, followed, read_terrain, strays_m
 
 _TERRAIN_ROOM_M: Final = 1_200.0
+
+Sources: TypeAlias = tuple[PeriodCalendar, AirspaceRules]
 
 
 def plan(patrol: Patrol, *, at: datetime | None = None, calendar: PeriodCalendar | None = None) -> FlightPlan:
@@ -41,8 +46,8 @@ def plan(patrol: Patrol, *, at: datetime | None = None, calendar: PeriodCalendar
 
     Args:
         patrol: What is asked.
-        at: When it is to be flown, aware; periods, windows, approval and daylight are then checked. None checks
-            everything else.
+        at: When the first sortie takes off, aware; periods, windows, approval and daylight then hold, and areas that
+            open later in the working day are waited for on the ground. None plans for any time.
         calendar: The key periods; the shipped ones by default.
 
     Raises:
@@ -50,25 +55,40 @@ def plan(patrol: Patrol, *, at: datetime | None = None, calendar: PeriodCalendar
         InputRefused: The terrain raster or the jurisdiction's rules cannot be read.
     """
     rules = read_airspace_rules(patrol.jurisdiction)
+    known = read_calendar() if calendar is None else calendar
+    times = None
     if at is not None:
-        check_time(patrol, at, read_calendar() if calendar is None else calendar)
+        check_time(patrol, at, known)
+        times = open_times(patrol, at, known, rules)
+        _check_open(patrol, times, (known, rules))
     ground = Ground(patrol)
     terrain = read_ground_heights(patrol, ground)
     ground.check_launch(ground.home, min(area.height_agl_m for area in patrol.areas))
-    runs, shares = _runs(patrol, ground)
+    everybody = strictest(patrol)
+    runs, shares = _runs(everybody, ground)
     if not runs:
         raise PlanRefused(
             _("{patrol}: no way leads to any of its areas that stays in free airspace; review the no-fly zones").format(
                 patrol=patrol.name
             )
         )
-    runs, strays = _over_terrain(patrol, runs, terrain)
-    sorties, left = _sorties(patrol, ground, terrain, runs)
+    runs, strays = _over_terrain(everybody, runs, terrain)
+    builders = crew_builders(patrol, ground, terrain)
+    shared = share_out(patrol, ground, runs, builders, times)
+    if shared.late and times is not None:
+        raise PlanRefused(_too_late(patrol, shared, times, (known, rules)))
+    sorties = _sorties(shared, builders)
     surveyed = [share for share in shares.values() if share.unit == "m2"] or list(shares.values())
     asked = math.fsum(share.asked for share in surveyed)
     covered = math.fsum(share.asked * share.share for share in surveyed) / asked if asked > 0 else 0.0
     measured = Measured(
-        patrol=patrol, ground=ground, sorties=tuple(sorties), shares=shares, strays_m=strays, left=left, terrain=terrain
+        patrol=patrol,
+        ground=ground,
+        sorties=tuple(sorties),
+        shares=shares,
+        strays_m=strays,
+        left=shared.left,
+        terrain=terrain,
     )
     return FlightPlan(
         patrol=patrol.name,
@@ -80,7 +100,7 @@ def plan(patrol: Patrol, *, at: datetime | None = None, calendar: PeriodCalendar
 
 
 def check_time(patrol: Patrol, at: datetime, calendar: PeriodCalendar) -> None:
-    """Refuse an instant outside the patrol's key periods or an area's time window, naming the next one.
+    """Refuse an instant outside the patrol's key periods, naming the next one.
 
     Raises:
         PlanRefused: It is not the time, or a period is not in the calendar.
@@ -108,15 +128,66 @@ def check_time(patrol: Patrol, at: datetime, calendar: PeriodCalendar) -> None:
             )
             + when
         )
+
+
+def _check_open(patrol: Patrol, times: OpenTimes, sources: Sources) -> None:
+    """Refuse a beginning at which nothing may be flown, or a day on which an area is not open any more."""
+    at = _moment(times.begins_at)
     for area in patrol.areas:
-        if area.window is not None and not area.window.starts_at <= in_utc(at) < area.window.ends_at:
-            raise PlanRefused(
-                _("{area} may be flown from {start} to {end} only").format(
+        if not times.spans[area.name]:
+            only = (
+                _("{area} may not be flown in the {hours:.0f} hours after {at}").format(
+                    area=area.name, hours=WORKING_DAY_S / 3600, at=at
+                )
+                if area.window is None
+                else _(
+                    "{area} may be flown from {start} to {end} only, and not in the {hours:.0f} hours after {at}"
+                ).format(
                     area=area.name,
-                    start=area.window.starts_at.astimezone(BEIJING).isoformat(timespec="minutes"),
-                    end=area.window.ends_at.astimezone(BEIJING).isoformat(timespec="minutes"),
+                    start=_moment(area.window.starts_at),
+                    end=_moment(area.window.ends_at),
+                    hours=WORKING_DAY_S / 3600,
+                    at=at,
                 )
             )
+            raise PlanRefused(f"{only}; {_following(patrol, area, times, sources)}")
+    if all(spans[0][0] > 0 for spans in times.spans.values()):
+        first = min(patrol.areas, key=lambda area: (times.spans[area.name][0][0], area.name))
+        raise PlanRefused(
+            _("no area may be flown at {at}; {following}").format(
+                at=at,
+                following=_following(patrol, first, times, sources),
+            )
+        )
+
+
+def _too_late(patrol: Patrol, shared: Shares, times: OpenTimes, sources: Sources) -> str:
+    """Return why areas cannot be flown whole in the time that they are open, and when they are open next."""
+    names = {run.area for run in shared.left}
+    area = min((one for one in patrol.areas if one.name in names), key=lambda one: (one.priority, one.name))
+    spans = times.spans[area.name]
+    return _(
+        "{area} cannot be flown whole while it is open ({spans}): bring more crews, or begin earlier; {following}"
+    ).format(
+        area=area.name,
+        spans=", ".join(
+            " – ".join(_moment(times.begins_at + timedelta(seconds=end)) for end in span) for span in spans
+        ),
+        following=_following(patrol, area, times, sources, after_s=spans[-1][1]),
+    )
+
+
+def _following(patrol: Patrol, area: KeyArea, times: OpenTimes, sources: Sources, *, after_s: float = 0.0) -> str:
+    opening = next_opening(patrol, area, times, sources, after_s)
+    if opening is None:
+        return _("it does not open again within two weeks")
+    return _("{area} opens next from {start} to {end}").format(
+        area=area.name, start=_moment(opening[0]), end=_moment(opening[1])
+    )
+
+
+def _moment(moment: datetime) -> str:
+    return in_utc(moment).astimezone(BEIJING).isoformat(timespec="minutes")
 
 
 def read_ground_heights(patrol: Patrol, ground: Ground) -> Terrain | None:
@@ -212,16 +283,18 @@ def _spread_yaws(run: Run, path: Points) -> tuple[float, ...]:
     return tuple(yaws)
 
 
-def _sorties(
-    patrol: Patrol, ground: Ground, terrain: Terrain | None, runs: list[Run]
-) -> tuple[list[Sortie], tuple[Run, ...]]:
-    """Return the sorties that fly the runs, and the runs for which the crews' batteries do not suffice."""
-    builder = SortieBuilder(patrol, ground, terrain)
-    shares = share_out(patrol, ground, runs, builder)
+def _sorties(shared: Shares, builders: Builders) -> list[Sortie]:
+    """Return the sorties that fly what was shared out."""
     sorties: list[Sortie] = []
-    for task in shares.tasks:
-        sorties += builder.build(list(task.runs), task.launch, first_number=len(sorties) + 1, crew=task.crew)
-    return sorties, shares.left
+    for task in shared.tasks:
+        sorties += builders[task.crew].build(
+            list(task.runs),
+            task.launch,
+            first_number=len(sorties) + 1,
+            crew=task.crew,
+            takeoff_s=task.takeoff_s,
+        )
+    return sorties
 
 
 def _in_order(patrol: Patrol, ground: Ground) -> list[KeyArea]:

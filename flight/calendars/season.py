@@ -25,7 +25,7 @@ from flight.calendars.sun import sun_elevation_deg
 from flight.patrol import Crew, KeyArea, Patrol
 from flight.plan import plan
 from flight.planning.airspace_law import SUN_UP_DEG
-from flight.planning.fleet import CHANGE_S
+from flight.planning.fleet_routing import CHANGE_S
 from flight.planning.yaml_lines import read_yaml
 
 SHIPPED: Final = Path(__file__).resolve().parents[2] / "missions" / "periods" / "frequency.yaml"

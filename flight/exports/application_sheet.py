@@ -15,11 +15,12 @@ import shapely
 
 from core.clock import in_utc
 from core.errors import InputRefused
+from core.points import GeoPoint
 from core.text import _
 from core.whole_file import write_bytes
 from flight.flight_plan import FlightPlan
-from flight.patrol import Patrol
-from flight.planning.airspace_law import controlled_kinds, deadlines, highest_agl_m
+from flight.patrol import Patrol, flown_by
+from flight.planning.airspace_law import controlled_kinds, deadlines, highest_agl_m, takeoffs
 from flight.planning.airspace_rules import SHIPPED, AirspaceRules
 
 BLANK: Final = "＿＿＿＿＿＿＿＿"
@@ -58,18 +59,29 @@ def write_application_sheet(
 def sheet_of(flight_plan: FlightPlan, patrol: Patrol, rules: AirspaceRules, takeoff_at: datetime) -> dict[str, Any]:
     """Return what the sheet says, in Chinese, as plain lists and text."""
     start = in_utc(takeoff_at).astimezone(rules.zone)
-    flown_s = sum(sortie.duration_s for sortie in flight_plan.sorties)
-    end = start + timedelta(seconds=flown_s + 300.0 * (len(flight_plan.sorties) - 1))
+    begins = takeoffs(flight_plan.sorties, takeoff_at)
+    end = max(begins[one.number] + timedelta(seconds=one.duration_s) for one in flight_plan.sorties)
+    end = end.astimezone(rules.zone)
     due = deadlines(rules, takeoff_at, emergency=patrol.emergency)
     kinds = sorted({kind for sortie in flight_plan.sorties for kind in controlled_kinds(patrol, sortie)})
     ground = "；".join(rules.controlled[kind].name for kind in kinds if kind in rules.controlled) or "无"
-    craft = patrol.aircraft
+    crafts = {sortie.crew: flown_by(patrol, sortie.crew).aircraft for sortie in flight_plan.sorties}
+    models = list(dict.fromkeys(crafts.values()))
     crews = "；".join(f"{crew.name}（执照 {crew.licence or BLANK}）" for crew in patrol.crews) or BLANK
     fastest = max(point.speed_m_s for sortie in flight_plan.sorties for point in sortie.waypoints)
     highest = max(highest_agl_m(patrol, sortie) for sortie in flight_plan.sorties)
-    places = "；".join(f"{point.lon_deg:.6f} {point.lat_deg:.6f}" for point in (patrol.home, *patrol.rally_points))
-    kind = f"{craft.model}（{rules.class_of(craft.mass_kg)}，{craft.mass_kg:g} kg），{max(1, len(patrol.crews))} 架"
-    able = f"巡航 {craft.cruise_m_s:g} m/s，续航 {craft.endurance_s / 60:.0f} min，抗风 {craft.max_wind_m_s:g} m/s"
+    launches = list(dict.fromkeys(sortie.waypoints[0].position for sortie in flight_plan.sorties))
+    landing = [point for point in (patrol.home, *patrol.rally_points) if point not in launches]
+    places = "起降：" + _positions(launches) + ("；备降：" + _positions(landing) if landing else "")
+    kind = "；".join(
+        f"{one.model}（{rules.class_of(one.mass_kg)}，{one.mass_kg:g} kg），"
+        f"{sum(craft == one for craft in crafts.values())} 架"
+        for one in models
+    )
+    able = "；".join(
+        f"{one.model}：巡航 {one.cruise_m_s:g} m/s，续航 {one.endurance_s / 60:.0f} min，抗风 {one.max_wind_m_s:g} m/s"
+        for one in models
+    )
     task = f"{'应急任务；' if patrol.emergency else ''}安全生产执法巡查：{patrol.name}；自动航线飞行"
     reserve, margin = patrol.limits.battery_reserve, patrol.limits.no_fly_margin_m
     rows = [
@@ -111,6 +123,10 @@ def sheet_of(flight_plan: FlightPlan, patrol: Patrol, rules: AirspaceRules, take
         else BLANK,
         "footer": f"依据：{rules.law} {rules.articles['application']}",
     }
+
+
+def _positions(points: list[GeoPoint]) -> str:
+    return "；".join(f"{point.lon_deg:.6f} {point.lat_deg:.6f}" for point in points)
 
 
 def _outline(shape: shapely.Geometry) -> str:

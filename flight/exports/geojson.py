@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from core.points import LocalPlane, from_plane, to_plane
 from flight.camera import Orientation
 from flight.flight_plan import FlightPlan, Leg, Sortie
-from flight.patrol import Patrol
+from flight.patrol import Patrol, flown_by
 from flight.planning.footprint import footprint
 
 Layers = dict[str, dict[str, Any]]
@@ -73,6 +73,7 @@ def photo_footprints(flight_plan: FlightPlan, patrol: Patrol) -> list[tuple[int,
     plane = LocalPlane(origin=flight_plan.home)
     found = []
     for sortie in flight_plan.sorties:
+        camera = flown_by(patrol, sortie.crew).camera
         points = to_plane(plane, [[point.position.lon_deg, point.position.lat_deg] for point in sortie.waypoints])
         for index, place, height in _photographs(sortie, points):
             waypoint = sortie.waypoints[index]
@@ -82,7 +83,7 @@ def photo_footprints(flight_plan: FlightPlan, patrol: Patrol) -> list[tuple[int,
                 pitch_deg=waypoint.gimbal_pitch_deg,
                 roll_deg=0.0,
             )
-            outline = footprint(patrol.camera, look, height) if height > 0 else None
+            outline = footprint(camera, look, height) if height > 0 else None
             if outline is not None:
                 found.append((sortie.number, waypoint.area, shapely.Polygon(from_plane(plane, outline + place))))
     return found

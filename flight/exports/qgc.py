@@ -18,7 +18,7 @@ from core.text import _
 from core.whole_file import write_text
 from flight.flight_plan import FlightPlan, Sortie
 from flight.mavlink.mission import HOME_WAYPOINT, WITH_POSITION, Dialect, MissionItem, dialect_of, mission_items
-from flight.patrol import Patrol
+from flight.patrol import Patrol, flown_by
 
 _FIRMWARE: Final = {Dialect.ARDUPILOT: 3, Dialect.PX4: 12}  # MAV_AUTOPILOT
 _QUADROTOR: Final = 2  # MAV_TYPE
@@ -64,7 +64,7 @@ def _rally_height(flight_plan: FlightPlan) -> float:
 
 
 def _mission(sortie: Sortie, patrol: Patrol | None) -> dict[str, Any]:
-    dialect = dialect_of(patrol.aircraft.autopilot) if patrol else Dialect.ARDUPILOT
+    dialect = dialect_of(flown_by(patrol, sortie.crew).aircraft.autopilot) if patrol else Dialect.ARDUPILOT
     start = sortie.waypoints[0].position
     # A .plan holds home beside its items and not as item 0; the ground station adds that where the autopilot wants it.
     items = [item for item in mission_items(sortie, start, dialect=dialect) if item.waypoint != HOME_WAYPOINT]

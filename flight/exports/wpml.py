@@ -20,7 +20,7 @@ from core.text import _
 from core.whole_file import written_whole
 from flight.exports.qgc import sortie_path
 from flight.flight_plan import FlightPlan, Leg, Sortie, Waypoint
-from flight.patrol import Patrol
+from flight.patrol import Patrol, flown_by
 
 _KML: Final = "http://www.opengis.net/kml/2.2"
 _WPML: Final = "http://www.dji.com/wpmz/1.0.6"
@@ -50,14 +50,16 @@ def write_wpml(flight_plan: FlightPlan, path: Path, *, patrol: Patrol, made_at: 
     Raises:
         PlanRefused: The aircraft or camera is none that reads WPML, or a leg is faster than WPML can say.
     """
-    _check(flight_plan, patrol)
+    for sortie in flight_plan.sorties:
+        _check(sortie, flown_by(patrol, sortie.crew))
     written = []
     for sortie in flight_plan.sorties:
+        own = flown_by(patrol, sortie.crew)
         target = sortie_path(path, sortie.number, len(flight_plan.sorties))
         with written_whole(target) as aside, zipfile.ZipFile(aside, "w") as archive:
             for name, root in (
-                ("wpmz/template.kml", _template(sortie, patrol, made_at)),
-                ("wpmz/waylines.wpml", _waylines(sortie, patrol)),
+                ("wpmz/template.kml", _template(sortie, own, made_at)),
+                ("wpmz/waylines.wpml", _waylines(sortie, own)),
             ):
                 text = ET.tostring(root, encoding="utf-8", xml_declaration=True)
                 archive.writestr(zipfile.ZipInfo(name, date_time=_ZIP_DATE), text, zipfile.ZIP_DEFLATED)
@@ -65,7 +67,7 @@ def write_wpml(flight_plan: FlightPlan, path: Path, *, patrol: Patrol, made_at: 
     return tuple(written)
 
 
-def _check(flight_plan: FlightPlan, patrol: Patrol) -> None:
+def _check(sortie: Sortie, patrol: Patrol) -> None:
     if patrol.aircraft.wpml_drone is None:
         raise PlanRefused(_("{aircraft} reads no WPML; export another format").format(aircraft=patrol.aircraft.model))
     if patrol.wpml_payload is None:
@@ -74,7 +76,7 @@ def _check(flight_plan: FlightPlan, patrol: Patrol) -> None:
                 camera=patrol.camera.model
             )
         )
-    fastest = max(point.speed_m_s for sortie in flight_plan.sorties for point in _route(sortie))
+    fastest = max(point.speed_m_s for point in _route(sortie))
     if fastest > _FASTEST_M_S:
         raise PlanRefused(
             _("WPML says speeds up to {limit:g} m/s and the plan has {speed:g} m/s").format(

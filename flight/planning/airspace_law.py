@@ -18,7 +18,7 @@ from core.points import distance_m
 from core.text import _
 from flight.calendars.sun import sun_elevation_deg
 from flight.flight_plan import Finding, Severity, Sortie
-from flight.patrol import Patrol
+from flight.patrol import Patrol, flown_by
 from flight.planning.airspace_rules import AirspaceRules
 
 SUN_UP_DEG: Final = -0.833  # the sun's upper edge on the horizon, refraction included
@@ -52,11 +52,15 @@ def deadlines(rules: AirspaceRules, takeoff_at: datetime, *, emergency: bool = F
 
 
 def takeoffs(sorties: tuple[Sortie, ...], at: datetime, *, change_s: float = 300.0) -> dict[int, datetime]:
-    """Return when each sortie takes off when every crew begins at ``at``, with a battery change between two."""
+    """Return when each sortie takes off when every crew begins at ``at``, with a battery change between two.
+
+    A sortie that the plan lets wait takes off no earlier than the plan says.
+    """
     found: dict[int, datetime] = {}
     free: dict[str, datetime] = {}
     for sortie in sorties:
-        found[sortie.number] = free.get(sortie.crew, in_utc(at))
+        planned = in_utc(at) + timedelta(seconds=sortie.takeoff_s or 0.0)
+        found[sortie.number] = max(planned, free.get(sortie.crew, planned))
         free[sortie.crew] = found[sortie.number] + timedelta(seconds=sortie.duration_s + change_s)
     return found
 
@@ -72,6 +76,7 @@ def checklist(
         rules: The jurisdiction's rules.
         takeoff_at: When it takes off, aware; None leaves the lines that depend on it as reminders.
     """
+    patrol = flown_by(patrol, sortie.crew)
     lines = (
         _class(patrol, rules),
         *_airspace(patrol, sortie, rules),

@@ -1,71 +1,99 @@
 """Who flies what: runs shared out over batteries, crews and launch points.
 
-One crew flies the runs in the order given, and only the cuts between batteries are chosen: the split of a giant tour
-(Beasley 1983; Prins 2004), by dynamic programming, so that total time is least. Several crews are a vehicle routing
-problem with capacities, many depots and priorities, solved by OR-Tools; it runs to a number of solutions and not to a
-time, so the same patrol gives the same plan.
+One crew that nothing hurries flies the runs in the order given, and only the cuts between batteries are chosen: the
+split of a giant tour (Beasley 1983; Prins 2004), by dynamic programming, so that total time is least. Several crews,
+and areas that are open at certain times only, are a vehicle routing problem with capacities, depots, priorities and
+time windows (``flight.planning.fleet_routing``).
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
 from core.errors import PlanRefused
-from core.text import _
-from flight.patrol import Crew, Patrol
-from flight.planning.endurance import NO_EFFORT, Effort
+from flight.patrol import Crew, Patrol, flown_by
+from flight.planning.fleet_routing import CHANGE_S, Builders, Fleet, Shares, Task, routed
 from flight.planning.ground import Ground
+from flight.planning.open_times import OpenTimes, closing
 from flight.planning.routing import Points, length_m
 from flight.planning.sorties import Run, SortieBuilder, cut_at
+from flight.planning.terrain import Terrain
 
-CHANGE_S: Final = 300.0  # landing, battery change, take-off again
 _CHUNK_SHARE: Final = 0.12  # of a usable battery: what is shared out in one piece
 _MOST_CHUNKS: Final = 48
-_SOLUTIONS: Final = 60
-_UNITS: Final = 100_000  # of battery, because OR-Tools counts in integers
-_DROP_S: Final = 1_000_000  # penalty for leaving out a chunk of priority 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """What one battery flies: runs in order, by whom, from where."""
-
-    crew: str
-    launch: Points
-    runs: tuple[Run, ...]
+def crew_builders(patrol: Patrol, ground: Ground, terrain: Terrain | None = None) -> dict[str, SortieBuilder]:
+    """Return what builds each crew's sorties, by its name; "" for the patrol's own aircraft where no crew is named."""
+    names = [crew.name for crew in patrol.crews] or [""]
+    return {name: SortieBuilder(flown_by(patrol, name), ground, terrain) for name in names}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shares:
-    """Runs shared out.
-
-    Attributes:
-        tasks: By crew and in order of flight.
-        left: Runs for which the batteries do not suffice.
-    """
-
-    tasks: tuple[Task, ...]
-    left: tuple[Run, ...]
-
-
-def share_out(patrol: Patrol, ground: Ground, runs: list[Run], builder: SortieBuilder) -> Shares:
+def share_out(
+    patrol: Patrol, ground: Ground, runs: list[Run], builders: Builders, times: OpenTimes | None = None
+) -> Shares:
     """Return who flies which runs on which battery.
+
+    Args:
+        patrol: What is asked.
+        ground: Its ground.
+        runs: In order of flight.
+        builders: Of each crew (:func:`crew_builders`).
+        times: When areas may be flown; None for any time.
 
     Raises:
         PlanRefused: A run is beyond what one battery reaches.
     """
-    pieces = [piece for run in runs for piece in _pieces(run, builder)]
-    if not patrol.crews:
-        return Shares(tasks=tuple(_split("", ground.home, pieces, builder)), left=())
-    if len(patrol.crews) == 1:
-        crew = patrol.crews[0]
-        tasks = _split(crew.name, ground.to_local(crew.launch), pieces, builder)
-        kept, spare = tasks[: crew.batteries], tasks[crew.batteries :]
-        return Shares(tasks=tuple(kept), left=tuple(run for task in spare for run in task.runs))
-    return _routed(patrol, ground, _chunks(pieces, builder), builder)
+    weakest = min(builders.values(), key=lambda builder: builder.patrol.aircraft.endurance_s)
+    pieces = [piece for run in runs for piece in _pieces(run, weakest)]
+    if len(patrol.crews) <= 1:
+        (crew,) = patrol.crews or (Crew(name="", launch=patrol.home, batteries=_plenty(pieces, weakest)),)
+        tasks = _split(crew.name, ground.to_local(crew.launch), pieces, builders[crew.name])
+        if times is None or in_time(tasks, builders, times):
+            kept, spare = tasks[: crew.batteries], tasks[crew.batteries :]
+            return Shares(tasks=tuple(kept), left=tuple(run for task in spare for run in task.runs))
+        crews: tuple[Crew, ...] = (crew,)
+    else:
+        crews = patrol.crews
+    fleet = Fleet(
+        crews=crews,
+        launches=tuple(ground.to_local(crew.launch) for crew in crews),
+        builders=builders,
+        priorities={area.name: area.priority for area in patrol.areas},
+    )
+    chunks = _chunks(pieces, weakest)
+    shares = routed(fleet, chunks, times)
+    if shares.left and times is not None:
+        late = _metres(routed(fleet, chunks, None).left) < _metres(shares.left)
+        return Shares(tasks=shares.tasks, left=shares.left, late=late)
+    return shares
+
+
+def in_time(tasks: list[Task], builders: Builders, times: OpenTimes) -> bool:
+    """Return whether tasks flown one after the other, without a pause, keep within their areas' open times."""
+    clock = 0.0
+    for task in tasks:
+        builder, before = builders[task.crew], None
+        for run in task.runs:
+            clock += builder.transfer(task.launch if before is None else before, run).time_s
+            ends = clock + builder.run_effort(run).time_s
+            if not any(low <= clock and ends <= closing(high) for low, high in times.spans[run.area]):
+                return False
+            clock, before = ends, run
+        clock += builder.home_effort(task.runs[-1], task.launch).time_s + CHANGE_S
+    return True
+
+
+def _metres(runs: tuple[Run, ...]) -> float:
+    return math.fsum(max(1.0, length_m(run.path)) for run in runs)
+
+
+def _plenty(runs: list[Run], builder: SortieBuilder) -> int:
+    """Return more batteries than a patrol without a named crew can need."""
+    used = math.fsum(builder.run_effort(run).battery for run in runs)
+    return 2 * math.ceil(used / builder.allowed) + len({run.area for run in runs}) + 2
 
 
 def _pieces(run: Run, builder: SortieBuilder) -> list[Run]:
@@ -133,107 +161,3 @@ def _chunks(runs: list[Run], builder: SortieBuilder) -> list[tuple[Run, ...]]:
             chunks.append([run])
             used = share
     return [tuple(chunk) for chunk in chunks]
-
-
-def _inside(chunk: tuple[Run, ...], builder: SortieBuilder) -> Effort:
-    effort = NO_EFFORT
-    for run in chunk:
-        effort += builder.run_effort(run)
-    for before, after in pairwise(chunk):
-        effort += builder.transfer(before, after)
-    return effort
-
-
-def _routed(patrol: Patrol, ground: Ground, chunks: list[tuple[Run, ...]], builder: SortieBuilder) -> Shares:
-    """Share chunks out over crews and their batteries with OR-Tools."""
-    from ortools.constraint_solver import pywrapcp, routing_enums_pb2
-
-    crews = patrol.crews
-    launches = [ground.to_local(crew.launch) for crew in crews]
-    vehicles = [index for index, crew in enumerate(crews) for _battery in range(crew.batteries)]
-    depots = [len(chunks) + index for index in vehicles]
-    times, batteries = _costs(chunks, launches, builder)
-    manager = pywrapcp.RoutingIndexManager(len(chunks) + len(crews), len(vehicles), depots, depots)
-    model = pywrapcp.RoutingModel(manager)
-
-    def time_of(i: int, j: int) -> int:
-        return times[int(manager.IndexToNode(i))][int(manager.IndexToNode(j))]
-
-    def battery_of(i: int, j: int) -> int:
-        return batteries[int(manager.IndexToNode(i))][int(manager.IndexToNode(j))]
-
-    time_index = model.RegisterTransitCallback(time_of)
-    model.SetArcCostEvaluatorOfAllVehicles(time_index)
-    model.SetFixedCostOfAllVehicles(round(CHANGE_S))
-    capacity = round(builder.allowed * _UNITS)
-    model.AddDimension(model.RegisterTransitCallback(battery_of), 0, capacity, True, "battery")  # noqa: FBT003 - theirs
-    model.AddDimension(time_index, 0, 10**7, True, "time")  # noqa: FBT003 - OR-Tools takes it by position
-    _prefer_priorities(patrol, chunks, model, manager)
-    settings = pywrapcp.DefaultRoutingSearchParameters()
-    settings.first_solution_strategy = routing_enums_pb2.FirstSolutionStrategy.PARALLEL_CHEAPEST_INSERTION
-    settings.solution_limit = _SOLUTIONS
-    solution = model.SolveWithParameters(settings)
-    if solution is None:
-        raise PlanRefused(_("the crews' batteries do not suffice for any order of flight; bring more"))
-    return _read(crews, launches, vehicles, chunks, (model, manager, solution))
-
-
-def _prefer_priorities(patrol: Patrol, chunks: list[tuple[Run, ...]], model: object, manager: object) -> None:
-    """Let a chunk be left out only at a price by its area's priority, and make waiting dearer for the more urgent."""
-    priority = {area.name: area.priority for area in patrol.areas}
-    time_dimension = model.GetDimensionOrDie("time")  # type: ignore[attr-defined]
-    for node, chunk in enumerate(chunks):
-        index = manager.NodeToIndex(node)  # type: ignore[attr-defined]
-        rank = priority[chunk[0].area]
-        model.AddDisjunction([index], _DROP_S // rank)  # type: ignore[attr-defined]
-        time_dimension.SetCumulVarSoftUpperBound(index, 0, max(0, 3 - rank))
-
-
-def _costs(
-    chunks: list[tuple[Run, ...]], launches: list[Points], builder: SortieBuilder
-) -> tuple[list[list[int]], list[list[int]]]:
-    """Return seconds and battery units from each chunk or launch to each; flying the chunk counts on leaving it."""
-    inner = [_inside(chunk, builder) for chunk in chunks]
-    size = len(chunks) + len(launches)
-    times = [[0] * size for _row in range(size)]
-    batteries = [[0] * size for _row in range(size)]
-    for i in range(size):
-        for j in range(size):
-            if i == j or (i >= len(chunks) and j >= len(chunks)):
-                continue
-            if i >= len(chunks):
-                effort = builder.transfer(launches[i - len(chunks)], chunks[j][0])
-            elif j >= len(chunks):
-                effort = inner[i] + builder.home_effort(chunks[i][-1], launches[j - len(chunks)])
-            else:
-                effort = inner[i] + builder.transfer(chunks[i][-1], chunks[j][0])
-            times[i][j] = math.ceil(effort.time_s)
-            batteries[i][j] = math.ceil(effort.battery * _UNITS)
-    return times, batteries
-
-
-def _read(
-    crews: tuple[Crew, ...],
-    launches: list[Points],
-    vehicles: list[int],
-    chunks: list[tuple[Run, ...]],
-    solved: tuple[object, object, object],
-) -> Shares:
-    """Return the tasks that a solution says, and what it leaves out."""
-    model, manager, solution = solved
-    tasks: list[Task] = []
-    flown: set[int] = set()
-    for vehicle, crew_index in enumerate(vehicles):
-        index = model.Start(vehicle)  # type: ignore[attr-defined]
-        order: list[int] = []
-        while not model.IsEnd(index):  # type: ignore[attr-defined]
-            node = manager.IndexToNode(index)  # type: ignore[attr-defined]
-            if node < len(chunks):
-                order.append(node)
-            index = solution.Value(model.NextVar(index))  # type: ignore[attr-defined]
-        if order:
-            flown.update(order)
-            runs = tuple(run for node in order for run in chunks[node])
-            tasks.append(Task(crew=crews[crew_index].name, launch=launches[crew_index], runs=runs))
-    left = tuple(run for node, chunk in enumerate(chunks) if node not in flown for run in chunk)
-    return Shares(tasks=tuple(tasks), left=left)

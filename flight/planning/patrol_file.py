@@ -8,7 +8,7 @@ is repaired silently: an outline that crosses itself has no single meaning, so i
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,13 +21,13 @@ from core.clock import from_iso
 from core.errors import InputRefused
 from core.points import GeoPoint, LocalPlane, to_plane
 from core.text import _
-from flight.camera import Camera
 from flight.patrol import (
     Aircraft,
     Approval,
     AreaShape,
     Crew,
     KeyArea,
+    Kit,
     Limits,
     NoFlyZone,
     Obstacle,
@@ -89,20 +89,25 @@ def read_patrol(path: Path, *, catalogue_folder: Path = SHIPPED_CATALOGUE) -> Pa
     _check_schema(path, document)
     reader = _Reader(path=path, document=document, catalogue=read_catalogue(catalogue_folder))
     table: dict[str, Any] = document.value
-    aircraft = _chosen(reader, "aircraft", table["aircraft"], reader.catalogue.aircraft)
+    aircraft = _chosen(reader, ("aircraft",), table["aircraft"], reader.catalogue.aircraft)
     camera_key = str(table.get("camera", reader.catalogue.default_camera[str(table["aircraft"])]))
-    camera = _chosen(reader, "camera", camera_key, reader.catalogue.cameras)
-    areas = tuple(_area(reader, index, entry, aircraft, camera.camera) for index, entry in enumerate(table["areas"]))
-    return reader.build((), lambda: _patrol(reader, table, areas, aircraft, camera))
+    camera = _chosen(reader, ("camera",), camera_key, reader.catalogue.cameras)
+    crews = reader.build(("crews",), lambda: _crews(reader, table, camera_key))
+    kits = [Kit(aircraft=aircraft, camera=camera.camera), *(crew.kit for crew in crews if crew.kit is not None)]
+    if crews and all(crew.kit is not None for crew in crews):
+        kits = kits[1:]
+    areas = tuple(_area(reader, index, entry, kits) for index, entry in enumerate(table["areas"]))
+    return reader.build((), lambda: _patrol(reader, table, areas, crews, (aircraft, camera)))
 
 
 def _patrol(
     reader: _Reader,
     table: dict[str, Any],
     areas: tuple[KeyArea, ...],
-    aircraft: Aircraft,
-    camera: CatalogueCamera,
+    crews: tuple[Crew, ...],
+    carried: tuple[Aircraft, CatalogueCamera],
 ) -> Patrol:
+    aircraft, camera = carried
     terrain = table.get("terrain")
     if terrain is not None and not (reader.path.parent / terrain).is_file():
         raise reader.refuse(
@@ -123,15 +128,7 @@ def _patrol(
         periods=tuple(table.get("periods", ())),
         approval=_approval(reader, table.get("approval")),
         wind=reader.build(("wind",), lambda: Wind(**table.get("wind", {}))),
-        crews=tuple(
-            Crew(
-                name=entry["name"],
-                launch=_point(entry["launch"]),
-                batteries=entry.get("batteries", 4),
-                licence=entry.get("licence", ""),
-            )
-            for entry in table.get("crews", ())
-        ),
+        crews=crews,
         rally_points=tuple(_point(entry) for entry in table.get("rally_points", ())),
         obstacles=tuple(_obstacle(reader, index, entry) for index, entry in enumerate(table.get("obstacles", ()))),
         terrain=None if terrain is None else reader.path.parent / terrain,
@@ -167,11 +164,11 @@ def _check_schema(path: Path, document: YamlDocument) -> None:
     )
 
 
-def _chosen(reader: _Reader, field: str, key: str, entries: dict[str, _T]) -> _T:
+def _chosen(reader: _Reader, keys: tuple[str | int, ...], key: str, entries: dict[str, _T]) -> _T:
     if key not in entries:
         raise reader.refuse(
-            (field,),
-            _("the catalogue knows no {field} called {key}").format(field=field, key=key),
+            keys,
+            _("the catalogue knows no {field} called {key}").format(field=keys[-1], key=key),
             _("Choose one of: {known}.").format(known=", ".join(sorted(entries))),
         )
     return entries[key]
@@ -181,13 +178,48 @@ def _point(entry: dict[str, float]) -> GeoPoint:
     return GeoPoint(lon_deg=float(entry["lon"]), lat_deg=float(entry["lat"]))
 
 
-def _area(reader: _Reader, index: int, entry: dict[str, Any], aircraft: Aircraft, camera: Camera) -> KeyArea:
+def _crews(reader: _Reader, table: dict[str, Any], camera_key: str) -> tuple[Crew, ...]:
+    return tuple(
+        Crew(
+            name=entry["name"],
+            launch=_point(entry["launch"]),
+            batteries=entry.get("batteries", 4),
+            licence=entry.get("licence", ""),
+            kit=_kit(reader, index, entry, (str(table["aircraft"]), camera_key)),
+        )
+        for index, entry in enumerate(table.get("crews", ()))
+    )
+
+
+def _kit(reader: _Reader, index: int, entry: dict[str, Any], patrols: tuple[str, str]) -> Kit | None:
+    """Return the aircraft and camera that a crew brings, or None when it names neither.
+
+    What it leaves out is the patrol's aircraft, and the camera that belongs to the aircraft it flies.
+    """
+    if "aircraft" not in entry and "camera" not in entry:
+        return None
+    catalogue = reader.catalogue
+    key = str(entry.get("aircraft", patrols[0]))
+    aircraft = _chosen(reader, ("crews", index, "aircraft"), key, catalogue.aircraft)
+    own = patrols[1] if key == patrols[0] else catalogue.default_camera[key]
+    camera = _chosen(reader, ("crews", index, "camera"), str(entry.get("camera", own)), catalogue.cameras)
+    return Kit(
+        aircraft=aircraft,
+        camera=camera.camera,
+        photo_interval_s=camera.interval_s,
+        camera_key=camera.key,
+        wpml_payload=camera.wpml_payload,
+    )
+
+
+def _area(reader: _Reader, index: int, entry: dict[str, Any], kits: Sequence[Kit]) -> KeyArea:
     keys: tuple[str | int, ...] = ("areas", index)
     pattern = Pattern(entry.get("pattern", "survey"))
     shape = _area_shape(reader, (*keys, "shape"), entry["name"], entry["shape"], pattern)
     height = entry.get("height_agl_m")
     if height is None:
-        height = entry["gsd_cm"] / 100.0 * camera.focal_px
+        height = entry["gsd_cm"] / 100.0 * min(kit.camera.focal_px for kit in kits)
+    slowest = min(kit.aircraft.cruise_m_s for kit in kits)
     window = entry.get("window")
     plain = (
         "front_overlap", "side_overlap", "gimbal_pitch_deg", "priority", "crosshatch", "angle_deg", "width_m",
@@ -200,7 +232,7 @@ def _area(reader: _Reader, index: int, entry: dict[str, Any], aircraft: Aircraft
             shape=shape,
             pattern=pattern,
             height_agl_m=float(height),
-            speed_m_s=float(entry.get("speed_m_s", min(DEFAULT_LINE_SPEED_M_S, aircraft.cruise_m_s))),
+            speed_m_s=float(entry.get("speed_m_s", min(DEFAULT_LINE_SPEED_M_S, slowest))),
             window=None
             if window is None
             else TimeWindow(starts_at=from_iso(window["starts_at"]), ends_at=from_iso(window["ends_at"])),

@@ -12,15 +12,16 @@ from typing import Final
 import numpy as np
 import shapely
 
-from core.clock import in_utc
+from core.clock import BEIJING, in_utc
 from core.points import LocalPlane, to_plane
 from core.text import _
 from flight.flight_plan import Finding, Severity, Sortie
 from flight.mavlink.mission import dialect_of, mission_items
-from flight.patrol import Patrol
+from flight.patrol import Patrol, flown_by
 from flight.planning.airspace_law import checklist, takeoffs
 from flight.planning.airspace_rules import AirspaceRules
 from flight.planning.ground import Ground
+from flight.planning.kits import kits_of
 from flight.planning.patterns import AreaRuns
 from flight.planning.profile import profile
 from flight.planning.routing import Points, length_m
@@ -150,21 +151,27 @@ def _windows(measured: Measured, at: datetime | None) -> list[Finding]:
             starts[sortie.number] + timedelta(seconds=moment.time_s)
             for sortie in measured.sorties
             for moment in profile(sortie, measured.patrol)
-            if sortie.waypoints[moment.index].area == area.name
+            if area.name in {point.area for point in sortie.waypoints[moment.index : moment.index + 2]}
         ]
         kept = all(area.window.starts_at <= time <= area.window.ends_at for time in times)
         found.append(
             Finding(
                 code="time-window",
                 severity=Severity.PASS if kept else Severity.FAIL,
-                text=_("{area} is flown until {last}, allowed until {end}").format(
+                text=_("{area} is flown from {first} to {last}, allowed from {start} to {end}").format(
                     area=area.name,
-                    last=max(times, default=in_utc(at)).isoformat(timespec="minutes"),
-                    end=area.window.ends_at.isoformat(timespec="minutes"),
+                    first=_beijing(min(times, default=in_utc(at))),
+                    last=_beijing(max(times, default=in_utc(at))),
+                    start=_beijing(area.window.starts_at),
+                    end=_beijing(area.window.ends_at),
                 ),
             )
         )
     return found
+
+
+def _beijing(moment: datetime) -> str:
+    return moment.astimezone(BEIJING).isoformat(timespec="minutes")
 
 
 def _no_fly(measured: Measured, paths: Sequence[Points]) -> Finding:
@@ -276,9 +283,9 @@ def _battery(patrol: Patrol, sorties: Sequence[Sortie]) -> Finding:
 
 def _way_home(measured: Measured, paths: Sequence[Points]) -> Finding:
     """Measure at every waypoint what would be left on landing if the flight were broken off there."""
-    builder = SortieBuilder(measured.patrol, measured.ground, measured.terrain)
     least, where = 1.0, ""
     for sortie, path in zip(measured.sorties, paths, strict=True):
+        builder = SortieBuilder(flown_by(measured.patrol, sortie.crew), measured.ground, measured.terrain)
         for moment in profile(sortie, measured.patrol)[:-1]:
             point = sortie.waypoints[moment.index]
             home = builder.home_effort_from(path[moment.index], point.height.metres, path[0], point.area)
@@ -296,29 +303,35 @@ def _way_home(measured: Measured, paths: Sequence[Points]) -> Finding:
 
 
 def _items(patrol: Patrol, sorties: Sequence[Sortie]) -> Finding:
-    dialect = dialect_of(patrol.aircraft.autopilot)
-    most = max(len(mission_items(sortie, sortie.waypoints[0].position, dialect=dialect)) for sortie in sorties)
+    counts = []
+    for sortie in sorties:
+        craft = flown_by(patrol, sortie.crew).aircraft
+        items = mission_items(sortie, sortie.waypoints[0].position, dialect=dialect_of(craft.autopilot))
+        counts.append((craft.max_items - len(items), len(items), craft.max_items))
+    spare, most, limit = min(counts)
     return Finding(
         code="mission-items",
-        severity=Severity.PASS if most <= patrol.aircraft.max_items else Severity.FAIL,
+        severity=Severity.PASS if spare >= 0 else Severity.FAIL,
         text=_("the longest sortie is {count} mission items; the autopilot holds {limit}").format(
-            count=most, limit=patrol.aircraft.max_items
+            count=most, limit=limit
         ),
     )
 
 
 def _wind(patrol: Patrol) -> Finding:
+    limit = min(kit.aircraft.max_wind_m_s for kit in kits_of(patrol))
     return Finding(
         code="wind-limit",
-        severity=Severity.PASS if patrol.wind.speed_m_s <= patrol.aircraft.max_wind_m_s else Severity.FAIL,
+        severity=Severity.PASS if patrol.wind.speed_m_s <= limit else Severity.FAIL,
         text=_("planned with {wind:.1f} m/s of wind; the aircraft flies up to {limit:.1f} m/s").format(
-            wind=patrol.wind.speed_m_s, limit=patrol.aircraft.max_wind_m_s
+            wind=patrol.wind.speed_m_s, limit=limit
         ),
     )
 
 
 def _temperature(patrol: Patrol) -> Finding:
-    low, high = patrol.aircraft.min_temperature_c, patrol.aircraft.max_temperature_c
+    crafts = [kit.aircraft for kit in kits_of(patrol)]
+    low, high = max(one.min_temperature_c for one in crafts), min(one.max_temperature_c for one in crafts)
     return Finding(
         code="temperature",
         severity=Severity.PASS if low <= patrol.temperature_c <= high else Severity.FAIL,

@@ -11,14 +11,17 @@ from flight.patrol import NoFlyZone
 
 def sortie_rows(flight_plan: FlightPlan) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
     """Return the heading and one row for each sortie, with a total: number, crew, areas, way, time, photos, battery."""
+    waits = any(sortie.takeoff_s is not None for sortie in flight_plan.sorties)
     heading = (
-        _("sortie"), _("crew"), _("areas"), _("way km"), _("time min"), _("photographs"), _("lands with"),
+        _("sortie"), _("crew"), _("areas"), *((_("takes off"),) if waits else ()), _("way km"), _("time min"),
+        _("photographs"), _("lands with"),
     )  # fmt: skip
     rows = [
         (
             str(sortie.number),
             sortie.crew,
             ", ".join(dict.fromkeys(point.area for point in sortie.waypoints if point.area)),
+            *((_after(sortie.takeoff_s),) if waits else ()),
             f"{sortie.length_m / 1000:.2f}",
             f"{sortie.duration_s / 60:.1f}",
             str(sortie.photos),
@@ -30,12 +33,21 @@ def sortie_rows(flight_plan: FlightPlan) -> tuple[tuple[str, ...], tuple[tuple[s
         _("all"),
         "",
         _("{share:.1%} seen").format(share=flight_plan.covered_share),
+        *(("",) if waits else ()),
         f"{sum(sortie.length_m for sortie in flight_plan.sorties) / 1000:.2f}",
         f"{sum(sortie.duration_s for sortie in flight_plan.sorties) / 60:.1f}",
         str(sum(sortie.photos for sortie in flight_plan.sorties)),
         "",
     )
     return heading, (*rows, total)
+
+
+def _after(takeoff_s: float | None) -> str:
+    """Return a take-off as hours and minutes after the plan begins; empty where it only follows the one before."""
+    if takeoff_s is None:
+        return ""
+    hours, minutes = divmod(round(takeoff_s / 60), 60)
+    return f"+{hours}:{minutes:02d}"
 
 
 def finding_rows(flight_plan: FlightPlan) -> tuple[tuple[str, str, str, str], ...]:

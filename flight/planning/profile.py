@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from core.points import LocalPlane, to_plane
 from flight.flight_plan import Leg, Sortie
-from flight.patrol import Patrol
+from flight.patrol import Patrol, flown_by
 from flight.planning.endurance import NO_EFFORT, fly_effort, hover_effort
 from flight.planning.sorties import LAND_AND_CHECK_S
 
@@ -22,9 +22,10 @@ class Moment:
 
 
 def profile(sortie: Sortie, patrol: Patrol) -> tuple[Moment, ...]:
-    """Return a moment for each waypoint of ``sortie``, flown with the patrol's aircraft, wind and temperature."""
+    """Return a moment for each waypoint of ``sortie``, flown by its crew's aircraft in the patrol's wind and warmth."""
     plane = LocalPlane(origin=sortie.waypoints[0].position)
     points = to_plane(plane, [[point.position.lon_deg, point.position.lat_deg] for point in sortie.waypoints])
+    patrol = flown_by(patrol, sortie.crew)
     craft, wind, warmth = patrol.aircraft, patrol.wind, patrol.temperature_c
     spent = NO_EFFORT + fly_effort(craft, (0.0, 0.0, sortie.waypoints[0].height.metres), craft.cruise_m_s, wind, warmth)
     moments = [Moment(index=0, time_s=spent.time_s, battery_left=1 - spent.battery)]

@@ -20,16 +20,18 @@ from numpy.typing import NDArray
 from core.errors import PlanRefused
 from core.points import to_plane
 from core.text import _
+from flight.calendars.periods import read_calendar
 from flight.flight_log import FlightLog
 from flight.flight_plan import FlightPlan, Leg, Sortie
 from flight.patrol import Patrol
 from flight.plan import read_ground_heights
 from flight.planning.airspace_rules import read_airspace_rules
-from flight.planning.fleet import share_out
+from flight.planning.fleet import crew_builders, share_out
 from flight.planning.ground import Ground
+from flight.planning.open_times import open_times
 from flight.planning.plan_findings import Measured, engineering_findings, law_findings
 from flight.planning.routing import Points
-from flight.planning.sorties import Run, SortieBuilder
+from flight.planning.sorties import Run
 
 _NEAR_SPACINGS: Final = 0.6
 _LEAST_NEAR_M: Final = 6.0
@@ -72,11 +74,19 @@ def residual(
     if not missing:
         raise PlanRefused(_("{patrol}: every planned photograph was taken").format(patrol=flight_plan.patrol))
     terrain = read_ground_heights(patrol, ground)
-    builder = SortieBuilder(patrol, ground, terrain)
-    shares = share_out(patrol, ground, missing, builder)
+    builders = crew_builders(patrol, ground, terrain)
+    rules = read_airspace_rules(patrol.jurisdiction)
+    times = None if at is None else open_times(patrol, at, read_calendar(), rules)
+    shares = share_out(patrol, ground, missing, builders, times)
     sorties: list[Sortie] = []
     for task in shares.tasks:
-        sorties += builder.build(list(task.runs), task.launch, first_number=len(sorties) + 1, crew=task.crew)
+        sorties += builders[task.crew].build(
+            list(task.runs),
+            task.launch,
+            first_number=len(sorties) + 1,
+            crew=task.crew,
+            takeoff_s=task.takeoff_s,
+        )
     measured = Measured(
         patrol=patrol,
         ground=ground,
@@ -86,7 +96,6 @@ def residual(
         left=shares.left,
         terrain=terrain,
     )
-    rules = read_airspace_rules(patrol.jurisdiction)
     return FlightPlan(
         patrol=flight_plan.patrol,
         home=flight_plan.home,

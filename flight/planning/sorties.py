@@ -103,8 +103,17 @@ class SortieBuilder:
         self.allowed = 1.0 - patrol.limits.battery_reserve
         self.clearance_m = min([_CLEARANCE_M, *(area.height_agl_m for area in patrol.areas)])
 
-    def build(self, runs: list[Run], launch: Points, *, first_number: int = 1, crew: str = "") -> list[Sortie]:
+    def build(
+        self, runs: list[Run], launch: Points, *, first_number: int = 1, crew: str = "", takeoff_s: float | None = None
+    ) -> list[Sortie]:
         """Return the sorties that fly ``runs`` in order from and to ``launch`` (plane metres).
+
+        Args:
+            runs: What is flown.
+            launch: Take-off and landing point.
+            first_number: Number of the first sortie.
+            crew: Who flies it.
+            takeoff_s: When the first one takes off, seconds after the plan begins; the others follow as they can.
 
         Raises:
             PlanRefused: A run cannot be reached over free ground, or lies beyond what one battery reaches.
@@ -137,7 +146,7 @@ class SortieBuilder:
             flight = None
         if flight is not None:
             sorties.append(self._landed(flight, first_number + len(sorties), crew))
-        return sorties
+        return [replace(sorties[0], takeoff_s=takeoff_s), *sorties[1:]] if sorties else []
 
     def transfer(self, start: Run | Points, run: Run) -> Effort:
         """Return what the way from the end of one run (or a launch point) to the beginning of another costs."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import shapely
 
+from core.errors import PlanRefused
 from core.points import GeoPoint, LocalPlane, from_plane
 from flight.flight_plan import Leg, Severity
 from flight.mavlink.mission import mission_items
@@ -17,10 +18,9 @@ from flight.patrol import Crew, KeyArea, Patrol, TimeWindow, Wind
 from flight.plan import plan
 from flight.planning.airspace_law import takeoffs
 from flight.planning.catalogue import read_catalogue
-from flight.planning.fleet import share_out
+from flight.planning.fleet import crew_builders, share_out
 from flight.planning.ground import Ground
 from flight.planning.profile import profile
-from flight.planning.sorties import SortieBuilder
 from flight.planning.survey import Setting, spacing_of, survey_runs
 
 HOME = GeoPoint(lon_deg=113.5, lat_deg=22.8)
@@ -87,9 +87,10 @@ def test_the_cuts_between_batteries_are_no_worse_than_flying_each_one_empty() ->
     spacing = spacing_of(asked.areas[0], asked.camera, 1.0)
     setting = Setting(router=ground.router(50, 50), wind=Wind(), start=ground.home, end=ground.home)
     runs = survey_runs(asked.areas[0], ground.areas["large"], 50.0, spacing, setting)
-    builder = SortieBuilder(asked, ground)
+    builders = crew_builders(asked, ground)
+    builder = builders[""]
     greedy = builder.build(runs, ground.home)
-    tasks = share_out(asked, ground, runs, builder).tasks
+    tasks = share_out(asked, ground, runs, builders).tasks
     chosen = [sortie for task in tasks for sortie in builder.build(list(task.runs), task.launch)]
     assert len(greedy) > 2
     assert len(chosen) <= len(greedy)
@@ -142,15 +143,14 @@ def test_crews_work_side_by_side_and_one_crew_changes_batteries() -> None:
             assert begins[after.number] >= begins[before.number] + timedelta(seconds=before.duration_s)
 
 
-def test_an_area_flown_after_its_window_fails() -> None:
+def test_an_area_that_cannot_be_flown_within_its_window_is_refused() -> None:
     start = datetime(2026, 10, 1, 1, 0, tzinfo=UTC)
     window = TimeWindow(starts_at=start, ends_at=start + timedelta(minutes=2))
-    for asked, verdict in [
-        (patrol(area("a", 100, 100, window=window)), Severity.FAIL),
-        (patrol(area("a", 100, 100, window=replace(window, ends_at=start + timedelta(hours=3)))), Severity.PASS),
-    ]:
-        findings = {finding.code: finding for finding in plan(asked, at=start).findings}
-        assert findings["time-window"].severity is verdict
+    with pytest.raises(PlanRefused, match=r"a cannot be flown whole while it is open .*does not open again"):
+        plan(patrol(area("a", 100, 100, window=window)), at=start)
+    asked = patrol(area("a", 100, 100, window=replace(window, ends_at=start + timedelta(hours=3))))
+    findings = {finding.code: finding for finding in plan(asked, at=start).findings}
+    assert findings["time-window"].severity is Severity.PASS
 
 
 def test_a_mission_that_the_autopilot_cannot_hold_becomes_several() -> None:
