@@ -12,21 +12,21 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from app.footage_pose import pose_of_photo, poses_of_video
 from app.inputs import FootageFile, Kind
 from app.instruments import Instruments
 from app.journal import FrameFindings, InputFindings
-from app.placing import camera_of_footage, camera_of_photo, ground_of_footage, ground_of_photo
+from app.placing import camera_of_photo, ground_of_photo
 from app.views import keep_view
 from core.refusal import Refusal
 from core.text import _
 from detection.frame import Frame
 from detection.photo_frames import open_photo
-from detection.video_frames import frames_of_video, video_size
+from detection.video_frames import frames_of_video
 from evidence.ingest import ingest_file
 from evidence.original import Original
 from evidence.sealing.frame_record import record_frame
 from flight.telemetry.photo import read_photo
-from flight.telemetry.srt import read_srt
 from flight.track import missing
 from geofence.fix import Fix
 from geofence.locate import locate
@@ -103,7 +103,8 @@ def _photo(original: Original, instruments: Instruments) -> Iterator[_Placed | R
     if isinstance(told, Refusal):
         yield told
         return
-    lacking = missing(told.pose)
+    pose = pose_of_photo(told, instruments)
+    lacking = missing(pose)
     if lacking:
         yield Refusal(
             subject=original.name,
@@ -111,7 +112,10 @@ def _photo(original: Original, instruments: Instruments) -> Iterator[_Placed | R
             reason=_("the photo does not say its {parts}, so nothing in it can be put on the ground").format(
                 parts=", ".join(lacking)
             ),
-            remedy=_("Use the photo as the aircraft wrote it; editors and messengers remove these fields."),
+            remedy=_(
+                "Use the photo as the aircraft wrote it, for editors and messengers remove these fields; or let the "
+                "patrol declare the camera's angles."
+            ),
         )
         return
     seen_by = camera_of_photo(told, instruments.camera, name=original.name)
@@ -122,55 +126,30 @@ def _photo(original: Original, instruments: Instruments) -> Iterator[_Placed | R
     given = open_photo(
         original.path,
         sha256=original.sha256,
-        captured_at=told.captured_at,
-        pose=replace(told.pose, assumptions=(*told.pose.assumptions, *notes)),
+        captured_at=pose.captured_at,
+        pose=replace(pose, assumptions=(*pose.assumptions, *notes)),
         camera=camera,
     )
     yield given if isinstance(given, Refusal) else _Placed(frame=given, ground=ground_of_photo(told, instruments))
 
 
 def _video(file: FootageFile, original: Original, instruments: Instruments) -> Iterator[_Placed | Refusal]:
-    if file.subtitles is None:
-        yield Refusal(
-            subject=original.name,
-            code="no-telemetry",
-            reason=_("the video has no subtitle file beside it, so its poses are unknown"),
-            remedy=_("Copy the .SRT file of the same name from the card too."),
-        )
-        return
-    told = read_srt(file.subtitles, camera_zone=instruments.camera_zone)
+    told = poses_of_video(original.path, file.subtitles, instruments)
     if isinstance(told, Refusal):
         yield told
         return
-    if told.track is None:
-        yield Refusal(
-            subject=file.subtitles.name,
-            code="no-time",
-            reason=_("the subtitles of this aircraft hold no time of the world, so the video's time is unknown"),
-        )
-        return
-    size = video_size(original.path)
-    if isinstance(size, Refusal):
-        yield size
-        return
-    seen_by = camera_of_footage(told, instruments.camera, width_px=size[0], height_px=size[1], name=original.name)
-    if isinstance(seen_by, Refusal):
-        yield seen_by
-        return
-    camera, notes = seen_by
-    ground = ground_of_footage(told, instruments.ground)
     for given in frames_of_video(
         original.path,
         sha256=original.sha256,
         track=told.track,
-        camera=camera,
-        started_at=told.video_started_at,
+        camera=told.camera,
+        started_at=told.started_at,
     ):
         if isinstance(given, Refusal):
             yield given
         else:
-            pose = replace(given.pose, assumptions=(*given.pose.assumptions, *notes))
-            yield _Placed(frame=replace(given, pose=pose), ground=ground)
+            pose = replace(given.pose, assumptions=(*given.pose.assumptions, *told.notes))
+            yield _Placed(frame=replace(given, pose=pose), ground=told.ground)
 
 
 def _find(placed: Sequence[_Placed], instruments: Instruments) -> Iterator[FrameFindings]:

@@ -18,6 +18,8 @@ from evidence.cases.case_store import CaseStore
 from evidence.signing.keys import SigningKey
 from flight.calendars.periods import PeriodCalendar
 from flight.cameras.declared import DeclaredCamera
+from flight.telemetry.clock_offset import ClockOffset
+from flight.track import NOTHING_DECLARED, PoseDeclaration
 from geofence.datums import Datum
 from geofence.locating.ground import Ground
 from geofence.rules.law_book import LawBook
@@ -37,6 +39,8 @@ class Instruments:
         camera_zone: The zone that a camera's bare clock time is declared to be in.
         clock: The station's clock.
         weight_cards: The model card of each weight of the detector, by the weight's digest.
+        declaration: Camera angles to go by where the footage does not tell them.
+        clock_offset: How far the camera's clock is off, or None for not at all.
     """
 
     detector: Detector
@@ -46,6 +50,8 @@ class Instruments:
     weight_cards: Mapping[str, bytes]
     ground_declared: bool = False
     camera: DeclaredCamera | None = None
+    declaration: PoseDeclaration = NOTHING_DECLARED
+    clock_offset: ClockOffset | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,12 +25,16 @@ from evidence.signing.keys import create_key, ephemeral_key, load_key
 from flight.calendars.periods import read_calendar
 from flight.cameras.declared import read_declared_camera
 from flight.planning.patrol_file import read_patrol
+from flight.telemetry.clock_offset import ClockOffset
+from flight.track import PoseDeclaration
 from geofence.datums import Datum
 from geofence.locating.ground import Ground
 from geofence.locating.locate_point import ground_of
 from geofence.register.site_files import read_register
 from geofence.rules.law import read_law
 from geofence.rules.rule_file import SHIPPED_RULES, read_rules
+
+DECLARED_SIGMA_S = 1.0  # who gives no error knows the offset to the second
 
 if TYPE_CHECKING:
     from app.store.django_store import DjangoCaseStore
@@ -93,6 +97,8 @@ def open_instruments(
     clock: Clock,
     ground_declared: bool = False,
     camera: str = "",
+    declaration: PoseDeclaration | None = None,
+    clock_offset: ClockOffset | None = None,
 ) -> Instruments:
     """Return the instruments for a run.
 
@@ -105,6 +111,8 @@ def open_instruments(
         ground_declared: Whether that ground was declared rather than taken for granted.
         camera: What the camera is declared to be, as :func:`flight.cameras.declared.read_declared_camera` reads it;
             empty to believe each file.
+        declaration: What the patrol declares of its cameras.
+        clock_offset: How far the camera's clock is off.
 
     Raises:
         InputRefused: There is no such zone or camera.
@@ -120,6 +128,8 @@ def open_instruments(
         weight_cards=cards,
         ground_declared=ground_declared,
         camera=read_declared_camera(camera) if camera else None,
+        declaration=declaration or PoseDeclaration(),
+        clock_offset=clock_offset,
     )
 
 
@@ -148,6 +158,34 @@ def open_jurisdiction(
         calendar=read_calendar(None),
         datum=datum,
     ), refusals
+
+
+def declaration_of(patrol: Path | None) -> PoseDeclaration:
+    """Return what the patrol file that was flown declares of its cameras; nothing when none is named.
+
+    Raises:
+        InputRefused: The patrol file cannot be used.
+    """
+    return PoseDeclaration() if patrol is None else read_patrol(patrol).declares
+
+
+def clock_offset_of(text: str) -> ClockOffset | None:
+    """Return the clock offset that a person gives, "2.3" or "2.3,0.1" in seconds (true less device, and its sigma).
+
+    Raises:
+        InputRefused: It is no offset.
+    """
+    if not text:
+        return None
+    try:
+        offset, _comma, sigma = text.partition(",")
+        return ClockOffset(
+            offset_s=float(offset), sigma_s=float(sigma or DECLARED_SIGMA_S), method=_("as declared"), samples=1
+        )
+    except ValueError as wrong:
+        raise InputRefused(
+            text, _("is no clock offset"), _("Give seconds to add to the camera's time, like 2.3 or 2.3,0.1.")
+        ) from wrong
 
 
 def flight_of(patrol: Path | None) -> FlightApproval | None:

@@ -20,6 +20,7 @@ from shapely import LineString, MultiLineString, MultiPoint, MultiPolygon, Point
 from core.clock import in_utc
 from core.points import GeoPoint
 from flight.camera import Camera
+from flight.track import NOTHING_DECLARED, PoseDeclaration
 
 AreaShape: TypeAlias = Polygon | MultiPolygon | LineString | MultiLineString | Point | MultiPoint
 
@@ -332,6 +333,7 @@ class Patrol:
         emergency: Whether this is an emergency flight (应急任务), for which shorter notice holds.
         operator: Who organises the flight, for the application sheet.
         wpml_payload: DJI's payloadEnumValue of the camera for WPML files, or None.
+        declares: Camera angles to go by where the footage's telemetry does not tell them.
     """
 
     name: str
@@ -356,6 +358,7 @@ class Patrol:
     emergency: bool = False
     operator: str = ""
     wpml_payload: int | None = None
+    declares: PoseDeclaration = NOTHING_DECLARED
 
     def __post_init__(self) -> None:
         if not self.areas:

@@ -13,7 +13,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,6 +121,51 @@ class Track:
         times = [pose.captured_at for pose in self.poses]
         if any(later <= earlier for earlier, later in pairwise(times)):
             raise ValueError("a track's poses are in strictly rising order of time")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoseDeclaration:
+    """What a patrol declares of its cameras where the telemetry is silent; every use is an assumption that travels.
+
+    Attributes:
+        yaw_deg, pitch_deg, roll_deg: Camera angles as in :class:`flight.camera.Orientation`; None for not declared.
+        course_as_yaw: Whether the course over ground may stand for a missing yaw while the aircraft moves.
+    """
+
+    yaw_deg: float | None = None
+    pitch_deg: float | None = None
+    roll_deg: float | None = None
+    course_as_yaw: bool = False
+
+    def __post_init__(self) -> None:
+        for angle in (self.yaw_deg, self.pitch_deg, self.roll_deg):
+            if angle is not None and not math.isfinite(angle):
+                raise ValueError("a declared angle is finite")
+        if self.course_as_yaw and self.yaw_deg is not None:
+            raise ValueError("a patrol declares the yaw, or permits the course over ground for it, not both")
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is declared."""
+        return not self.course_as_yaw and (self.yaw_deg, self.pitch_deg, self.roll_deg) == (None, None, None)
+
+
+NOTHING_DECLARED: Final = PoseDeclaration()
+
+
+def declare_track(track: Track, declaration: PoseDeclaration) -> Track:
+    """Return ``track`` with what a patrol declares filled in where, and only where, its poses have nothing.
+
+    Args:
+        track: The track.
+        declaration: What is declared.
+    """
+    poses = tuple(
+        declare(pose, yaw_deg=declaration.yaw_deg, pitch_deg=declaration.pitch_deg, roll_deg=declaration.roll_deg)
+        for pose in track.poses
+    )
+    declared = replace(track, poses=poses)
+    return with_course_as_yaw(declared) if declaration.course_as_yaw else declared
 
 
 def missing(pose: Pose) -> tuple[str, ...]:

@@ -16,7 +16,16 @@ from app.instruments import Instruments, Station
 from app.languages import language_of
 from app.process import GEOJSON, GEOPACKAGE, LEDGER, MAP, PACKAGES, REPORT, STORE, Job, process
 from app.run_report import print_report
-from app.wiring import flight_of, open_case_store, open_ground, open_instruments, open_jurisdiction, open_signing
+from app.wiring import (
+    clock_offset_of,
+    declaration_of,
+    flight_of,
+    open_case_store,
+    open_ground,
+    open_instruments,
+    open_jurisdiction,
+    open_signing,
+)
 from core.clock import BEIJING, SystemClock
 from core.heights import HeightDatum
 from core.text import _
@@ -78,8 +87,16 @@ def add_commands(application: typer.Typer) -> None:
         ] = "",
         patrol: Annotated[
             Path | None,
-            typer.Option(help=_("Patrol file that was flown; its approval is sealed with the cases.")),
+            typer.Option(
+                help=_(
+                    "Patrol file that was flown; its approval is sealed with the cases, and what it declares of the "
+                    "camera is used where the footage is silent."
+                )
+            ),
         ] = None,
+        clock_offset: Annotated[
+            str, typer.Option(help=_("Seconds to add to the camera's time, with their error: 2.3,0.1; see clock."))
+        ] = "",
         device: Annotated[str, typer.Option(help=_("auto, cpu, cuda or openvino."))] = "auto",
         title: Annotated[str, typer.Option(help=_("Title of the map; by default the folder's name."))] = "",
         patrols: Annotated[
@@ -100,6 +117,8 @@ def add_commands(application: typer.Typer) -> None:
             clock=clock,
             ground_declared=dem is not None or ground_height is not None,
             camera=camera,
+            declaration=declaration_of(patrol),
+            clock_offset=clock_offset_of(clock_offset),
         )
         signing = open_signing(key, os.environ.get("SKYWARDEN_KEY_PASSPHRASE", ""), work=out / "work")
         job = Job(
@@ -127,13 +146,22 @@ def settings_of(instruments: Instruments, *, dem: Path | None = None) -> dict[st
     ground = described(instruments.ground)
     if dem is not None:
         ground += f" sha256:{hashlib.sha256(dem.read_bytes()).hexdigest()}"
-    return {
+    settings = {
         "camera": "" if instruments.camera is None else repr(instruments.camera),
         "camera_zone": str(instruments.camera_zone),
         "ground": ground,
         "program": program_version(),
         "weight_sha256": instruments.detector.weight_sha256,
     }
+    declared, offset = instruments.declaration, instruments.clock_offset
+    if not declared.empty:
+        settings["declared_pose"] = (
+            f"yaw {declared.yaw_deg}, pitch {declared.pitch_deg}, roll {declared.roll_deg}, "
+            f"course as yaw {declared.course_as_yaw}"
+        )
+    if offset is not None:
+        settings["clock_offset"] = f"{offset.offset_s} s, sigma {offset.sigma_s} s"
+    return settings
 
 
 def places_of(out: Path) -> list[tuple[str, Path]]:

@@ -40,6 +40,7 @@ from flight.planning.catalogue import SHIPPED as SHIPPED_CATALOGUE
 from flight.planning.catalogue import Catalogue, CatalogueCamera, read_catalogue
 from flight.planning.shape_files import circle, read_shape
 from flight.planning.yaml_lines import YamlDocument, read_yaml
+from flight.track import PoseDeclaration
 
 SCHEMA_PATH: Final = Path(__file__).resolve().parents[2] / "missions" / "schema" / "patrol-1.json"
 DEFAULT_LINE_SPEED_M_S: Final = 8.0
@@ -139,6 +140,22 @@ def _patrol(
         emergency=table.get("emergency", False),
         operator=table.get("operator", ""),
         wpml_payload=camera.wpml_payload,
+        declares=_declares(reader, table.get("declares", {})),
+    )
+
+
+def _declares(reader: _Reader, entry: dict[str, Any]) -> PoseDeclaration:
+    """Return what the patrol declares of its camera: "nadir" is pitch −90° and roll 0°."""
+    gimbal = entry.get("gimbal", {})
+    angles = {"pitch_deg": -90.0, "roll_deg": 0.0} if gimbal == "nadir" else gimbal
+    heading = entry.get("heading")
+    return reader.build(
+        ("declares",),
+        lambda: PoseDeclaration(
+            yaw_deg=None if heading in {None, "course"} else float(heading),
+            course_as_yaw=heading == "course",
+            **{name: float(angle) for name, angle in angles.items()},
+        ),
     )
 
 

@@ -39,7 +39,7 @@ from core.text import _
 from flight.camera import Camera
 from flight.telemetry.lens import camera_of
 from flight.telemetry.photo_header import PhotoHeader, finite, read_photo_header
-from flight.telemetry.photo_time import captured_at
+from flight.telemetry.photo_time import captured_at, rests_on_camera_clock
 from flight.track import Pose, PoseSigma
 
 POSITIONS_AGREE_M: Final = 20.0  # EXIF holds fewer digits than XMP; GCJ-02 would differ by hundreds of metres
@@ -93,6 +93,7 @@ class PhotoTelemetry:
         focal_mm: EXIF FocalLength, which tells one lens of a camera from another, or None.
         digital_zoom: EXIF DigitalZoomRatio, or 1.
         width_px, height_px: Size of the stored image.
+        camera_clock: Whether the time rests on the camera's own clock, which may be wrong, and not on a receiver's.
         assumptions: What was assumed or found odd, as sentences; also in ``pose.assumptions``.
     """
 
@@ -109,6 +110,7 @@ class PhotoTelemetry:
     digital_zoom: float = 1.0
     width_px: int = 0
     height_px: int = 0
+    camera_clock: bool = True
     assumptions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -139,6 +141,7 @@ def read_photo(path: Path, *, camera_zone: tzinfo | None) -> PhotoTelemetry | Re
     camera, said_of_camera = camera_of(header, model=model or "unnamed")
     assumptions = (*header.problems, *said_of_time, *said_of_position, *said_of_camera)
     orientation = header.exif.get("Orientation")
+    clocked = rests_on_camera_clock(header)
     return PhotoTelemetry(
         pose=Pose(
             captured_at=instant,
@@ -157,6 +160,7 @@ def read_photo(path: Path, *, camera_zone: tzinfo | None) -> PhotoTelemetry | Re
         maker=maker,
         model=model,
         serial=_serial(header),
+        camera_clock=clocked,
         stored_orientation=orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1,
         flight_yaw_deg=header.xmp_number("drone-dji:FlightYawDegree", "drone:FlightYawDegree"),
         laser=_laser(header),

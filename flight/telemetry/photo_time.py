@@ -85,6 +85,28 @@ def captured_at(header: PhotoHeader, *, camera_zone: tzinfo | None) -> tuple[dat
     return bare.replace(tzinfo=camera_zone).astimezone(UTC), (assumption,)
 
 
+def rests_on_camera_clock(header: PhotoHeader) -> bool:
+    """Return whether :func:`captured_at` goes by the camera's own clock, and not by a satellite receiver's time."""
+    if bare_time(header.xmp.get("drone-dji:UTCAtExposure", "")) is not None:
+        return False
+    stated = offset_of(header.text("OffsetTimeOriginal") or header.text("OffsetTime") or "")
+    return (_camera_time(header) is not None and stated is not None) or _gps_time(header) is None
+
+
+def clock_pair(header: PhotoHeader, *, camera_zone: tzinfo | None) -> tuple[datetime, datetime] | None:
+    """Return what the camera's clock and the satellite receiver's said of one photo, both aware UTC, or None.
+
+    Args:
+        header: The photo's header.
+        camera_zone: The zone declared for the camera's clock, for cameras that write none.
+    """
+    bare, gps = _camera_time(header), _gps_time(header)
+    exposure = bare_time(header.xmp.get("drone-dji:UTCAtExposure", ""))
+    true = exposure.replace(tzinfo=UTC) if exposure is not None else gps
+    zone = offset_of(header.text("OffsetTimeOriginal") or header.text("OffsetTime") or "") or camera_zone
+    return None if bare is None or true is None or zone is None else (bare.replace(tzinfo=zone).astimezone(UTC), true)
+
+
 def _zoned_time(header: PhotoHeader, bare: datetime | None, gps: datetime | None) -> datetime | None:
     """Return the best time that states its own zone, or None."""
     exposure = bare_time(header.xmp.get("drone-dji:UTCAtExposure", ""))
