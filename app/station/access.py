@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 from app.station.roles import Role
@@ -28,6 +29,7 @@ class About(StrEnum):
     MEDIA = "media"  # <sha256>: a file of such a case
     ACCOUNT = "account"  # <username>
     DISTRICT = "district"  # <code>
+    OWN_TOKEN = "own-token"  # noqa: S105 - <token_id>: a token of the person's own
     OWN_FILTER = "own-filter"  # <filter_id>: a saved filter of the person's own
 
 
@@ -37,6 +39,20 @@ class Rate(StrEnum):
     PAGE = "page"
     SECRET = "secret"  # noqa: S105 - pages where a secret could be guessed
     ASSET = "asset"
+    API = "api"
+
+
+# The part of the address that names the object.
+OBJECT_KEYS: Final = MappingProxyType(
+    {
+        About.CASE: "incident_id",
+        About.MEDIA: "sha256",
+        About.ACCOUNT: "username",
+        About.DISTRICT: "code",
+        About.OWN_TOKEN: "token_id",
+        About.OWN_FILTER: "filter_id",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +74,7 @@ class Page:
         before_second_factor: Open to people who still have to change a password or enrol a second factor.
         framed: May be shown in a frame of another page of this station.
         piece_of_upload: Takes a piece of a file, larger than a form.
+        api: Read by programs with a token instead of a session; refused in JSON.
     """
 
     name: str
@@ -73,13 +90,13 @@ class Page:
     before_second_factor: bool = False
     framed: bool = False
     piece_of_upload: bool = False
+    api: bool = False
 
     def __post_init__(self) -> None:
         if self.public == bool(self.roles):
             raise ValueError(f"{self.name}: a page is public, or it names who may open it")
         if self.public and self.about is not About.NOTHING:
             raise ValueError(f"{self.name}: an object is nobody's who has not signed in")
-        key = {About.CASE: "incident_id", About.MEDIA: "sha256", About.ACCOUNT: "username", About.DISTRICT: "code",
-               About.OWN_FILTER: "filter_id"}.get(self.about)  # fmt: skip
+        key = OBJECT_KEYS.get(self.about)
         if key is not None and f":{key}>" not in self.route:
             raise ValueError(f"{self.name}: the address does not name {key}")

@@ -11,11 +11,13 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
+from django.contrib.auth.models import AnonymousUser
 from django.http import Http404, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import reverse
 
 from app.station.access import About, Page
 from app.station.access_table import BY_NAME
+from app.station.api_tokens import owner_of
 from app.station.audit import note_refused, note_seen
 from app.station.context import station
 from app.station.objects import find_object
@@ -40,6 +42,8 @@ class AccessMiddleware:
         if page is None:
             raise Http404
         request.page, request.found = page, None
+        if page.api:
+            request.user = owner_of(request.headers.get("Authorization", ""), station().clock) or AnonymousUser()
         if request.method not in page.methods:
             return HttpResponseNotAllowed(sorted(page.methods))
         return _too_often(request, page) or _not_yet(request, page) or _not_theirs(request, page, named)
@@ -61,6 +65,8 @@ def _not_yet(request: Any, page: Page) -> Any:  # noqa: ANN401 - as above
         return _go(request, "setup")
     if page.public:
         return None
+    if not request.user.is_authenticated and page.api:
+        return failures.unknown_token(request)
     if not request.user.is_authenticated:
         wanted = request.get_full_path() if request.method == "GET" else ""
         return _go(request, "sign-in", {"next": wanted} if wanted not in {"", "/"} else {})

@@ -218,3 +218,100 @@ class SavedFilter(models.Model):
 
     def __str__(self) -> str:
         return str(self.name)
+
+
+class ApiToken(models.Model):
+    """A token that reads the API for somebody. Only its digest is kept; it reaches no further than its owner."""
+
+    owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="tokens")
+    name = models.CharField(max_length=80)
+    sha256 = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """Table."""
+
+        db_table = "station_token"
+        ordering: ClassVar = ["-created_at"]
+
+    def __str__(self) -> str:
+        return str(self.name)
+
+
+class WebhookTarget(models.Model):
+    """An address that is told of newly confirmed cases, and how far it was told."""
+
+    address = models.CharField(max_length=500, unique=True)
+    secret = models.CharField(max_length=100)
+    active = models.BooleanField(default=True)  # named when the station was started last
+    seen_decision = models.BigIntegerField(default=0)  # decisions up to this one were looked at
+
+    class Meta:
+        """Table."""
+
+        db_table = "station_webhook"
+
+    def __str__(self) -> str:
+        return str(self.address)
+
+
+class WebhookMessage(models.Model):
+    """A message on its way to an address; kept until it arrived or was given up."""
+
+    target = models.ForeignKey(WebhookTarget, on_delete=models.PROTECT, related_name="messages")
+    case = models.ForeignKey(CaseCard, on_delete=models.PROTECT, related_name="messages")
+    message_id = models.CharField(max_length=64, unique=True)
+    body = models.TextField()
+    made_at = models.DateTimeField()
+    next_at = models.DateTimeField()
+    tries = models.PositiveSmallIntegerField(default=0)
+    outcome = models.CharField(max_length=16, default="waiting")  # waiting, arrived, given-up
+    answer = models.CharField(max_length=200, blank=True, default="")
+
+    class Meta:
+        """A case is told once to an address for each time it is confirmed."""
+
+        db_table = "station_webhook_message"
+        indexes: ClassVar = [models.Index(fields=["outcome", "next_at"], name="message_queue")]
+
+    def __str__(self) -> str:
+        return f"{self.message_id} {self.outcome}"
+
+
+class Upload(models.Model):
+    """A file of footage that a browser sends in pieces."""
+
+    upload_id = models.CharField(max_length=36, primary_key=True)
+    owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="uploads")
+    district = models.ForeignKey(District, null=True, on_delete=models.PROTECT, related_name="uploads")
+    batch = models.CharField(max_length=80)  # a card, as the crew calls it
+    name = models.CharField(max_length=255)  # as it was called on the card; never a path of this machine
+    size_bytes = models.BigIntegerField()
+    modified_ms = models.BigIntegerField()
+    received_bytes = models.BigIntegerField(default=0)
+    state = models.CharField(max_length=16, default="receiving")  # receiving, storing, stored, refused
+    reason = models.CharField(max_length=500, blank=True, default="")
+    sha256 = models.CharField(max_length=64, blank=True, default="")
+    sm3 = models.CharField(max_length=64, blank=True, default="")
+    begun_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        """A file of a card is sent once; sending it again goes on where it stopped."""
+
+        db_table = "station_upload"
+        ordering: ClassVar = ["-begun_at"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["owner", "batch", "name", "size_bytes", "modified_ms"], name="upload_goes_on"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["receiving", "storing", "stored", "refused"]), name="upload_state_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.received_bytes}/{self.size_bytes}"

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from app.station.access import About
-from app.station.models import CaseCard, District, MediaRow, SavedFilter, User
+from app.station.access import OBJECT_KEYS, About
+from app.station.models import ApiToken, CaseCard, District, MediaRow, SavedFilter, User
 
 
 def cards_of(user: User) -> Any:  # noqa: ANN401 - a queryset of Django
@@ -53,17 +53,20 @@ def _own_filter(user: User, filter_id: int) -> Any:  # noqa: ANN401 - as above
     return SavedFilter.objects.filter(id=filter_id, owner=user).first()
 
 
-# The keyword in the address, and how the object is found that it names.
-_FINDERS: Final[Mapping[About, tuple[str, Callable[[User, Any], object | None]]]] = {
-    About.CASE: ("incident_id", _case),
-    About.MEDIA: ("sha256", _media),
-    About.ACCOUNT: ("username", _account),
-    About.DISTRICT: ("code", _district),
-    About.OWN_FILTER: ("filter_id", _own_filter),
+def _own_token(user: User, token_id: int) -> Any:  # noqa: ANN401 - as above
+    return ApiToken.objects.filter(id=token_id, owner=user).first()
+
+
+_FINDERS: Final[Mapping[About, Callable[[User, Any], object | None]]] = {
+    About.CASE: _case,
+    About.MEDIA: _media,
+    About.ACCOUNT: _account,
+    About.DISTRICT: _district,
+    About.OWN_TOKEN: _own_token,
+    About.OWN_FILTER: _own_filter,
 }
 
 
 def find_object(about: About, user: User, named: Mapping[str, Any]) -> object | None:
     """Return the object that an address names, or None where there is none that ``user`` may see."""
-    key, find = _FINDERS[about]
-    return find(user, named[key])
+    return _FINDERS[about](user, named[OBJECT_KEYS[about]])

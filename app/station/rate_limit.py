@@ -34,6 +34,7 @@ ALLOWANCES: Final = MappingProxyType(
     {
         Rate.PAGE: Allowance(burst=120, per_s=20),
         Rate.SECRET: Allowance(burst=20, per_s=0.2),
+        Rate.API: Allowance(burst=60, per_s=10),
         Rate.ASSET: Allowance(burst=600, per_s=100),
     }
 )

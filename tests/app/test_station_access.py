@@ -10,7 +10,7 @@ import pytest
 from app.station.access import EVERYBODY, About, Page
 from app.station.access_table import PAGES, menu_of
 from app.station.roles import Role
-from tests.app.station_world import Bureau
+from tests.app.station_world import NOW, Bureau
 
 # Values for the parts of addresses that name no object of the access table.
 OTHER_PARTS: dict[str, str] = {"digest": "0" * 16, "path": "nothing.css"}
@@ -25,18 +25,35 @@ def address_of(page: Page, bureau: Bureau, district: str = "north") -> str:
         "username": "reviewer-south",
         "code": "north",
         "filter_id": "1",
+        "token_id": "1",
     }
     return "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: parts[found[1]], page.route)
 
 
 def ask(browser: Any, page: Page, address: str) -> Any:
+    if page.api:
+        user = browser.session.get("_auth_user_id")
+        headers = {} if user is None else {"Authorization": f"Bearer {_token(user)}"}
+        return browser.get(address, headers=headers)
     return browser.get(address) if "GET" in page.methods else browser.post(address)
 
 
-def keep_filter(bureau: Bureau, role: Role, district: str = "north") -> None:
-    """Give the person the saved filter that addresses name."""
-    from app.station.models import SavedFilter
+def _token(user: str) -> str:
+    from app.station.api_tokens import make_token
+    from app.station.context import station
+    from app.station.models import User
 
+    return make_token(User.objects.get(pk=user), "test", days=1, clock=station().clock)
+
+
+def keep_filter(bureau: Bureau, role: Role, district: str = "north") -> None:
+    """Give the person the saved filter and the token that addresses name."""
+    from app.station.models import ApiToken, SavedFilter
+
+    dates = {"created_at": NOW, "expires_at": NOW}
+    ApiToken.objects.update_or_create(
+        id=1, defaults={"owner": bureau.person(role, district), "name": "n", "sha256": "0" * 64, **dates}
+    )
     SavedFilter.objects.update_or_create(id=1, defaults={"owner": bureau.person(role, district), "name": "n"})
 
 
@@ -65,9 +82,10 @@ def test_another_districts_objects_do_not_exist(bureau: Bureau, page: Page) -> N
         assert ask(bureau.browser(role, ""), page, address_of(page, bureau, "south")).status_code in {200, 302, 400}
 
 
-def test_somebody_elses_filter_does_not_exist(bureau: Bureau) -> None:
+def test_somebody_elses_filter_and_token_do_not_exist(bureau: Bureau) -> None:
     keep_filter(bureau, Role.REVIEWER)
-    assert bureau.browser(Role.OFFICER).post("/filters/1/drop").status_code == 404
+    for address in ("/filters/1/drop", "/account/tokens/1/revoke"):
+        assert bureau.browser(Role.OFFICER).post(address).status_code == 404
     assert bureau.browser(Role.REVIEWER).post("/filters/1/drop").status_code == 302
 
 
@@ -75,6 +93,11 @@ def test_somebody_elses_filter_does_not_exist(bureau: Bureau) -> None:
 def test_a_stranger_is_sent_to_sign_in(bureau: Bureau, page: Page) -> None:
     keep_filter(bureau, Role.REVIEWER)
     answer = ask(bureau.stranger(), page, address_of(page, bureau))
+    if page.api:
+        assert answer.status_code == 401
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+        assert answer.json()["status"] == 401
+        return
     assert answer.status_code == 302
     assert answer.headers["Location"].startswith("/sign-in")
 

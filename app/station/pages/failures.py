@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 
 from core.text import _
 
 
 def _say(request: Any, status: int, title: str, sentence: str) -> Any:  # noqa: ANN401 - Django's request and response
+    page = getattr(request, "page", None)
+    if page is not None and page.api:
+        problem = {"title": title, "status": status, "detail": sentence}
+        return JsonResponse(problem, status=status, content_type="application/problem+json")
     if not hasattr(request, "language"):  # refused before it was known who asks: a foreign host name, a broken cookie
         return HttpResponse(f"{title}. {sentence}\n", status=status, content_type="text/plain; charset=utf-8")
     return render(request, "station/failure.html", {"title": title, "sentence": sentence}, status=status)
@@ -31,6 +35,13 @@ def csrf_failed(request: Any, reason: str = "") -> Any:  # noqa: ANN401, ARG001 
     """Answer a form that was not made by this station for this browser."""
     sentence = _("The form is out of date. Go back, load the page again, and send it once more.")
     return _say(request, 403, _("Not allowed"), sentence)
+
+
+def unknown_token(request: Any) -> Any:  # noqa: ANN401 - as above
+    """Answer a program without a token that holds."""
+    response = _say(request, 401, _("Who asks?"), _("The request carries no token that holds: Authorization: Bearer …"))
+    response.headers["WWW-Authenticate"] = "Bearer"
+    return response
 
 
 def not_found(request: Any, exception: object = None) -> Any:  # noqa: ANN401, ARG001 - as above
