@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
-from xml.etree import ElementTree
 
 import jsonschema
 import pytest
 import schemathesis
+from defusedxml.ElementTree import fromstring as defused_xml
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -65,7 +65,7 @@ def test_geojson_puts_longitude_first(bureau: Bureau) -> None:
 def test_cursor_on_target_names_the_place_and_its_error(bureau: Bureau) -> None:
     headers, case = token_of(bureau), bureau.cases["north"]
     single = read(bureau, f"/api/v1/incidents/{case}", headers).json()
-    event = ElementTree.fromstring(read(bureau, f"/api/v1/incidents/{case}/cot", headers).content)[0]
+    event = defused_xml(read(bureau, f"/api/v1/incidents/{case}/cot", headers).content)[0]
     point = event.find("point")
     assert point is not None
     assert (event.get("type"), event.get("uid")) == ("b-m-p-s-m", f"skywarden-{case}")
@@ -113,9 +113,10 @@ SCHEMA = schemathesis.openapi.from_dict(describe_api())
     suppress_health_check=list(HealthCheck),
 )
 def test_answers_are_what_the_description_says(case: Any, bureau: Bureau) -> None:
+    from django.core.handlers.wsgi import WSGIHandler
+
     from app.station.context import station
     from app.station.rate_limit import RateLimiter
-    from django.core.handlers.wsgi import WSGIHandler
 
     station().limits = RateLimiter()
     if "incident_id" in (case.path_parameters or {}) and len(case.path_parameters["incident_id"]) % 2:
