@@ -6,6 +6,7 @@
          confirmed-lead ─checked-on-site→ on-site-checked ─accepted→ evidence
          in-review ─two verdicts reject→ rejected
          in-review ─verdicts differ, or ask for it→ needs-another-look ─resumed→ in-review
+         a reviewer who takes the last verdict back ─resumed→ in-review, and the round begins again
          on-site-checked, evidence ─→ rectified or transferred ─→ closed
 
 What a drone saw is a lead (线索); it becomes evidence only after two officers with different certificates checked on
@@ -17,14 +18,16 @@ code; the decisions so far stay as they are.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from core.clock import in_utc
+from core.points import GeoPoint
 from evidence.incident import State
 
 SCHEMA: Final = "skywarden/review/1"
+TAKE_BACK_WITHIN: Final = timedelta(minutes=10)  # later, another look is asked for instead
 
 
 class Deed(StrEnum):
@@ -116,6 +119,36 @@ class Quality:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """What a reviewer put right: the record of the detector stays, and this stands beside it.
+
+    Attributes:
+        site_code: The enterprise that it is, by its code; empty where the attribution stands.
+        lon_deg, lat_deg: Where the thing is, WGS-84; None where the position stands.
+        picture_sha256: Digest of the picture that the box was redrawn on, hex; empty where the box stands.
+        box_px: Left, top, right and bottom of the redrawn box, pixels of that picture.
+    """
+
+    site_code: str = ""
+    lon_deg: float | None = None
+    lat_deg: float | None = None
+    picture_sha256: str = ""
+    box_px: tuple[float, float, float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.lon_deg is None) != (self.lat_deg is None):
+            raise ValueError("a position has a longitude and a latitude")
+        if self.lon_deg is not None and self.lat_deg is not None:
+            GeoPoint(lon_deg=self.lon_deg, lat_deg=self.lat_deg)
+        if (self.box_px is None) != (not self.picture_sha256):
+            raise ValueError("a box is drawn on a picture")
+        if self.box_px is not None and not (self.box_px[0] < self.box_px[2] and self.box_px[1] < self.box_px[3]):
+            raise ValueError("a box has width and height")
+        if not (self.site_code or self.picture_sha256) and self.lon_deg is None:
+            raise ValueError("a correction corrects something")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """One decision. Fields that its deed does not need stay empty.
 
@@ -130,6 +163,7 @@ class Decision:
         place: Where, for a check on site.
         note: In the deciders' own words: findings on site, the authority it was transferred to.
         seconds_spent: How long a reviewer looked.
+        correction: What a reviewer put right.
     """
 
     at: datetime
@@ -142,6 +176,7 @@ class Decision:
     place: str = ""
     note: str = ""
     seconds_spent: float = 0.0
+    correction: Correction | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "at", in_utc(self.at))
@@ -151,6 +186,8 @@ class Decision:
             raise ValueError("a verdict belongs to a decision that is one, and to no other")
         if (self.document is not None) != (self.deed is Deed.DOCUMENT_ISSUED):
             raise ValueError("a document belongs to its issue, and to nothing else")
+        if self.correction is not None and self.deed is not Deed.VERDICT:
+            raise ValueError("a correction belongs to a verdict")
         if not 0 <= self.seconds_spent < 1e6:
             raise ValueError("the time spent on a review is not negative, nor weeks")
 
@@ -214,16 +251,43 @@ def _after_verdicts(verdicts: tuple[Decision, ...]) -> State:
         return State.IN_REVIEW
     given = {decision.verdict for decision in verdicts}
     if given == {Verdict.CONFIRM}:
-        return State.CONFIRMED_LEAD
+        # Two that confirm it of two enterprises do not agree.
+        sites = {decision.correction.site_code if decision.correction else "" for decision in verdicts}
+        return State.CONFIRMED_LEAD if len(sites) == 1 else State.NEEDS_ANOTHER_LOOK
     return State.REJECTED if given == {Verdict.REJECT} else State.NEEDS_ANOTHER_LOOK
+
+
+def taken_back(decisions: tuple[Decision, ...]) -> tuple[Decision, ...]:
+    """Return the verdicts of rounds that ended because a reviewer took a verdict back."""
+    void: list[Decision] = []
+    for place, decision in enumerate(decisions):
+        last = decisions[place - 1] if place else None
+        if decision.deed is Deed.RESUMED and last is not None and takes_back(last, decision):
+            void.extend(round_verdicts(decisions[:place]))
+    return tuple(void)
+
+
+def takes_back(last: Decision, decision: Decision) -> bool:
+    """Return whether ``decision`` takes back ``last``: its own reviewer begins the round again, soon after."""
+    return (
+        decision.deed is Deed.RESUMED
+        and last.deed is Deed.VERDICT
+        and decision.people == last.people
+        and decision.at - last.at <= TAKE_BACK_WITHIN
+    )
 
 
 def visible_to(life: Life, person: Person) -> tuple[Decision, ...]:
     """Return the decisions that ``person`` may see: a running round's first verdict only to who gave it.
 
-    The second reviewer judges the footage, not the first reviewer.
+    The second reviewer judges the footage, not the first reviewer. While the review goes on, verdicts that were taken
+    back are hidden from others too.
     """
-    running = round_verdicts(life.decisions)
-    if len(running) != 1 or running[0].people[0].certificate_no == person.certificate_no:
+    if state_of(life) is not State.IN_REVIEW:
         return life.decisions
-    return tuple(decision for decision in life.decisions if decision is not running[0])
+    hidden = [*round_verdicts(life.decisions), *taken_back(life.decisions)]
+    return tuple(
+        decision
+        for decision in life.decisions
+        if decision.people[0].certificate_no == person.certificate_no or not any(decision is each for each in hidden)
+    )

@@ -14,7 +14,7 @@ from typing import Final
 from core.clock import iso_utc
 from core.refusal import Refusal
 from core.text import _
-from evidence.cases.life import Decision, Deed, Document, Life, Verdict, round_verdicts, state_of
+from evidence.cases.life import Decision, Deed, Document, Life, Verdict, round_verdicts, state_of, takes_back
 from evidence.incident import State
 
 _FROM: Final = {
@@ -85,7 +85,7 @@ def _time_goes_on(life: Life, decision: Decision) -> Refusal | None:
 
 def _comes_in_order(life: Life, decision: Decision) -> Refusal | None:
     state = state_of(life)
-    if state in _FROM[decision.deed]:
+    if state in _FROM[decision.deed] or (life.decisions and takes_back(life.decisions[-1], decision)):
         return None
     return _refuse(
         life,

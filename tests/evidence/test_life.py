@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from core.clock import BEIJING
 from core.refusal import Refusal
 from evidence.cases.life import (
+    TAKE_BACK_WITHIN,
+    Correction,
     Decision,
     Deed,
     Document,
@@ -242,3 +244,67 @@ def test_timers_count_as_the_law_counts() -> None:
     assert [timer.code for timer in overdue(timers_of(life), monday)] == ["limitation"]
     five = timers_of(life, endangers_life=True)
     assert overdue(five, monday) == ()
+
+
+def test_a_verdict_is_taken_back_by_its_own_reviewer_and_the_round_begins_again() -> None:
+    life = _go(
+        _life(),
+        _make(1, Deed.TAKEN_UP),
+        _make(2, Deed.VERDICT, CHEN, verdict=Verdict.CONFIRM),
+        _make(3, Deed.RESUMED, CHEN),
+    )
+    assert state_of(life) is State.IN_REVIEW
+    assert round_verdicts(life.decisions) == ()
+    assert [one.deed for one in visible_to(life, LIN)] == [Deed.TAKEN_UP, Deed.RESUMED]
+    assert visible_to(life, CHEN) == life.decisions
+    life = _go(
+        life,
+        _make(4, Deed.VERDICT, CHEN, verdict=Verdict.REJECT, reason=Reason.FALSE_DETECTION),
+        _make(5, Deed.VERDICT, LIN, verdict=Verdict.REJECT, reason=Reason.DUPLICATE),
+    )
+    assert state_of(life) is State.REJECTED
+    life = _go(life, _make(6, Deed.RESUMED, LIN))
+    assert state_of(life) is State.IN_REVIEW
+    assert [one.deed for one in visible_to(life, WU) if one.deed is Deed.VERDICT] == []
+    assert first_breach(life) is None
+
+
+def test_nobody_takes_back_what_another_said_nor_what_was_said_long_ago() -> None:
+    life = _go(_life(), _make(1, Deed.TAKEN_UP), _make(2, Deed.VERDICT, CHEN, verdict=Verdict.CONFIRM))
+    assert _code(life, _make(3, Deed.RESUMED, LIN)) == "out-of-order"
+    late = 3 + int(TAKE_BACK_WITHIN.total_seconds() // 60)
+    assert _code(life, _make(late, Deed.RESUMED, CHEN)) == "out-of-order"
+    assert _code(_checked(), _make(5, Deed.RESUMED, CHEN)) == "out-of-order"
+
+
+def test_two_who_confirm_it_of_two_enterprises_do_not_agree() -> None:
+    def after(first: str, second: str) -> State:
+        said = [Correction(site_code=code) if code else None for code in (first, second)]
+        return state_of(
+            _go(
+                _life(),
+                _make(1, Deed.TAKEN_UP),
+                _make(2, Deed.VERDICT, CHEN, verdict=Verdict.CONFIRM, correction=said[0]),
+                _make(3, Deed.VERDICT, LIN, verdict=Verdict.CONFIRM, correction=said[1]),
+            )
+        )
+
+    assert after("A", "A") is State.CONFIRMED_LEAD
+    assert after("", "") is State.CONFIRMED_LEAD
+    assert after("A", "B") is State.NEEDS_ANOTHER_LOOK
+    assert after("A", "") is State.NEEDS_ANOTHER_LOOK
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"lon_deg": 113.0},
+        {"lon_deg": 200.0, "lat_deg": 22.0},
+        {"box_px": (1.0, 1.0, 5.0, 5.0)},
+        {"picture_sha256": "a" * 64, "box_px": (5.0, 1.0, 5.0, 5.0)},
+    ],
+)
+def test_a_correction_says_something_whole(fields: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        Correction(**fields)
