@@ -6,10 +6,11 @@ The only module that writes through GeoPandas.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from core.whole_file import write_text, written_whole
-from maps.features import layers_of
+from maps.features import Feature, layers_of
 from maps.scene import Scene
 
 
@@ -38,3 +39,19 @@ def write_geojson(scene: Scene, path: Path) -> None:
     """
     collection = {"type": "FeatureCollection", "name": "incidents", "features": layers_of(scene)["incidents"]}
     write_text(path, json.dumps(collection, ensure_ascii=False, indent=1) + "\n")
+
+
+def write_points(features: Sequence[Feature], path: Path, *, layer: str) -> None:
+    """Write features as one layer of a GeoPackage (OGC 12-128r19), WGS-84; none at all give an empty layer.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    import geopandas
+
+    if features:
+        frame = geopandas.GeoDataFrame.from_features(features, crs="EPSG:4326")
+    else:
+        frame = geopandas.GeoDataFrame({"number": []}, geometry=[], crs="EPSG:4326")
+    with written_whole(path) as aside:
+        frame.to_file(aside, layer=layer, driver="GPKG", engine="pyogrio")

@@ -24,7 +24,10 @@ MODULES: Final = (
     "inspecting",
     "clocks",
     "locating",
-    "evidence",
+    "casework",
+    "sealing",
+    "keeping",
+    "keys",
     "models",
     "serving",
 )

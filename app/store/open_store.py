@@ -105,6 +105,17 @@ def join_database(where: Path | str) -> str:
     return alias
 
 
+def migrate(where: Path | str) -> str:
+    """Bring a store's tables up to date, making them (and a SQLite file) where missing; return Django's alias of it."""
+    from django.core.management import call_command
+
+    alias = join_database(where)
+    if isinstance(where, Path):
+        where.parent.mkdir(parents=True, exist_ok=True)
+    call_command("migrate", "store", database=alias, verbosity=0, interactive=False)
+    return alias
+
+
 def open_store(where: Path | str, clock: Clock) -> DjangoCaseStore:
     """Return the store at ``where``; its tables (and a SQLite file) are made when missing.
 
@@ -116,20 +127,29 @@ def open_store(where: Path | str, clock: Clock) -> DjangoCaseStore:
         StoreFailed: It is no store, or cannot be opened or brought up to date.
     """
     configure_django()
-    from django.core.management import call_command
     from django.db import DatabaseError
 
     from app.store.django_store import DjangoCaseStore
 
-    alias = join_database(where)
     try:
-        if isinstance(where, Path):
-            where.parent.mkdir(parents=True, exist_ok=True)
-        call_command("migrate", "store", database=alias, verbosity=0, interactive=False)
+        alias = migrate(where)
     except (DatabaseError, OSError) as problem:
         raise StoreFailed(
             _("{where}: the store cannot be opened ({problem}). Name another, or restore a backup.").format(
-                where=where if isinstance(where, Path) else alias, problem=problem
+                where=where if isinstance(where, Path) else _("the PostgreSQL database"), problem=problem
             )
         ) from problem
     return DjangoCaseStore(alias=alias, clock=clock)
+
+
+def restore_store(backup: Path, where: Path | str, clock: Clock) -> int:
+    """Put a backup in the place of a store that is not there yet; return how many cases it holds.
+
+    Raises:
+        InputRefused: ``backup`` is no backup, or there is something at ``where`` already.
+        StoreFailed: The backup does not hold, or cannot be written there.
+    """
+    configure_django()
+    from app.store.backup import restore
+
+    return restore(backup, where, clock)

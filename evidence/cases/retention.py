@@ -7,16 +7,20 @@ digests and the reason behind, so that it can be said what was here and why it i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
+from typing import Final
 
 from core.clock import BEIJING, in_utc
 from core.refusal import Refusal
 from core.text import _
-from evidence.cases.life import Person
+from evidence.cases.life import Life, Person, state_of
+from evidence.custody import Action, CustodyEntry
 from evidence.incident import State
 
+# 机关文件材料归档范围和文书档案保管期限规定 (国家档案局令第8号) 第七条: for ever, or 30 or 10 years.
+YEARS: Final[Mapping[str, int | None]] = {"permanent": None, "30-years": 30, "10-years": 10}
 _DONE = frozenset({State.REJECTED, State.CLOSED})
 
 
@@ -91,6 +95,34 @@ class Disposal:
         object.__setattr__(self, "at", in_utc(self.at))
         if self.by[0].certificate_no == self.by[1].certificate_no:
             raise ValueError("a disposal is witnessed by a second person")
+
+
+def holds_of(entries: Iterable[CustodyEntry]) -> tuple[Hold, ...]:
+    """Return the holds that a case's audit entries tell of, in order; the audit is where holds are kept.
+
+    A hold is an entry ``held`` with the fact ``hold`` = "placed"; one with "lifted" ends every hold that runs.
+    """
+    holds: list[Hold] = []
+    for entry in entries:
+        if entry.action is not Action.HELD:
+            continue
+        facts = dict(entry.facts)
+        if facts.get("hold") == "lifted":
+            holds = [hold if hold.lifted_at else replace(hold, lifted_at=entry.at) for hold in holds]
+            continue
+        name, _space, certificate_no = entry.actor.rpartition(" ")
+        placed_by = Person(name=name, certificate_no=certificate_no)
+        holds.append(Hold(reason=facts["reason"], placed_at=entry.at, placed_by=placed_by))
+    return tuple(holds)
+
+
+def retention_of(number: str, life: Life, entries: Iterable[CustodyEntry], retention_class: str) -> Retention:
+    """Return what is known of a case's keeping: its end from its decisions, its holds from its audit entries."""
+    state = state_of(life)
+    ended = life.decisions[-1].at if state in _DONE and life.decisions else None
+    return Retention(
+        number=number, state=state, ended_at=ended, retention_class=retention_class, holds=holds_of(entries)
+    )
 
 
 def kept_until(retention: Retention, years: Mapping[str, int | None]) -> datetime | None:

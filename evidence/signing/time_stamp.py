@@ -179,6 +179,21 @@ def add_token(package: Path, authority: TimeStampAuthority, authorities: Trusted
     return stamped
 
 
+def pending(places: Iterable[Path]) -> tuple[Path, ...]:
+    """Return the packages that wait for a token: those among ``places`` or in the folders below them.
+
+    Raises:
+        InputRefused: A place is no folder, or there is no package in it.
+    """
+    waiting: list[Path] = []
+    for place in places:
+        found = sorted(path.parent.parent for path in place.rglob(names.ENVELOPE)) if place.is_dir() else []
+        if not found:
+            raise InputRefused(place, _("holds no sealed package"), _("Name a package, or a folder of packages."))
+        waiting += [one for one in found if not any(part.startswith(".") for part in one.relative_to(place).parts)]
+    return tuple(package for package in dict.fromkeys(waiting) if not (package / names.TIME_TOKEN).exists())
+
+
 def stamp_pending(
     packages: Iterable[Path], authority: TimeStampAuthority, authorities: TrustedAuthorities
 ) -> tuple[Stamped | Refusal, ...]:

@@ -43,7 +43,12 @@ def test_the_manual_names_every_job() -> None:
         "inspect",
         "locate",
         "verify",
-        "create-key",
+        "seal",
+        "case",
+        "audit",
+        "key",
+        "hand-out",
+        "backup",
     ):
         assert f" {command} " in done.stdout  # in a table of its panel
     assert "Exit codes" in done.stdout

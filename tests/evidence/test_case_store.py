@@ -14,9 +14,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from app.store.open_store import open_store
+from app.store.open_store import open_store, restore_store
 from core.clock import FrozenClock
-from core.errors import IntegrityFailed, StoreFailed
+from core.errors import InputRefused, IntegrityFailed, StoreFailed
 from core.refusal import Refusal
 from evidence.cases.case_store import Case, CaseStore, MemoryCaseStore, custody_of
 from evidence.cases.life import Decision, Deed, Life, Person, Reason, Verdict, state_of
@@ -202,8 +202,6 @@ def test_postgresql_itself_refuses_edits(fresh_database: str, case: Any) -> None
     for statement in [*FORBIDDEN, "TRUNCATE store_audit", "TRUNCATE store_case CASCADE"]:
         with psycopg.connect(fresh_database) as raw, pytest.raises(psycopg.IntegrityError, match="append-only"):
             raw.execute(statement)
-    with pytest.raises(StoreFailed, match="pg_dump"):
-        kept.back_up(Path("nowhere"))
     kept.close()
 
 
@@ -291,17 +289,65 @@ def test_tampering_past_the_triggers_is_found_placed_and_called_by_its_name(
     assert all(str(one.position) in one.reason or case.incident.number in one.reason for one in breaks)
 
 
-def test_a_backup_is_whole_checked_and_never_replaced(sqlite_store: Any, case: Any, tmp_path: Path) -> None:
-    sqlite_store.open_case(case.incident, actor="program:skywarden")
-    _confirm(case, sqlite_store)
-    copy = sqlite_store.back_up(tmp_path / "backups" / "store.sqlite3")
-    restored = open_store(copy, sqlite_store.clock)
-    assert restored.audit() == sqlite_store.audit()
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_backup_is_whole_checked_never_replaced_and_can_be_put_back_anywhere(
+    kind: str, case: Any, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    clock = FrozenClock(instant=case.incident.opened_at + timedelta(hours=1))
+    where = tmp_path / "s.sqlite3" if kind == "sqlite" else request.getfixturevalue("fresh_database")
+    store = open_store(where, clock)
+    store.open_case(case.incident, actor="program:skywarden")
+    _confirm(case, store)
+    copy = store.back_up(tmp_path / "backups" / "store.sqlite3")
+    assert [path.name for path in copy.parent.iterdir()] == [copy.name]
+    with pytest.raises(StoreFailed, match="never replaced"):
+        store.back_up(copy)
+    assert restore_store(copy, tmp_path / "again.sqlite3", clock) == 1
+    restored = open_store(tmp_path / "again.sqlite3", clock)
+    assert restored.audit() == store.audit()
+    assert restored.list_cases() == store.list_cases()
+    onsite = _decision(case, Deed.CHECKED_ON_SITE, CHEN, LIN, place="gate", note="blocked")
+    assert isinstance(restored.decide(case.incident.incident_id, onsite), Life)  # work goes on in it
     assert restored.audit_breaks() == ()
     restored.close()
-    with pytest.raises(StoreFailed, match="never replaced"):
-        sqlite_store.back_up(copy)
-    assert [path.name for path in copy.parent.iterdir() if path.name.startswith(".")] == []
+    store.close()
+    with pytest.raises(InputRefused, match="exists already"):
+        restore_store(copy, tmp_path / "again.sqlite3", clock)
+
+
+def test_a_backup_can_be_put_into_an_empty_postgresql(
+    sqlite_store: Any, case: Any, tmp_path: Path, fresh_database: str
+) -> None:
+    sqlite_store.open_case(case.incident, actor="program:skywarden")
+    _confirm(case, sqlite_store)
+    copy = sqlite_store.back_up(tmp_path / "b.sqlite3")
+    assert restore_store(copy, fresh_database, sqlite_store.clock) == 1
+    store = open_store(fresh_database, sqlite_store.clock)
+    assert store.audit() == sqlite_store.audit()
+    onsite = _decision(case, Deed.CHECKED_ON_SITE, CHEN, LIN, place="gate", note="blocked")
+    assert isinstance(store.decide(case.incident.incident_id, onsite), Life)
+    store.close()
+    with pytest.raises(InputRefused, match="holds cases"):
+        restore_store(copy, fresh_database, sqlite_store.clock)
+
+
+def test_a_backup_that_was_altered_is_not_put_back(sqlite_store: Any, case: Any, tmp_path: Path) -> None:
+    sqlite_store.open_case(case.incident, actor="program:skywarden")
+    _confirm(case, sqlite_store)
+    copy = sqlite_store.back_up(tmp_path / "b.sqlite3")
+    with closing(sqlite3.connect(copy)) as raw:
+        for (trigger,) in raw.execute(TRIGGERS).fetchall():
+            raw.execute(f"DROP TRIGGER {trigger}")
+        raw.execute("DELETE FROM store_audit WHERE seq = 2")
+        raw.commit()
+    with pytest.raises(StoreFailed, match="entry 2 is gone"):
+        restore_store(copy, tmp_path / "again.sqlite3", sqlite_store.clock)
+    assert not (tmp_path / "again.sqlite3").exists()
+    copy.write_bytes(b"no database" * 1000)
+    with pytest.raises(StoreFailed, match="put back"):
+        restore_store(copy, tmp_path / "again.sqlite3", sqlite_store.clock)
+    with pytest.raises(InputRefused, match="no backup"):
+        restore_store(tmp_path / "none", tmp_path / "again.sqlite3", sqlite_store.clock)
 
 
 def test_a_file_that_is_no_store_is_a_plain_failure(tmp_path: Path, case: Any) -> None:

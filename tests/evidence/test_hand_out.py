@@ -16,7 +16,7 @@ from evidence.cases.case_store import MemoryCaseStore
 from evidence.cases.life import Person
 from evidence.custody import Action
 from evidence.handing_out.hand_out import NOTE, SCHEMA, HandedOut, HandOutNote, hand_out
-from evidence.handing_out.redact import redact_frame
+from evidence.handing_out.redact import Region, redact_frame
 from evidence.sealing.canonical import decode
 from evidence.sealing.derivation import Derived
 from flight.track import Pose
@@ -35,7 +35,12 @@ def redacted(case: Any) -> Derived:
         pose=Pose(captured_at=at),
         camera=None,
     )
-    return redact_frame(frame, boxes=[Box(left_px=10, top_px=10, right_px=30, bottom_px=30)])
+    return redact_frame(
+        frame,
+        regions=[
+            Region(kind="by-hand", cells=4, found_by="陈", box=Box(left_px=10, top_px=10, right_px=30, bottom_px=30))
+        ],
+    )
 
 
 def _give(case: Any, copies: list[Derived], out: Path, **more: Any) -> HandedOut | Refusal:

@@ -1,0 +1,106 @@
+"""Makes the pictures of a package fit to leave the bureau: every detector looks at each, a person may add regions.
+
+This is where the drivers for redaction are chosen: CenterFace for faces, the station's YOLO weight for vehicles and
+people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import BytesIO
+
+from shapely import Polygon
+
+from app.weights import open_detector
+from core.errors import InputRefused
+from core.text import _
+from detection.detection import Box, Detector
+from detection.frame import Frame
+from evidence.handing_out.redact import Region, redact_frame, regions_of
+from evidence.sealing.again import Contents
+from evidence.sealing.derivation import Derived
+from flight.track import Pose
+
+BY_HAND_CELLS = 4
+
+
+def open_redactors(weights: Sequence[str]) -> tuple[Detector, ...]:
+    """Return the detectors that look for faces, and for vehicles and people.
+
+    Args:
+        weights: Registered weights for vehicles and people, by name or file; the defaults when empty.
+
+    Raises:
+        WeightRefused: A weight cannot be used.
+    """
+    from evidence.handing_out.face_detector import FaceDetector
+
+    detector, _cards = open_detector(weights, device="auto")
+    return FaceDetector(), detector
+
+
+def redacted_copies(
+    contents: Contents,
+    detectors: Sequence[Detector],
+    *,
+    boxes: Sequence[tuple[str, Box]] = (),
+    masks: Sequence[tuple[str, Polygon]] = (),
+    by: str,
+) -> tuple[Derived, ...]:
+    """Return each picture of a package, redacted.
+
+    Args:
+        contents: The package.
+        detectors: Look at every picture.
+        boxes: What a person adds, each with the name of a picture, or "" for every one.
+        masks: Secret ground, likewise.
+        by: Who added them.
+
+    Raises:
+        InputRefused: The package holds no picture, or a box or mask names one that it does not hold.
+    """
+    pictures = [copy for copy in contents.derived if copy.media_type in {"image/jpeg", "image/png"}]
+    names = {copy.name for copy in pictures}
+    if not pictures:
+        raise InputRefused(
+            contents.incident.number, _("its package holds no picture"), _("There is nothing to redact.")
+        )
+    for name in [name for name, _what in (*boxes, *masks) if name and name not in names]:
+        raise InputRefused(
+            name,
+            _("is no picture of this package"),
+            _("Its pictures are {names}.").format(names=", ".join(sorted(names))),
+        )
+    looked_by = [f"{','.join(one.labels)}: weight {one.weight_sha256[:16]}" for one in detectors]
+    given = []
+    for copy in pictures:
+        frame = _frame_of(copy, contents)
+        regions = [
+            *(region for one in detectors for found in one.detect([frame]) for region in regions_of(found)),
+            *(
+                Region(kind="by-hand", box=box, cells=BY_HAND_CELLS, found_by=by)
+                for name, box in boxes
+                if name in {"", copy.name}
+            ),
+        ]
+        covered = [mask for name, mask in masks if name in {"", copy.name}]
+        given.append(redact_frame(frame, regions=regions, masks=covered, looked_by=looked_by))
+    return tuple(given)
+
+
+def _frame_of(copy: Derived, contents: Contents) -> Frame:
+    """Return a derived picture as a frame, so that detectors take it; where its camera was plays no part any more."""
+    import numpy as np
+    from PIL import Image
+
+    with Image.open(BytesIO(copy.content)) as picture:
+        pixels = np.asarray(picture.convert("RGB"))[:, :, ::-1].copy()
+    at = contents.incident.sighting.first_seen
+    return Frame(
+        original_sha256=copy.sha256,
+        original_name=copy.name,
+        captured_at=at,
+        pixels=pixels,
+        pose=Pose(captured_at=at),
+        camera=None,
+    )

@@ -1,0 +1,277 @@
+"""The commands as an officer uses them, in one process: a case from lead to its end, its package, keys and keeping."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from app.commands import build
+from core.clock import SystemClock
+from core.errors import InputRefused, IntegrityFailed, SkywardenError, StoreFailed
+from evidence.cases.life import Reason
+from evidence.sealing.package_source import open_folder
+from evidence.sealing.reading import read_package
+
+CHEN, LIN, WU = "陈伟/粤A001", "林静/粤A002", "吴敏/粤A003"
+Run = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def application() -> Any:
+    return build()
+
+
+@pytest.fixture
+def run(application: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SKYWARDEN_KEY_PASSPHRASE", "correct horse")
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def invoke(*arguments: str) -> str:
+        done = CliRunner().invoke(application, [str(one) for one in arguments])
+        if isinstance(done.exception, SkywardenError):
+            raise done.exception
+        assert done.exit_code == 0, done.output + str(done.exception)
+        return str(done.output)
+
+    return invoke
+
+
+@pytest.fixture
+def opened(case: Any, tmp_path: Path) -> Any:
+    """A store with one lead, and its first package."""
+    from app.publish import note_sealed
+    from app.store.open_store import open_store
+
+    store = open_store(tmp_path / "cases.sqlite3", SystemClock())
+    store.open_case(case.incident, actor="program:skywarden")
+    package = case.seal(tmp_path / "packages")
+    note_sealed(store, case.incident, package)
+    store.close()
+    return case
+
+
+def _reviewed(run: Run, number: str) -> None:
+    assert "in-review" in run("case", "review", number, "--by", CHEN, "--verdict", "confirm")
+    assert "confirmed-lead" in run("case", "review", number, "--by", LIN, "--verdict", "confirm", "--seconds", "31")
+
+
+def test_a_case_goes_from_lead_to_its_end_and_its_package_holds_it(run: Run, opened: Any, tmp_path: Path) -> None:
+    number = opened.incident.number
+    assert number in run("case", "list")
+    shown = run("case", "review", number, "--by", CHEN, "--verdict", "confirm")
+    assert "second person" in shown
+    assert "confirm" not in run("case", "show", number, "--by", LIN).replace("confirmed", "")
+    with pytest.raises(InputRefused, match="same person"):
+        run("case", "review", number, "--by", CHEN, "--verdict", "confirm")
+    run("case", "review", number, "--by", LIN, "--verdict", "confirm")
+    with pytest.raises(InputRefused, match="two officers"):
+        run("case", "onsite", number, "--by", CHEN, "--by", CHEN, "--place", "gate", "--found", "blocked")
+    run("case", "onsite", number, "--by", CHEN, "--by", LIN, "--place", "南门", "--found", "消防车通道被占用")
+    with pytest.raises(InputRefused, match="no evidence"):
+        run("case", "accept", number, "--by", WU, "--true", "--clear", "--complete")
+    run("case", "accept", number, "--by", WU, "--true", "--clear", "--complete", "--accurate")
+    with pytest.raises(InputRefused, match="only after"):
+        run("case", "issue", number, "--by", CHEN, "--document", "整改复查意见书")
+    for document in ("现场检查记录", "责令限期整改指令书", "整改复查意见书"):
+        run("case", "issue", number, "--by", CHEN, "--document", document)
+    run("case", "rectified", number, "--by", CHEN)
+    assert "closed" in run("case", "close", number, "--by", CHEN)
+    shown = run("case", "show", number, "--by", WU)
+    assert "南门" in shown
+    assert "limitation" in shown
+
+    run("key", "create", "seal.pem", "--label", "区局")
+    told = run("documents", f"packages/{number}", "--out", "papers", "--paper", "evidence-list")
+    assert "evidence-list.pdf" in told
+    sealed = run("seal", f"packages/{number}", "--key", "seal.pem", "--documents", "papers", "--zip")
+    package = tmp_path / "packages" / "revision-2" / number
+    assert "closed" in sealed
+    checked = run("verify", str(package), "--ring", "key-ring.json")
+    assert "FAIL" not in checked
+    assert "区局" in checked
+    assert "FAIL" not in run("verify", f"{package}.zip", "--trust", "seal.pub.pem", "--report", "report.json")
+    assert json.loads((tmp_path / "report.json").read_bytes())["outcome"] == "unknown"  # no time token
+    seen = read_package(open_folder(package))
+    assert seen.life is not None
+    assert len(seen.life.decisions) == 10
+    assert seen.custody is not None
+    assert [entry.action.value for entry in seen.custody][:3] == ["ingested", "ingested", "opened"]
+    assert "data/documents/evidence-list.pdf" in seen.members
+    assert seen.context is not None
+    assert seen.context.flight == opened.context.flight
+    assert run("audit", "verify").startswith(str(len(run("audit", "show").splitlines())))
+
+
+def test_people_cases_and_reasons_that_are_not_there_are_refused_by_name(run: Run, opened: Any) -> None:
+    number = opened.incident.number
+    for wrong, match in (
+        (("case", "show", "H99-NONE", "--by", CHEN), "no case of this store"),
+        (("case", "show", number, "--by", "陈伟"), "NAME/CERTIFICATE"),
+        (("case", "review", number, "--by", CHEN, "--verdict", "reject"), "without a reason"),
+        (("case", "list", "--store", "nowhere.sqlite3"), "no store of cases"),
+        (("seal", "nowhere"), "no folder of a package"),
+        (("verify", "nowhere"), "does not exist"),
+        (("documents", f"packages/{number}", "--out", "p", "--particulars", "none.yaml"), "cannot be read"),
+        (("stamp", "key", "--url", "ftp://x", "--authority", "none.pem"), "no certificate"),
+        (("case", "export", "register.xls", "--by", CHEN), "of no format"),
+    ):
+        with pytest.raises(InputRefused, match=match):
+            run(*wrong)
+    assert run("case", "review", number, "--by", CHEN, "--verdict", "reject", "--reason", Reason.DUPLICATE.value)
+
+
+def test_what_was_done_to_the_audit_is_said_in_words(run: Run, opened: Any, tmp_path: Path) -> None:
+    _reviewed(run, opened.incident.number)
+    end = re.findall(r"\d+:[0-9a-f]{64}", run("audit", "verify"))[0]
+    assert run("audit", "verify", "--anchor", end)
+    with pytest.raises(IntegrityFailed, match="written anew"):
+        run("audit", "verify", "--anchor", f"1:{end.partition(':')[2]}")
+    with closing(sqlite3.connect(tmp_path / "cases.sqlite3")) as raw:
+        for (trigger,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            raw.execute(f"DROP TRIGGER {trigger}")
+        raw.execute("DELETE FROM store_audit WHERE seq = 1")
+        raw.commit()
+    done = CliRunner().invoke(build(), ["audit", "verify"])
+    assert isinstance(done.exception, IntegrityFailed)
+    assert "removed: entry 1 is gone" in done.output
+
+
+def test_the_store_is_backed_up_and_put_back(run: Run, opened: Any) -> None:
+    _reviewed(run, opened.incident.number)
+    assert "1 cases" in run("backup", "backups/one.sqlite3")
+    with pytest.raises(StoreFailed, match="never replaced"):
+        run("backup", "backups/one.sqlite3")
+    assert "1 cases restored" in run("restore", "backups/one.sqlite3", "--store", "again.sqlite3")
+    assert "confirmed-lead" in run("case", "list", "--store", "again.sqlite3")
+    with pytest.raises(InputRefused, match="exists already"):
+        run("restore", "backups/one.sqlite3", "--store", "again.sqlite3")
+
+
+@pytest.mark.parametrize("algorithm", ["Ed25519", "SM2"])
+def test_keys_are_made_rotated_revoked_and_handed_out(run: Run, tmp_path: Path, algorithm: str) -> None:
+    first = re.findall(r"[0-9a-f]{64}", run("key", "create", "one.pem", "--label", "局", "--algorithm", algorithm))[0]
+    with pytest.raises(InputRefused, match="signs already"):
+        run("key", "create", "two.pem", "--label", "局")
+    run("key", "rotate", "two.pem", "--label", "局", "--algorithm", algorithm)
+    run("key", "revoke", first[:8], "--reason", "遗失")
+    listed = run("key", "list").splitlines()
+    assert len(listed) == 2
+    assert "revoked" in listed[0]
+    assert "遗失" in listed[0]
+    assert "signs since" in listed[1]
+    assert algorithm in listed[1]
+    run("key", "export", first[:12], "given.pem")
+    assert (tmp_path / "given.pem").read_bytes() == (tmp_path / "one.pub.pem").read_bytes()
+    with pytest.raises(InputRefused, match="no one key"):
+        run("key", "revoke", "0000", "--reason", "x")
+    with pytest.raises(InputRefused, match="never overwritten"):
+        run("key", "create", "one.pem", "--label", "another")
+
+
+def test_a_short_passphrase_is_refused_before_anything_is_written(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SKYWARDEN_KEY_PASSPHRASE", "short")
+    with pytest.raises(InputRefused, match="fewer than 8"):
+        run("key", "create", "one.pem")
+    assert list(tmp_path.glob("*.pem")) == []
+
+
+def test_what_is_held_is_kept_and_what_is_young_too(run: Run, opened: Any, tmp_path: Path) -> None:
+    number = opened.incident.number
+    package = f"packages/{number}"
+    for who in (CHEN, LIN):
+        run("case", "review", number, "--by", who, "--verdict", "reject", "--reason", Reason.FALSE_DETECTION.value)
+    run("hold", number, "--by", CHEN, "--reason", "法院 2026-17")
+    assert "法院 2026-17" in run("case", "show", number, "--by", CHEN)
+    two = ("--by", CHEN, "--by", LIN)
+    with pytest.raises(InputRefused, match="legal hold"):
+        run("dispose", package, *two, "--class", "10-years")
+    run("hold", number, "--by", CHEN, "--reason", "法院 2026-17 已结", "--lift")
+    with pytest.raises(InputRefused, match="not on hold"):
+        run("hold", number, "--by", CHEN, "--reason", "x", "--lift")
+    for wrong, match in (
+        ((package, *two, "--class", "10-years"), "kept until"),
+        ((package, *two, "--class", "permanent"), "kept for ever"),
+        ((package, *two, "--class", "unheard-of"), "not known"),
+        ((package, "--by", CHEN, "--class", "10-years"), "witnessed"),
+    ):
+        with pytest.raises(InputRefused, match=match):
+            run("dispose", *wrong)
+    assert (tmp_path / package).is_dir()
+
+
+def test_a_package_whose_time_is_over_is_disposed_of_and_leaves_its_record(
+    run: Run, opened: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = opened.incident.number
+    for who in (CHEN, LIN):
+        run("case", "review", number, "--by", who, "--verdict", "reject", "--reason", Reason.FALSE_DETECTION.value)
+    monkeypatch.setattr("app.commands.keeping.YEARS", {"10-years": -3})
+    done = run("dispose", f"packages/{number}", "--by", CHEN, "--by", LIN, "--class", "10-years")
+    assert "is gone" in done
+    assert list((tmp_path / "packages").iterdir()) == []
+    assert "disposed" in run("audit", "show", number)
+
+
+def test_the_register_is_exported_and_the_copy_is_noted(run: Run, opened: Any, tmp_path: Path) -> None:
+    import geopandas
+
+    number = opened.incident.number
+    run("case", "export", "register.csv", "--by", CHEN)
+    assert number in (tmp_path / "register.csv").read_text(encoding="utf-8-sig")
+    run("case", "export", "register.gpkg", "--by", CHEN)
+    table = geopandas.read_file(tmp_path / "register.gpkg", layer="incidents")
+    assert list(table["number"]) == [number]
+    assert table.crs.to_epsg() == 4326
+    run("case", "export", "none.gpkg", "--by", CHEN, "--state", "closed")
+    assert len(geopandas.read_file(tmp_path / "none.gpkg")) == 0
+    assert run("audit", "show", number).count("copied") == 2
+
+
+def test_provenance_is_written_for_other_tools(run: Run, opened: Any, tmp_path: Path) -> None:
+    package = f"packages/{opened.incident.number}"
+    run("provenance", package, "prov.json")
+    assert "wasDerivedFrom" in json.loads((tmp_path / "prov.json").read_bytes())
+    run("provenance", package, "case.jsonld")
+    assert "@graph" in json.loads((tmp_path / "case.jsonld").read_bytes())
+
+
+def test_nothing_is_made_from_a_package_that_was_altered(run: Run, opened: Any, tmp_path: Path) -> None:
+    package = tmp_path / "packages" / opened.incident.number
+    member = package / "data/custody.jsonl"
+    member.chmod(0o644)
+    member.write_bytes(member.read_bytes().replace(b"program", b"Program", 1))
+    run("key", "create", "seal.pem")
+    for command in (("seal", str(package), "--key", "seal.pem"), ("documents", str(package), "--out", "p")):
+        with pytest.raises(IntegrityFailed, match="custody"):
+            run(*command)
+    with pytest.raises(IntegrityFailed, match="steps failed"):
+        run("verify", str(package))
+
+
+def test_a_record_that_the_store_does_not_keep_is_not_sealed(
+    run: Run, opened: Any, tmp_path: Path, case_maker: Any
+) -> None:
+    from dataclasses import replace
+
+    other = case_maker("other", photos=2)
+    changed = replace(
+        other, incident=replace(other.incident, hazard=replace(other.incident.hazard, explanation="another"))
+    )
+    shutil.rmtree(tmp_path / "packages")
+    package = changed.seal(tmp_path / "packages")
+    assert package.name == opened.incident.number
+    run("key", "create", "seal.pem")
+    with pytest.raises(IntegrityFailed, match="another record"):
+        run("seal", str(package), "--key", "seal.pem")
