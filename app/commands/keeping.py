@@ -26,12 +26,14 @@ from app.commands.store_options import (
 )
 from app.commands.version import program_version
 from core.clock import SystemClock
-from core.errors import InputRefused, StoreFailed
+from core.errors import InputRefused, IntegrityFailed, StoreFailed
 from core.text import _
 from detection.detection import Box
 from evidence.cases.case_store import actor_of, incident_digest
 from evidence.cases.retention import YEARS, dispose, holds_of, retention_of
 from evidence.custody import Action
+from evidence.sealing.again import Contents
+from evidence.sealing.derivation import Derivation, Derived
 
 
 def add_commands(application: typer.Typer) -> None:
@@ -39,6 +41,7 @@ def add_commands(application: typer.Typer) -> None:
     panel = _("Evidence")
     for name, words, command in (
         ("hand-out", _("Write redacted copies of a package's pictures for somebody outside."), _hand_out),
+        ("check-copy", _("Check a copy that was handed out: whose it is, and whether it is unchanged."), _check_copy),
         ("hold", _("Put a case on legal hold, or lift it; what is held is not disposed of."), _hold),
         ("dispose", _("Dispose of a package whose time is over, witnessed, leaving a record."), _dispose),
         ("backup", _("Copy the store while it is in use, and check the copy."), _backup),
@@ -69,6 +72,7 @@ def _hand_out(
     unredacted_because: Annotated[
         str, typer.Option(help=_("Give the pictures as they are, for this reason, which is written down."))
     ] = "",
+    documents: Annotated[bool, typer.Option("--documents", help=_("Give the package's documents too."))] = False,
     c2pa_chain: Annotated[
         Path | None, typer.Option(help=_("C2PA certificate chain (PEM) to mark the copies with."))
     ] = None,
@@ -90,6 +94,8 @@ def _hand_out(
         copies = redacted_copies(
             contents, open_redactors(weight or []), boxes=boxes, masks=masks, by=actor_of([person])
         )
+    if documents:
+        copies = (*copies, *_papers(contents))
     if c2pa_chain is not None and c2pa_key is not None:
         signer = ContentSigner(chain_pem=content_of(c2pa_chain).decode(), key_pem=content_of(c2pa_key).decode())
         copies = tuple(mark_copy(copy, signer, program=program_version()) for copy in copies)
@@ -119,13 +125,58 @@ def _hand_out(
         )
     )
     console = Console(markup=False, highlight=False)
-    for copy in copies:
+    for copy in (one for one in copies if one.derivation.operation == "redact"):
         regions = dict(copy.derivation.parameters).get("regions", "")
         count = len([region for region in regions.split("; ") if region])
         console.print(_("{name}: {count} regions made unreadable").format(name=copy.name, count=count), soft_wrap=True)
     console.print(str(given.folder), soft_wrap=True)
     if not unredacted_because:
         console.print(_("No detector finds everything: look at every copy before it leaves."))
+
+
+def _papers(contents: Contents) -> tuple[Derived, ...]:
+    """Return a package's documents as copies to give."""
+    return tuple(
+        Derived(
+            name=paper.name,
+            media_type=paper.media_type,
+            content=paper.content,
+            derivation=Derivation(
+                source_sha256=paper.sha256,
+                source_name=paper.name,
+                source_index=0,
+                operation="copy",
+                tool="skywarden",
+                tool_version=program_version(),
+                parameters=(),
+            ),
+        )
+        for paper in contents.documents
+    )
+
+
+def _check_copy(
+    *,
+    copy: Annotated[Path, typer.Argument(help=_("JPEG, PNG, MP4 or PDF that was handed out."))],
+    trust: Annotated[Path, typer.Option(help=_("Root certificates (PEM) of the bureaus that you trust."))],
+) -> None:
+    from evidence.handing_out.content_credentials import check_copy
+
+    kinds = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".mp4": "video/mp4"}
+    media_type = (kinds | {".pdf": "application/pdf"}).get(copy.suffix.lower())
+    if media_type is None:
+        raise InputRefused(copy, _("is of no kind that is handed out"), _("Name a JPEG, PNG, MP4 or PDF file."))
+    check = check_copy(content_of(copy), media_type, content_of(trust).decode("utf-8", "replace"))
+    if not check.good:
+        why = "; ".join(check.findings) or _("its certificate leads to nobody that you trust")
+        raise IntegrityFailed(
+            _("{copy}: is not a copy that a bureau you trust gave unchanged ({state}: {why}).").format(
+                copy=copy, state=check.state, why=why
+            )
+        )
+    console = Console(markup=False, highlight=False)
+    console.print(_("given by {issuer}, unchanged").format(issuer=check.issuer), soft_wrap=True)
+    console.print(_("made from the file with SHA-256 {digest}").format(digest=check.source_sha256), soft_wrap=True)
 
 
 def _split(text: str) -> tuple[str, list[float]]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from core.clock import in_utc
+from core.clock import BEIJING, in_utc
 from core.errors import StoreFailed
 from core.text import _
 from evidence.cases.life import Person
@@ -326,8 +326,8 @@ def _form(particulars: Particulars) -> Mapping[str, object]:
         },
         "officers": [{"name": one.name, "certificate_no": one.certificate_no} for one in particulars.officers],
         "place": particulars.place,
-        "started_at": beijing(particulars.started_at) if particulars.started_at else None,
-        "ended_at": beijing(particulars.ended_at) if particulars.ended_at else None,
+        "started_at": _minute(particulars.started_at),
+        "ended_at": _minute(particulars.ended_at),
         "deadline": f"{deadline.year}年{deadline.month}月{deadline.day}日" if deadline else None,
         "government": particulars.government,
         "appeal_authority": particulars.appeal_authority,
@@ -337,3 +337,11 @@ def _form(particulars: Particulars) -> Mapping[str, object]:
         "stored_on": particulars.stored_on,
         "media": {"brand": medium.brand, "model": medium.model, "serial": medium.serial, "seal": medium.seal},
     }
+
+
+def _minute(instant: datetime | None) -> str | None:
+    """Return a time as the forms write it: year, month, day, hour and minute in Beijing."""
+    if instant is None:
+        return None
+    local = instant.astimezone(BEIJING)
+    return f"{local.year}年{local.month}月{local.day}日{local.hour}时{local.minute:02d}分"
