@@ -16,6 +16,7 @@ from core.text import _
 MODULES: Final = (
     "demonstration",
     "planning",
+    "calendars",
     "flying",
     "flight_log",
     "ingesting",

@@ -1,9 +1,9 @@
-"""Commands before the flight: plan a patrol, check a mission made elsewhere, list the key periods."""
+"""Commands before the flight: plan a patrol, check a mission made elsewhere, print the schema of a patrol file."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -30,8 +30,10 @@ def add_commands(application: typer.Typer) -> None:
         help=_("Check a mission made elsewhere (.plan, .waypoints) against a patrol's limits."),
     )(_check_mission)
     application.command(
-        name="periods", rich_help_panel=panel, help=_("List the key periods (重点时段), running or between two days.")
-    )(_periods)
+        name="schema",
+        rich_help_panel=panel,
+        help=_("Print the JSON Schema of a file that Skywarden reads: patrol."),
+    )(_schema)
 
 
 def _plan(
@@ -96,29 +98,14 @@ def _check_mission(
     refuse_failures(mission.name, findings)
 
 
-def _periods(
-    *,
-    at: Annotated[str, typer.Option(help=_("A time, e.g. 2026-10-01T09:00, Beijing time; now by default."))] = "",
-    first: Annotated[str, typer.Option("--from", help=_("First day, e.g. 2026-10-01; lists windows instead."))] = "",
-    last: Annotated[str, typer.Option("--to", help=_("Last day; by default ninety days later."))] = "",
-    patrol: Annotated[list[Path] | None, typer.Option(help=_("Patrol files, to list the areas that are due."))] = None,
-) -> None:
-    from flight.calendars.period_table import period_rows
-    from flight.calendars.periods import active_periods, read_calendar
-    from flight.planning.patrol_file import read_patrol
+def _schema(*, name: Annotated[str, typer.Argument(help=_("Of which file: patrol."))]) -> None:
+    import json
 
-    console = Console()
-    calendar = read_calendar(None)
-    if first or last:
-        begin = beijing_time(first) if first else SystemClock().now()
-        end = beijing_time(last) + timedelta(days=1) if last else begin + timedelta(days=90)
-        if not begin < end:
-            raise InputRefused(last, _("is before the first day"), _("Name a later day."))
-        heading, rows = period_rows(calendar, begin, end, [read_patrol(path) for path in patrol or []])
-        console.print(rows_table(heading, rows))
-        return
-    active = active_periods(beijing_time(at) if at else SystemClock().now(), calendar)
-    console.print(" ".join(active) if active else _("no key period is running"), soft_wrap=True)
+    from flight.planning.patrol_file import patrol_schema
+
+    if name != "patrol":
+        raise InputRefused(name, _("is no file with a schema"), _("Use patrol."))
+    typer.echo(json.dumps(patrol_schema(), ensure_ascii=False, indent=2))
 
 
 def beijing_time(text: str) -> datetime:
@@ -134,11 +121,11 @@ def beijing_time(text: str) -> datetime:
     return instant if instant.tzinfo else instant.replace(tzinfo=BEIJING)
 
 
-def rows_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """Return a table of a heading and rows of plain words."""
+def rows_table(heading: Sequence[str], rows: Sequence[Sequence[str]], *, whole: Sequence[int] = ()) -> Table:
+    """Return a table of a heading and rows of plain words; the columns in ``whole`` are never broken."""
     table = Table()
-    for name in heading:
-        table.add_column(name, overflow="fold")
+    for column, name in enumerate(heading):
+        table.add_column(name, overflow="fold", no_wrap=column in whole)
     for row in rows:
         table.add_row(*row)
     return table

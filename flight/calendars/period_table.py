@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from core.clock import BEIJING
 from core.text import _
@@ -17,7 +17,8 @@ def period_rows(
 ) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
     """Return the heading and one row for each window that touches the time from ``starts_at`` to ``ends_at``, by time.
 
-    Windows of daily periods are told once, by their hours, instead of one row for each night.
+    Windows are whole days of Beijing time and told by their first and last day. Those of daily periods are told once,
+    by their hours, instead of one row for each night.
     """
     heading = (
         _("code"), _("period"), _("from"), _("to"), _("hazards"), _("areas due"), _("note"),
@@ -42,8 +43,8 @@ def period_rows(
                 (
                     period.code,
                     period.name,
-                    f"{begin:%H:%M}" if daily else f"{begin:%Y-%m-%d %H:%M}",
-                    f"{end:%H:%M}" if daily else f"{end:%Y-%m-%d %H:%M}",
+                    f"{begin:%H:%M}" if daily else f"{begin:%Y-%m-%d}",
+                    f"{end:%H:%M}" if daily else f"{end - timedelta(microseconds=1):%Y-%m-%d}",
                     " ".join(period.hazards) or _("all"),
                     ", ".join(areas_due(patrols, window)),
                     "; ".join(notes),

@@ -94,17 +94,34 @@ def read_frequency(path: Path = SHIPPED) -> FrequencyRules:
     Raises:
         InputRefused: The file cannot be read or lacks a rule.
     """
-    table: Any = read_yaml(path).value
+    document = read_yaml(path)
+    table: Any = document.value
+    if not isinstance(table, dict) or table.get("skywarden") != "frequency/1":
+        raise InputRefused(path, _("these are not frequency rules (frequency/1)"), _("Name another file."))
+    key = ""
     try:
-        if table["skywarden"] != "frequency/1":
-            raise InputRefused(path, _("these are not frequency rules (frequency/1)"), _("Name another file."))
-        return FrequencyRules(
-            ungraded_days=float(table["ungraded_days"]),
-            risk_grade_days={int(grade): float(days) for grade, days in table["risk_grade_days"].items()},
-            credit_factor={str(grade): float(factor) for grade, factor in table["credit_factor"].items()},
-        )
+        key = "ungraded_days"
+        ungraded = _positive(table[key])
+        key = "risk_grade_days"
+        by_grade = {int(grade): _positive(days) for grade, days in table[key].items()}
+        key = "credit_factor"
+        by_credit = {str(grade): _positive(factor) for grade, factor in table[key].items()}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputRefused(path, str(error), _("Begin from missions/periods/frequency.yaml.")) from error
+        raise InputRefused(
+            path,
+            _("line {line}: {key} is missing or not a positive number for each grade").format(
+                line=document.line_of((key,)), key=key
+            ),
+            _("Begin from missions/periods/frequency.yaml."),
+        ) from error
+    return FrequencyRules(ungraded_days=ungraded, risk_grade_days=by_grade, credit_factor=by_credit)
+
+
+def _positive(value: object) -> float:
+    number = float(str(value))
+    if not (math.isfinite(number) and number > 0):
+        raise ValueError("not positive")
+    return number
 
 
 def areas_due(patrols: Sequence[Patrol], window: PeriodWindow) -> tuple[str, ...]:
@@ -154,7 +171,7 @@ def season(
     flights: list[SeasonFlight] = []
     unmet: list[Refusal] = []
     for task in sorted(tasks, key=lambda one: (rules.days(one.area), one.area.priority, one.area.name)):
-        days = _open_days(task.patrol, first, last, calendar)
+        days = open_days(task, first, last, calendar)
         placed, missing = _place(task, days, rules.days(task.area), board)
         flights += placed
         unmet += missing
@@ -174,21 +191,29 @@ class _Board:
     def load(self, day: date) -> float:
         return sum(self._spent.get((day, crew.name), 0.0) for crew in self._crews)
 
-    def take(self, day: date, visit_s: float) -> tuple[Crew, float] | None:
-        """Give a visit to the crew with most time left on ``day``; return it and the seconds into its day, or None."""
+    def offer(self, day: date, visit_s: float) -> tuple[Crew, float] | None:
+        """Return the crew with most time left on ``day`` and the seconds into its day, or None when none has enough."""
         crew = min(self._crews, key=lambda one: (self._spent.get((day, one.name), 0.0), one.name))
         spent = self._spent.get((day, crew.name), 0.0)
-        if spent + visit_s > self._limit_s:
-            return None
+        return None if spent + visit_s > self._limit_s else (crew, spent)
+
+    def book(self, day: date, crew: Crew, visit_s: float) -> None:
+        """Give a visit to a crew that was offered."""
+        spent = self._spent.get((day, crew.name), 0.0)
         self._spent[day, crew.name] = spent + visit_s + _BETWEEN.total_seconds()
-        return crew, spent
 
 
-def _open_days(patrol: Patrol, first: date, last: date, calendar: PeriodCalendar) -> dict[date, tuple[str, ...]]:
-    """Return the days on which a patrol may be flown, with the codes of the periods that open them."""
+def open_days(task: SeasonTask, first: date, last: date, calendar: PeriodCalendar) -> dict[date, tuple[str, ...]]:
+    """Return the days on which an area may be flown, with the codes of the periods that open them."""
+    patrol, window = task.patrol, task.area.window
+    if window is not None:
+        first = max(first, window.starts_at.astimezone(BEIJING).date())
+        last = min(last, window.ends_at.astimezone(BEIJING).date())
     days = [first + _DAY * index for index in range((last - first).days + 1)]
     if not patrol.periods:
         return dict.fromkeys(days, ())
+    if not days:
+        return {}
     begin = datetime.combine(first, time(), BEIJING)
     end = datetime.combine(last + _DAY, time(), BEIJING)
     wanted = [window for window in windows(calendar, begin, end) if window.period.code in patrol.periods]
@@ -212,7 +237,7 @@ def _place(
     """Place the visits of one area; stretches in which it may not be flown do not count towards its interval."""
     flights: list[SeasonFlight] = []
     unmet: list[Refusal] = []
-    for stretch in _stretches(sorted(days)):
+    for stretch in stretches_of(sorted(days)):
         done: date | None = None
         while True:
             start = stretch[0] if done is None else done + _DAY
@@ -238,7 +263,8 @@ def _place(
     return flights, unmet
 
 
-def _stretches(days: list[date]) -> list[list[date]]:
+def stretches_of(days: list[date]) -> list[list[date]]:
+    """Return sorted days gathered into stretches without a gap."""
     found: list[list[date]] = []
     for day in days:
         if found and day - found[-1][-1] == _DAY:
@@ -255,18 +281,26 @@ def _visit(
     count = (span[1] - span[0]).days + 1
     candidates = [span[0] + _DAY * index for index in range(count)]
     for day in sorted((day for day in candidates if day in days), key=lambda one: (board.load(one), -one.toordinal())):
-        start = _start_of_day(task.patrol.home, day, night=_only_night(days[day]))
-        taken = board.take(day, task.visit_s) if start is not None else None
-        if start is None or taken is None:
+        night = _only_night(days[day])
+        start = _start_of_day(task.patrol.home, day, night=night)
+        offered = board.offer(day, task.visit_s) if start is not None else None
+        if start is None or offered is None:
             continue
-        crew, into_s = taken
+        crew, into_s = offered
         begins = start + timedelta(seconds=into_s)
+        ends = begins + timedelta(seconds=task.visit_s)
+        window = task.area.window
+        if window is not None and not (window.starts_at <= in_utc(begins) and in_utc(ends) <= window.ends_at):
+            continue
+        if not night and sun_elevation_deg(task.patrol.home, ends) < SUN_UP_DEG:
+            continue
+        board.book(day, crew, task.visit_s)
         return SeasonFlight(
             patrol=task.patrol.name,
             area=task.area.name,
             crew=crew.name,
             starts_at=in_utc(begins),
-            ends_at=in_utc(begins + timedelta(seconds=task.visit_s)),
+            ends_at=in_utc(ends),
             periods=days[day],
         )
     return None

@@ -121,7 +121,7 @@ def test_the_rows_of_a_season_name_hazards_areas_and_what_is_only_usual() -> Non
     )
     assert all(len(row) == len(heading) for row in rows)
     by_code = {row[0]: row for row in rows}
-    assert by_code["QM"][2] == "2026-03-29 00:00"  # seven days before 清明, 5 April 2026
+    assert by_code["QM"][2] == "2026-03-29"  # seven days before 清明, 5 April 2026
     assert by_code["QM"][5] == "林区"
     assert "H29" in by_code["FF"][4]
     assert "usual" in by_code["FS"][6]
