@@ -18,8 +18,11 @@ from maps.mosaic import View
 
 LEAST_SEEN: Final = 0.6
 """Share of a patch that a frame must show."""
-_LEAST_RESPONSE: Final = 0.12
-_SOFT_PX: Final = 3
+_CORNERS: Final = 2_000
+_LEAST_AGREEING: Final = 25
+_AGREE_PX: Final = 4.0
+_MOST_SCALE: Final = 0.05
+_MOST_TURN: Final = 0.05  # three degrees
 
 Pixels = NDArray[np.uint8]
 
@@ -58,21 +61,28 @@ def lay_patch(view: View, centre: GeoPoint, *, half_m: float, side_px: int) -> P
 
 
 def offset_px(before: Pixels, after: Pixels) -> tuple[float, float] | None:
-    """Return by how many pixels right and down the second patch lies beside the first, or None where that is unclear.
+    """Return by how many pixels right and down the second patch's ground lies beside the first's, None where unclear.
 
-    Phase correlation (Kuglin and Hines 1975) of the pictures' edges under a Hann window.
+    Corners that look alike (ORB; Rublee et al., ICCV 2011) are matched both ways and a similarity is fitted by RANSAC;
+    it counts when many agree and it neither turns nor scales, since both patches have one scale and north up.
     """
     import cv2
 
-    edges = [_edges(patch) for patch in (before, after)]
-    window = cv2.createHanningWindow((before.shape[1], before.shape[0]), cv2.CV_32F)
-    (right, down), response = cv2.phaseCorrelate(edges[0], edges[1], window)
-    return (float(right), float(down)) if response >= _LEAST_RESPONSE else None
-
-
-def _edges(patch: Pixels) -> NDArray[np.float32]:
-    import cv2
-
-    grey = cv2.GaussianBlur(cv2.cvtColor(patch, cv2.COLOR_BGR2GRAY).astype(np.float32), (0, 0), _SOFT_PX)
-    edges: NDArray[np.float32] = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
-    return edges
+    finder = cv2.ORB_create(_CORNERS)  # type: ignore[attr-defined]  # missing in OpenCV's own stubs
+    found = [finder.detectAndCompute(cv2.cvtColor(patch, cv2.COLOR_BGR2GRAY), None) for patch in (before, after)]
+    (corners, words), (corners_after, words_after) = found
+    if words is None or words_after is None:
+        return None
+    matches = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True).match(words, words_after)
+    if len(matches) < _LEAST_AGREEING:
+        return None
+    here = np.array([corners[match.queryIdx].pt for match in matches], dtype=np.float32)
+    there = np.array([corners_after[match.trainIdx].pt for match in matches], dtype=np.float32)
+    turn, agree = cv2.estimateAffinePartial2D(here, there, method=cv2.RANSAC, ransacReprojThreshold=_AGREE_PX)
+    if turn is None or int(agree.sum()) < _LEAST_AGREEING:
+        return None
+    if abs(float(np.hypot(turn[0, 0], turn[1, 0])) - 1) > _MOST_SCALE or abs(float(turn[1, 0])) > _MOST_TURN:
+        return None
+    middle = np.array([before.shape[1] / 2, before.shape[0] / 2])
+    right, down = turn[:, :2] @ middle + turn[:, 2] - middle
+    return float(right), float(down)

@@ -21,6 +21,7 @@ MODULES: Final = (
     "flight_log",
     "ingesting",
     "footage",
+    "following_up",
     "registering",
     "inspecting",
     "clocks",

@@ -103,6 +103,8 @@ def _reach_m(area: Polygon) -> float:
     return float(np.linalg.norm(to_plane(plane, shapely.get_coordinates(area)), axis=1).max())
 
 
+_ASIDE: Final = 0.2
+"""How far from straight above the two looks of a point are, as a share of what a photograph holds."""
 _ORBIT_PITCH_DEG: Final = 65.0
 """An orbit this steep shows a yard from all sides and still its ground."""
 
@@ -146,9 +148,12 @@ def _key_area(number: int, revisit: Revisit, like: KeyArea, before: Patrol) -> K
         airspace=like.airspace,
     )
     spot = shapely.Point(revisit.point.lon_deg, revisit.point.lat_deg)
-    if revisit.radius_m > held_m:
+    aside = np.array([[-_ASIDE * held_m, 0.0], [_ASIDE * held_m, 0.0]])
+    if revisit.radius_m > (1 - _ASIDE) * held_m:
         return plain
     if revisit.priority == 1:
         standoff = like.height_agl_m / math.tan(math.radians(_ORBIT_PITCH_DEG))
         return replace(plain, shape=spot, pattern=Pattern.ORBIT, standoff_m=round(standoff, 1))
-    return replace(plain, shape=shapely.MultiPoint([spot]), pattern=Pattern.POINTS)
+    # Two looks from either side: ground counts as looked at when two frames saw it.
+    looks = from_plane(LocalPlane(origin=revisit.point), aside)
+    return replace(plain, shape=shapely.MultiPoint(looks), pattern=Pattern.POINTS)

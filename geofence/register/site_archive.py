@@ -117,6 +117,15 @@ def versions_of(path: Path, key: str) -> list[dict[str, Any]]:
     ]
 
 
+def names_in(path: Path) -> dict[str, str]:
+    """Return the sites' names of an archive by code, the latest of each; none when the file does not exist.
+
+    Raises:
+        StoreFailed: It cannot be read.
+    """
+    return {line["key"]: line["name"] for line in _lines(path) if line["kind"] == "site"}
+
+
 def _find(path: Path, kind: str, key: str, version: str) -> Mapping[str, Any]:
     for line in _lines(path):
         if (line["kind"], line["key"], line["version"]) == (kind, key, version):

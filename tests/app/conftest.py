@@ -13,7 +13,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.instruments import Instruments, Jurisdiction, Signing, Station
-from app.process import Job
+from app.patrol_ledger import PatrolRecord, read_patrols
+from app.process import LEDGER, Job, process
+from app.run_report import RunReport
 from app.wiring import open_jurisdiction
 from core.clock import FrozenClock
 from core.ids import derived_id
@@ -128,3 +130,25 @@ def bureau(tmp_path: Path) -> Iterator[Bureau]:
     """A station with two districts, a case in each, and an administrator."""
     with open_bureau(tmp_path) as opened:
         yield settle(opened)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run over two photos with two vans in a fire lane; sealing takes seconds, so one serves a whole session."""
+
+    job: Job
+    report: RunReport
+    record: PatrolRecord
+
+
+_RUNS: list[Run] = []
+
+
+@pytest.fixture
+def run(job: Callable[..., Job], station: Station) -> Run:
+    if not _RUNS:
+        made = job()
+        report = process(made, station)
+        (record,) = read_patrols(made.out / LEDGER)
+        _RUNS.append(Run(job=made, report=report, record=record))
+    return _RUNS[0]
