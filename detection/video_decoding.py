@@ -76,7 +76,7 @@ def decoding(path: Path, *, hardware: bool = True) -> Iterator[Decoding]:
         container, device = _opened(path, hardware=hardware)
     except (OSError, av.FFmpegError) as problem:
         raise NotAVideoError(
-            _("the file is not a video that can be decoded ({problem})").format(problem=problem)
+            _("the file is not a video that can be decoded ({problem})").format(problem=problem.strerror or problem)
         ) from problem
     try:
         stream = container.streams.video[0]

@@ -258,14 +258,19 @@ def _opened(path: Path) -> Iterator[InputContainer | Refusal]:
 def _not_opened(path: Path) -> Refusal:
     """Return why a container could not be opened: an MP4 without its index is a recording that was cut off."""
     with path.open("rb") as file:
-        head = file.read(12)
+        head = file.read(64)
     if head[4:8] == b"ftyp":
         return Refusal(
             subject=path.name,
             code="no-index",
             reason=_("was never closed (its index, the moov atom, is missing); the recording was cut off"),
-            remedy=_("Put the card back into the aircraft, which may repair it, and copy again."),
+            remedy=_(
+                "Put the card back into the aircraft, which may repair it, and copy again; or rescue its frames with "
+                "skywarden rescue and a whole video of the same camera."
+            ),
         )
+    if all(byte >= 0x20 or byte in b"\t\r\n" for byte in head):
+        return Refusal(subject=path.name, code="not-a-video", reason=_("is text, and no video, whatever its name says"))
     return Refusal(subject=path.name, code="not-a-video", reason=_("is no video that can be read"))
 
 

@@ -21,6 +21,7 @@ from flight.telemetry.file_kind import FileKind, kind_of
 from flight.telemetry.flight_record import FlightRecord
 from flight.telemetry.klv import KlvTelemetry
 from flight.telemetry.photo import PhotoTelemetry
+from flight.telemetry.photo_header import read_photo_header
 from flight.telemetry.read_track import Declared, Telemetry, read_telemetry
 from flight.telemetry.srt import SrtTelemetry, pose_of
 from flight.track import Pose, Track, missing
@@ -85,6 +86,8 @@ def inspect_file(path: Path, declared: Declared | None = None) -> Inspection:
     telemetry = read_telemetry(path, declared)
     if not isinstance(telemetry, Refusal):
         return _telemetry(blank, telemetry)
+    if kind is FileKind.PHOTO:
+        blank = _photo_header(blank, path)
     if telemetry.code != "no-time-zone":
         return _refused(blank, telemetry)
     bare = read_telemetry(path, replace(declared, camera_zone=UTC))
@@ -125,9 +128,22 @@ def _photo(blank: Inspection, photo: PhotoTelemetry) -> Inspection:
     return _with_track(shown, Track(poses=(photo.pose,), source=blank.name))
 
 
+def _photo_header(blank: Inspection, path: Path) -> Inspection:
+    """Return the inspection with what the header of a photo says whose telemetry was refused."""
+    header = read_photo_header(path)
+    if isinstance(header, Refusal):
+        return blank
+    named = " ".join(part for part in (header.text("Make"), header.text("Model")) if part)
+    facts = (
+        Fact(label=_("camera"), value=named or "-"),
+        Fact(label=_("image size"), value=f"{header.width_px} × {header.height_px}"),
+    )
+    return replace(blank, facts=facts)
+
+
 def _camera_facts(camera: Camera | None) -> list[Fact]:
     if camera is None:
-        return []
+        return [Fact(label=_("focal length"), value=_("not known; nothing in it can be measured"))]
     focal = _("{focal:.0f} px ± {sigma:.1f} % ({source})").format(
         focal=camera.focal_px, sigma=camera.focal_sigma * 100, source=camera.source
     )

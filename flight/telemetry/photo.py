@@ -141,6 +141,7 @@ def read_photo(path: Path, *, camera_zone: tzinfo | None) -> PhotoTelemetry | Re
     camera, said_of_camera = camera_of(header, model=model or "unnamed")
     assumptions = (*header.problems, *said_of_time, *said_of_position, *said_of_camera)
     orientation = header.exif.get("Orientation")
+    assumptions += _said_of_turning(orientation, roll)
     clocked = rests_on_camera_clock(header)
     return PhotoTelemetry(
         pose=Pose(
@@ -245,6 +246,22 @@ def _heights(header: PhotoHeader, maker: str, model: str) -> _Heights:
     if absolute is not None:
         return takeoff, None, MslHeight(metres=absolute, geoid=Geoid.UNSTATED)
     return takeoff, *_exif_height(header, maker, model)
+
+
+def _said_of_turning(orientation: object, roll_deg: float | None) -> tuple[str, ...]:
+    """Return what is assumed of a photo that asks viewers to turn it.
+
+    Sensors that hang upside down write either a roll of 180° or Orientation 3; some write the tag and turn the pixels
+    too. Whether they did cannot be told from one photo, but from a flight's overlap (geofence.calibrate).
+    """
+    if not isinstance(orientation, int) or not 2 <= orientation <= 8:
+        return ()
+    note = _(
+        "it asks viewers to turn it (EXIF Orientation {value}); its angles are taken to speak of the stored pixels"
+    )
+    upside_down = orientation == 3 and roll_deg is not None and abs((roll_deg + 180) % 360 - 180) < 90
+    doubt = _("it may be stored turned by 180° against its yaw; aligning the photos of the flight settles it")
+    return (note.format(value=orientation), *((doubt,) if upside_down else ()))
 
 
 def _height_sigma(header: PhotoHeader) -> float | None:

@@ -68,6 +68,12 @@ def draw_heights(track: Track, *, columns: int = 60, rows: int = 6) -> str:
     """
     if columns < 10 or rows < 2:
         raise ValueError("a plot has at least ten columns and two rows")
+    found = heights_of(track)
+    return _("no pose has a height; there is nothing to plot") if found is None else _plot(*found, columns, rows)
+
+
+def heights_of(track: Track) -> tuple[NDArray[np.float64], str] | None:
+    """Return (n, 2) seconds and metres of the first kind of height that a track has, with its name; None for none."""
     for name, label in (
         ("height_takeoff", _("above take-off")),
         ("height_msl", _("above sea level")),
@@ -80,8 +86,8 @@ def draw_heights(track: Track, *, columns: int = 60, rows: int = 6) -> str:
             if (height := _metres(pose, name)) is not None
         ]
         if heights:
-            return _plot(np.array(heights), label, columns, rows)
-    return _("no pose has a height; there is nothing to plot")
+            return np.array(heights), label
+    return None
 
 
 def _metres(pose: Pose, name: str) -> float | None:
