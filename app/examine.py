@@ -12,12 +12,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from app.corrections import apply_corrections
 from app.footage_pose import pose_of_photo, poses_of_video
 from app.inputs import FootageFile, Kind
 from app.instruments import Instruments
 from app.journal import FrameFindings, InputFindings
 from app.placing import camera_of_photo, ground_of_photo
 from app.views import keep_view
+from core.ids import derived_id
 from core.refusal import Refusal
 from core.text import _
 from detection.frame import Frame
@@ -123,11 +125,13 @@ def _photo(original: Original, instruments: Instruments) -> Iterator[_Placed | R
         yield seen_by
         return
     camera, notes = seen_by
+    pose = replace(pose, assumptions=(*pose.assumptions, *notes))
+    pose, camera = apply_corrections(instruments.corrections, derived_id("frame", original.sha256, 0), pose, camera)
     given = open_photo(
         original.path,
         sha256=original.sha256,
         captured_at=pose.captured_at,
-        pose=replace(pose, assumptions=(*pose.assumptions, *notes)),
+        pose=pose,
         camera=camera,
     )
     yield given if isinstance(given, Refusal) else _Placed(frame=given, ground=ground_of_photo(told, instruments))

@@ -12,6 +12,7 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import Protocol
 
+from app.corrections import FlightCorrections
 from core.clock import Clock
 from detection.detection import Detector
 from evidence.cases.case_store import CaseStore
@@ -35,6 +36,7 @@ class Instruments:
         detector: Finds things in frames.
         ground: The ground that rays are cut with.
         ground_declared: Whether the run declares that ground; where not, a photo's laser rangefinder is believed first.
+        corrections: A flight's corrections that a person chose to apply, or None.
         camera: What the run declares the camera to be, or None to believe each file.
         camera_zone: The zone that a camera's bare clock time is declared to be in.
         clock: The station's clock.
@@ -52,6 +54,7 @@ class Instruments:
     camera: DeclaredCamera | None = None
     declaration: PoseDeclaration = NOTHING_DECLARED
     clock_offset: ClockOffset | None = None
+    corrections: FlightCorrections | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

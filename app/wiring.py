@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from app.corrections import read_corrections
 from app.instruments import Instruments, Jurisdiction, Signing
 from app.placing import takeoff_of
 from app.weights import open_detector
@@ -99,6 +100,7 @@ def open_instruments(
     camera: str = "",
     declaration: PoseDeclaration | None = None,
     clock_offset: ClockOffset | None = None,
+    corrections: Path | None = None,
 ) -> Instruments:
     """Return the instruments for a run.
 
@@ -113,9 +115,10 @@ def open_instruments(
             empty to believe each file.
         declaration: What the patrol declares of its cameras.
         clock_offset: How far the camera's clock is off.
+        corrections: A flight's corrections to apply, or None.
 
     Raises:
-        InputRefused: There is no such zone or camera.
+        InputRefused: There is no such zone or camera, or the corrections are none.
         WeightRefused: The weight cannot be used.
     """
     zone_info = camera_zone(zone)
@@ -130,6 +133,7 @@ def open_instruments(
         camera=read_declared_camera(camera) if camera else None,
         declaration=declaration or PoseDeclaration(),
         clock_offset=clock_offset,
+        corrections=None if corrections is None else read_corrections(corrections)[0],
     )
 
 

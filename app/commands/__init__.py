@@ -26,6 +26,7 @@ MODULES: Final = (
     "inspecting",
     "clocks",
     "locating",
+    "calibrating",
     "casework",
     "sealing",
     "keeping",

@@ -71,6 +71,12 @@ def add_commands(application: typer.Typer) -> None:
                 )
             ),
         ] = "",
+        corrections: Annotated[
+            Path | None,
+            typer.Option(
+                help=_("Corrections that calibrate-flight wrote, once its report has been read; never by itself.")
+            ),
+        ] = None,
         camera_zone: Annotated[
             str, typer.Option(help=_("Time zone that the camera's clock is set to, where the file does not say."))
         ] = str(BEIJING),
@@ -119,6 +125,7 @@ def add_commands(application: typer.Typer) -> None:
             camera=camera,
             declaration=declaration_of(patrol),
             clock_offset=clock_offset_of(clock_offset),
+            corrections=corrections,
         )
         signing = open_signing(key, os.environ.get("SKYWARDEN_KEY_PASSPHRASE", ""), work=out / "work")
         job = Job(
@@ -126,7 +133,7 @@ def add_commands(application: typer.Typer) -> None:
             out=out,
             title=title or footage.resolve().name,
             program=program_version(),
-            settings=settings_of(instruments, dem=dem),
+            settings=settings_of(instruments, dem=dem, corrections=corrections),
             register_refusals=refused,
             chinese=language_of(os.environ) == "zh_CN",
             flight=flight_of(patrol),
@@ -141,7 +148,9 @@ def add_commands(application: typer.Typer) -> None:
         print_report(report, console, places=places_of(out))
 
 
-def settings_of(instruments: Instruments, *, dem: Path | None = None) -> dict[str, str]:
+def settings_of(
+    instruments: Instruments, *, dem: Path | None = None, corrections: Path | None = None
+) -> dict[str, str]:
     """Return what findings depend on besides the original; another value means examining anew."""
     ground = described(instruments.ground)
     if dem is not None:
@@ -149,6 +158,7 @@ def settings_of(instruments: Instruments, *, dem: Path | None = None) -> dict[st
     settings = {
         "camera": "" if instruments.camera is None else repr(instruments.camera),
         "camera_zone": str(instruments.camera_zone),
+        "corrections": "" if corrections is None else f"sha256:{hashlib.sha256(corrections.read_bytes()).hexdigest()}",
         "ground": ground,
         "program": program_version(),
         "weight_sha256": instruments.detector.weight_sha256,

@@ -1,9 +1,9 @@
 """Ties between overlapping photos, from what stands still in them (driver for OpenCV's SIFT and MAGSAC).
 
 Features of the ground (markings, kerbs, roofs' corners) are matched between photos and kept where one homography
-explains
-them: over roughly level ground that is what a static scene does, and what cars that drove off do not. A feature on a
-roof or a tree is off by its height's parallax; self-calibration gives each thing a height of its own for that.
+explains them: over roughly level ground that is what a static scene does, and what cars that drove off do not. A
+feature on a roof or a tree is off by its height's parallax; self-calibration gives each thing a height of its own for
+that.
 
 David G. Lowe, "Distinctive image features from scale-invariant keypoints", IJCV 2004. Daniel Barath et al.,
 "MAGSAC++", CVPR 2020.
@@ -46,18 +46,25 @@ class Picture:
             raise ValueError("a picture is (height, width) uint8 with a scale in (0, 1]")
 
 
-def match_pictures(pictures: Sequence[Picture], *, most_per_pair: int = 100, seed: int = 0) -> tuple[Tie, ...]:
+def match_pictures(
+    pictures: Sequence[Picture],
+    *,
+    pairs: Sequence[tuple[int, int]] | None = None,
+    most_per_pair: int = 100,
+    seed: int = 0,
+) -> tuple[Tie, ...]:
     """Return ties between all pairs of pictures that overlap.
 
     Args:
-        pictures: The frames; each pair is tried, so keep to one stretch of a flight.
+        pictures: The frames.
+        pairs: Which of them to match, by index; None for every pair, so keep to one stretch of a flight then.
         most_per_pair: At most this many ties of a pair are returned, drawn at random.
         seed: Of that drawing.
     """
     rng = np.random.default_rng(seed)
     features = [_features(picture) for picture in pictures]
     ties: list[Tie] = []
-    for one, two in combinations(range(len(pictures)), 2):
+    for one, two in combinations(range(len(pictures)), 2) if pairs is None else pairs:
         for at, (a, b) in enumerate(_matches(features[one], features[two], most_per_pair, rng)):
             thing = f"{pictures[one].frame_id}/{pictures[two].frame_id}/{at}"
             sigma = 1.0 / pictures[one].scale
