@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -50,6 +51,7 @@ from geofence.locating.ground import Ground, NoStanding
 LEAST_THINGS: Final = 6
 _HOLD_OUT: Final = 4  # every fourth thing is kept out of the estimate
 _MOVING_WEIGHT: Final = 0.1
+_MISMATCH: Final = 3.5  # times one sigma of everything: a pair of frames that far apart shows two places
 _WILDEST: Final = 4.5  # times the prior's sigma; beyond, something else is wrong
 
 
@@ -97,6 +99,10 @@ def self_calibrate(
     scene = Scene(views=usable, ground=ground, plane=LocalPlane(origin=origin), budget=budget)
     turned = turned_frames(scene, sights_of(scene, ties, things, known))
     righted = replace(scene, views=tuple(turn_over(view) if view.frame_id in turned else view for view in usable))
+    odd = mismatched(righted, sights_of(scene, ties, things, known))
+    wrong = {name for at, name in enumerate(things) if at in odd}
+    kept = [name for name in kept if name not in wrong]
+    checked = [name for name in checked if name not in wrong]
     fit = sights_of(scene, ties, kept, known)
     offset = None
     if track is not None:
@@ -135,7 +141,10 @@ def self_calibrate(
         held_out=held_out,
         known_before_m=known_before,
         known_after_m=known_after,
-        moving=tuple(name for name, weight in zip(kept, estimate.weight, strict=True) if weight < _MOVING_WEIGHT),
+        moving=(
+            *(name for name, weight in zip(kept, estimate.weight, strict=True) if weight < _MOVING_WEIGHT),
+            *sorted(wrong),
+        ),
     )
 
 
@@ -165,6 +174,39 @@ def turned_frames(scene: Scene, sights: Sights) -> set[str]:
         side = int(sum(turn for _frame, turn in members) * 2 > len(members))
         turned |= {views[frame].frame_id for frame, turn in members if turn != side}
     return turned
+
+
+def mismatched(scene: Scene, sights: Sights) -> set[int]:
+    """Return the things of pairs of frames that cannot show the same ground.
+
+    Repeated patterns (rows of cars, roofs) now and then fit one homography in the wrong place. All ties of such a pair
+    disagree alike, which robustness thing by thing takes for an error of the flight. So each pair is asked first: where
+    its things lie farther apart, in the median, than the errors that are thought possible could put them, the pair was
+    matched wrongly.
+    """
+    layout = layout_of(scene.views, each_frame=False)
+    shot = shoot(scene, sights, layout, None, slopes=True)
+    sigma = prior_of(scene, layout)
+    allowed = np.concatenate([sigma[:POSE], sigma[layout.shared : layout.shared + 1]])
+    moves = np.nan_to_num(shot.slope[:, :, : POSE + 1]) * allowed
+    reach = np.sqrt(np.sum(moves**2, axis=(1, 2)))  # how far one sigma of everything moves each sight
+    pairs: dict[tuple[int, ...], list[tuple[float, int]]] = defaultdict(list)
+    by_thing: dict[int, list[int]] = defaultdict(list)
+    for row, thing in enumerate(sights.thing):
+        if thing >= 0 and np.isfinite(shot.place[row, 0]):
+            by_thing[int(thing)].append(row)
+    for thing, rows in by_thing.items():
+        if len(rows) != 2:
+            continue
+        one, two = rows
+        apart = float(np.hypot(*(shot.place[one] - shot.place[two])))
+        expected = math.hypot(float(reach[one]), float(reach[two]))
+        pairs[int(sights.frame[one]), int(sights.frame[two])].append((apart / max(expected, 1e-6), thing))
+    wrong: set[int] = set()
+    for told in pairs.values():
+        if float(np.median([ratio for ratio, _thing in told])) > _MISMATCH:
+            wrong |= {thing for _ratio, thing in told}
+    return wrong
 
 
 def _pairs(sights: Sights, upright: Floats, over: Floats) -> list[tuple[int, int, float]]:
