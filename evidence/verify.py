@@ -26,6 +26,7 @@ from evidence.signing.dsse import pre_authentication_encoding
 from evidence.signing.keys import TrustedKey
 from evidence.signing.public_key import public_pem, signature_holds
 from evidence.signing.time_stamp import TOLERANCE, Stamped, TrustedAuthorities, check_token
+from evidence.verifying.bag_check import check_bag
 from evidence.verifying.verification import Outcome, Step, Verification, judged
 from evidence.verifying.verify_records import (
     check_context,
@@ -77,6 +78,7 @@ def verify_source(
     stamped = _stamp_of(reading, authorities)
     steps: list[Callable[[Reading], Step]] = [
         _check_form,
+        _check_bag,
         _check_declaration,
         _check_oxum,
         *(_payload_check(algorithm) for algorithm in ALGORITHMS),
@@ -121,6 +123,17 @@ def _check_form(seen: Reading) -> Step:
         findings,
         _("{count} regular files").format(count=len(seen.members)),
     )
+
+
+def _check_bag(seen: Reading) -> Step:
+    checked = check_bag(
+        frozenset(seen.members),
+        content=lambda path: seen.contents.get(path, b""),
+        size=lambda path: seen.members[path].size_bytes,
+        digest=lambda path, algorithm: getattr(seen.members[path], algorithm, ""),
+    )
+    warned = "; ".join(checked.warnings) or _("valid, without a warning")
+    return judged("bag", _("Any BagIt software would find a valid bag"), "RFC 8493", checked.errors, warned)
 
 
 def _check_declaration(seen: Reading) -> Step:

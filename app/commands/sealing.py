@@ -26,7 +26,7 @@ from evidence.sealing.again import open_contents, seal_again
 from evidence.sealing.chain import PROGRAM_ACTOR
 from evidence.sealing.context import Attachment
 from evidence.sealing.package import TIME_TOKEN
-from evidence.signing.key_ring import read_ring, trusted_keys
+from evidence.signing.key_ring import check_may_sign, read_ring, trusted_keys
 from evidence.signing.keys import SigningKey, TrustedKey, load_key
 from evidence.signing.public_key import public_from_pem
 from evidence.signing.time_stamp import HttpAuthority, Stamped, pending, read_authorities, stamp_pending
@@ -124,6 +124,10 @@ def _seal(
     out: Annotated[
         Path | None, typer.Option(help=_("Folder of packages; by default a new revision beside the earlier one."))
     ] = None,
+    ring: Annotated[
+        Path | None,
+        typer.Option(envvar="SKYWARDEN_RING", help=_("Key ring; a key that may not sign by it is refused.")),
+    ] = None,
     as_zip: Annotated[bool, typer.Option("--zip", help=_("Write one ZIP file of it too."))] = False,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
@@ -133,6 +137,8 @@ def _seal(
     contents = open_contents(package)
     line = find_case(kept, contents.incident.number)
     signer = key_named(key, pkcs11)
+    if ring is not None:
+        check_may_sign(read_ring(ring), signer.public, at=SystemClock().now())
     case = unless_refused(kept.whole_case(line.incident_id, actor=PROGRAM_ACTOR))
     packages = package.resolve().parent
     packages = packages.parent if packages.name.startswith("revision-") else packages

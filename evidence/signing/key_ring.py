@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from core.clock import in_utc
+from core.clock import in_utc, iso_utc
 from core.errors import InputRefused, IntegrityFailed
 from core.text import _
 from evidence.sealing.canonical import decode, encode
@@ -130,6 +130,35 @@ def revoke_key(ring: KeyRing, key_id: str, *, at: datetime, reason: str) -> KeyR
             for key in ring.keys
         )
     )
+
+
+def check_may_sign(ring: KeyRing, public: PublicKey, *, at: datetime) -> None:
+    """Raise ``IntegrityFailed`` when a key may not sign at a time: it is not on the ring, or no longer, or not yet."""
+    key = next((one for one in ring.keys if one.key_id == public.key_id), None)
+    if key is None:
+        raise IntegrityFailed(
+            _("The key {key_id} is not on the ring; nothing was sealed. Add it with skywarden key add.").format(
+                key_id=public.key_id
+            )
+        )
+    if key.revoked_at is not None and key.revoked_at <= in_utc(at):
+        raise IntegrityFailed(
+            _("The key of {label} was revoked at {at} ({reason}); nothing was sealed.").format(
+                label=key.label, at=iso_utc(key.revoked_at), reason=key.reason
+            )
+        )
+    if key.valid_to is not None and key.valid_to < in_utc(at):
+        raise IntegrityFailed(
+            _("The key of {label} signed until {at}; nothing was sealed. Use the key in its place.").format(
+                label=key.label, at=iso_utc(key.valid_to)
+            )
+        )
+    if in_utc(at) < key.valid_from:
+        raise IntegrityFailed(
+            _("The key of {label} signs from {at} on, and the clock says {now}: was it set back?").format(
+                label=key.label, at=iso_utc(key.valid_from), now=iso_utc(at)
+            )
+        )
 
 
 def write_ring(ring: KeyRing, path: Path) -> None:

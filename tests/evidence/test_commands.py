@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from typer.testing import CliRunner
 from app.commands import build
 from core.clock import SystemClock
 from core.errors import InputRefused, IntegrityFailed, SkywardenError, StoreFailed
+from detection.detection import Box, Detection
+from detection.frame import Frame
 from evidence.cases.life import Reason
 from evidence.sealing.package_source import open_folder
 from evidence.sealing.reading import read_package
@@ -176,6 +178,86 @@ def test_keys_are_made_rotated_revoked_and_handed_out(run: Run, tmp_path: Path, 
         run("key", "revoke", "0000", "--reason", "x")
     with pytest.raises(InputRefused, match="never overwritten"):
         run("key", "create", "one.pem", "--label", "another")
+
+
+def test_a_key_that_may_not_sign_seals_nothing(run: Run, opened: Any, tmp_path: Path) -> None:
+    package = f"packages/{opened.incident.number}"
+    run("key", "create", "one.pem", "--label", "局")
+    run("key", "rotate", "two.pem", "--label", "局")
+    run("key", "create", "other.pem", "--label", "others", "--ring", "other.json")
+    for key, words in (("one.pem", "signed until"), ("other.pem", "not on the ring")):
+        with pytest.raises(IntegrityFailed, match=words):
+            run("seal", package, "--key", key, "--ring", "key-ring.json")
+    with pytest.raises(InputRefused, match="is not named"):
+        run("seal", package)
+    assert "sealed" in run("seal", package, "--key", "two.pem", "--ring", "key-ring.json")
+    key_id = re.findall(r"^[0-9a-f]{16}", run("key", "list").splitlines()[1])[0]
+    run("key", "revoke", key_id, "--reason", "遗失")
+    with pytest.raises(IntegrityFailed, match="revoked"):
+        run("seal", package, "--key", "two.pem", "--ring", "key-ring.json")
+    assert not (tmp_path / "packages" / "revision-3").exists()
+
+
+def test_copies_are_looked_at_redacted_marked_and_noted(
+    run: Run, opened: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Everywhere:
+        """A detector that sees a vehicle in every picture."""
+
+        weight_sha256 = "ab" * 32
+        labels = ("vehicle",)
+
+        def detect(self, frames: Sequence[Frame]) -> list[list[Detection]]:
+            box = Box(left_px=5, top_px=5, right_px=25, bottom_px=20)
+            return [
+                [
+                    Detection(
+                        frame_id=one.frame_id, label="vehicle", score=0.8, box=box, weight_sha256=self.weight_sha256
+                    )
+                ]
+                for one in frames
+            ]
+
+    monkeypatch.setattr("app.redaction.open_redactors", lambda _weights: (Everywhere(),))
+    number = opened.incident.number
+    give = (
+        "hand-out",
+        f"packages/{number}",
+        "--to",
+        "示范公司",
+        "--purpose",
+        "陈述申辩",
+        "--by",
+        CHEN,
+        "--out",
+        "given",
+    )
+    said = run(*give, "--box", "1,1,9,9", "--mask", "0,0 8,0 8,8")
+    assert "2 regions made unreadable" in said
+    assert "look at every copy" in said
+    [folder] = (tmp_path / "given").iterdir()
+    note = json.loads((folder / "note.json").read_bytes())
+    assert len(note["copies"]) == len(opened.derived)
+    told = dict(note["copies"][0]["derivation"]["parameters"])
+    assert "vehicle 2,3,28,22 24 weight abababababababab score 0.80" in told["regions"]
+    assert "by-hand 1,1,9,9 4 陈伟 粤A001" in told["regions"]
+    assert "POLYGON" in told["masks"]
+    assert "handed-over" in run("audit", "show", number)
+    for wrong, match in (
+        (("--box", "1,2"), "is no box"),
+        (("--box", "x,y,z,w"), "no place in a picture"),
+        (("--mask", "0,0 5,5"), "is no outline"),
+        (("--box", "none.jpg:1,1,9,9"), "no picture of this package"),
+        (("--c2pa-key", "x.pem"), "half of what C2PA needs"),
+    ):
+        with pytest.raises(InputRefused, match=match):
+            run(*give, *wrong)
+    plain = run(*give[:-1], "plain", "--unredacted-because", "本人车辆", "--documents")
+    assert "look at every copy" not in plain
+    [copy, *_others] = sorted((tmp_path / "plain").glob("*/*.jpg"))
+    (tmp_path / "roots.pem").write_text("")
+    with pytest.raises(IntegrityFailed, match="gave unchanged"):
+        run("check-copy", str(copy), "--trust", "roots.pem")
 
 
 def test_a_short_passphrase_is_refused_before_anything_is_written(

@@ -30,7 +30,7 @@ def test_every_member_of_a_package_is_on_the_page(package: Path) -> None:
 
 def test_every_module_and_reason_named_on_the_page_exists() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    for name in set(re.findall(r"`((?:evidence|app\.store)\.[A-Za-z_]+(?:\.[A-Za-z_]+)*)", text)):
+    for name in set(re.findall(r"`((?:evidence|app\.store)\.[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)", text)):
         module, _dot, last = name.rpartition(".")
         try:
             import_module(name)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import csv
+import json
+import subprocess
+import sys
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -10,6 +13,7 @@ from prov.model import ProvActivity, ProvAgent, ProvDerivation, ProvDocument, Pr
 
 from evidence.cases.register import COLUMNS, register_csv
 from evidence.incident import State
+from evidence.sealing.case_uco import case_graph_of
 from evidence.sealing.package_source import open_folder
 from evidence.sealing.provenance import provenance_of
 from evidence.sealing.reading import read_package
@@ -69,3 +73,30 @@ def test_a_spreadsheet_takes_no_cell_for_a_formula(case: Any) -> None:
     assert row["主管部门"] == "'" + evil
     assert row["隐患名称"] == "'+1"
     assert row["区域"] == "'@SUM(A1)"
+
+
+def test_the_case_graph_conforms_to_the_ontology(package: Path, tmp_path: Path) -> None:
+    seen = read_package(open_folder(package))
+    assert seen.incident is not None
+    assert seen.originals is not None
+    assert seen.derivations is not None
+    assert seen.custody is not None
+    assert seen.statement is not None
+    content = case_graph_of(
+        seen.incident,
+        originals=seen.originals.originals,
+        derived=seen.derivations.derived,
+        custody=seen.custody,
+        predicate=seen.statement.predicate,
+    )
+    graph = tmp_path / "case.jsonld"
+    graph.write_bytes(content)
+    validator = Path(sys.executable).with_name("case_validate")
+    done = subprocess.run([validator, "--allow-info", graph], capture_output=True, text=True, check=False, timeout=200)
+    assert done.returncode == 0, done.stdout
+    assert "Conforms: True" in done.stdout
+    kinds = [node["@type"] for node in json.loads(content)["@graph"]]
+    assert kinds.count("uco-observable:File") == len(
+        {one.sha256 for one in (*seen.originals.originals, *seen.derivations.derived)}
+    )
+    assert kinds.count("case-investigation:InvestigativeAction") == len(seen.custody)

@@ -1,12 +1,13 @@
 """Killed at any moment: what was kept stays, nothing is half there, and the next run goes on.
 
 The worker seals, decides and backs up without pause; it is killed (SIGKILL, nothing can be caught) at a random moment,
-again and again, on the same folders. ``python tests/evidence/test_kill.py 200`` does it two hundred times.
+again and again, on the same folders. ``make soak-evidence`` does it two hundred times.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import random
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from evidence.custody import Action, first_break
 from evidence.incident import State
 from evidence.verify import verify
 
-KILLS = 5
+KILLS = int(os.environ.get("SKYWARDEN_KILLS", "5"))  # make soak-evidence kills two hundred times
 REVIEWERS = tuple(Person(name=name, certificate_no=f"A{index}") for index, name in enumerate("陈林"))
 
 
