@@ -44,6 +44,13 @@ def add_commands(application: typer.Typer) -> None:
         name: Annotated[
             list[str] | None, typer.Option(help=_("Host name under which it is opened; may be repeated."))
         ] = None,
+        webhook: Annotated[
+            list[str] | None,
+            typer.Option(help=_("Address that is told of newly confirmed cases; may be repeated; none by default.")),
+        ] = None,
+        uploads: Annotated[
+            Path | None, typer.Option(help=_("Folder where uploads wait until they are whole; else beside the store."))
+        ] = None,
         language: Annotated[str, typer.Option(help=_("For people who chose none: zh_CN or en."))] = "zh_CN",
     ) -> None:
         from app.station.context import station
@@ -52,11 +59,12 @@ def add_commands(application: typer.Typer) -> None:
 
         options = _options(
             store, vault, listen=listen, certificate=certificate, key=key, behind_proxy=behind_proxy,
-            names=tuple(name or ()), language=language,
+            names=tuple(name or ()), language=language, webhooks=tuple(webhook or ()), uploads=uploads,
         )  # fmt: skip
-        open_station(options, SystemClock())
+        clock = SystemClock()
+        open_station(options, clock)
         _greet(options, station().setup_token)
-        serve_station(options)
+        serve_station(options, clock)
 
     @group.command(name="create-admin", help=_("Make an administrator; the password is asked for."))
     def _create_admin(
@@ -82,6 +90,22 @@ def add_commands(application: typer.Typer) -> None:
         )  # fmt: skip
         note_account("program:skywarden", user.username, "made on the terminal", roles=Role.ADMINISTRATOR.value)
         Console(markup=False).print(_("{name} is an administrator now.").format(name=user.username), soft_wrap=True)
+
+    @group.command(name="webhooks", help=_("List the addresses that are told of confirmed cases, with their secrets."))
+    def _webhooks(store: Annotated[str, typer.Option(help=_("As for serve."))]) -> None:
+        from app.station.opening import open_station
+
+        open_station(_options(store, "."), SystemClock())
+        from app.station.models import WebhookTarget  # as above
+
+        console = Console(markup=False, highlight=False)
+        for target in WebhookTarget.objects.order_by("address"):
+            counts = {
+                outcome: target.messages.filter(outcome=outcome).count()
+                for outcome in ("waiting", "arrived", "given-up")
+            }
+            state = _("told") if target.active else _("off")
+            console.print(target.address, state, target.secret, counts, soft_wrap=True)
 
     @group.command(name="import", help=_("Take the incidents of a finished run of skywarden process into the store."))
     def _import(
@@ -119,6 +143,8 @@ def _options(
     key: Path | None = None,
     behind_proxy: bool = False,
     names: tuple[str, ...] = (),
+    webhooks: tuple[str, ...] = (),
+    uploads: Path | None = None,
     language: str = "",
 ) -> StationOptions:
     """Return the options of a station; what cannot go together is refused in a sentence."""
@@ -135,6 +161,8 @@ def _options(
             key=key,
             behind_proxy=behind_proxy,
             names=names,
+            webhooks=webhooks,
+            uploads=uploads,
             language=language or language_of(os.environ),
         )
     except ValueError as unfit:

@@ -21,6 +21,8 @@ class StationOptions:
         certificate, key: PEM files for TLS; both or none.
         behind_proxy: A proxy on this machine speaks TLS and says who asks.
         names: Host names under which the station is opened, besides those of this machine's loopback.
+        webhooks: Addresses that are told of newly confirmed cases.
+        uploads: Folder where pieces of uploads wait until they are whole; beside a SQLite store where None.
         language: What is spoken to people who chose nothing: "zh_CN" or "en".
     """
 
@@ -32,6 +34,8 @@ class StationOptions:
     key: Path | None = None
     behind_proxy: bool = False
     names: tuple[str, ...] = ()
+    webhooks: tuple[str, ...] = ()
+    uploads: Path | None = None
     language: str = "zh_CN"
 
     def __post_init__(self) -> None:
@@ -43,6 +47,13 @@ class StationOptions:
             raise ValueError("behind a proxy it is the proxy that speaks TLS")
         if not self.loopback and not self.encrypted:
             raise ValueError("only the machine's own loopback is served without TLS")
+
+    @property
+    def upload_folder(self) -> Path | None:
+        """Where uploads wait: the folder named, or one beside a SQLite store; None where neither is there."""
+        if self.uploads is None and isinstance(self.store, Path):
+            return self.store.with_name(f"{self.store.name}.uploads")
+        return self.uploads
 
     @property
     def loopback(self) -> bool:

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from threading import Event, Thread
 
 from app.station.asgi import make_application
 from app.station.options import StationOptions
+from core.clock import Clock
 from core.errors import InputRefused, StoreFailed
 from core.text import _
 
@@ -21,7 +23,7 @@ STOP_S = 10
 MAX_CONNECTIONS = 400
 
 
-def serve_station(options: StationOptions) -> None:
+def serve_station(options: StationOptions, clock: Clock) -> None:
     """Answer requests until the process is told to end.
 
     Raises:
@@ -33,6 +35,9 @@ def serve_station(options: StationOptions) -> None:
 
     import uvicorn
 
+    from app.station.webhooks import keep_telling, post_over_http, settle_targets
+
+    settle_targets(options.webhooks)
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     try:
         listener = socket.create_server((options.host, options.port), family=family, backlog=256)
@@ -70,7 +75,16 @@ def serve_station(options: StationOptions) -> None:
             ) from unfit
         if config.ssl is not None:
             config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
-        uvicorn.Server(config).run(sockets=[listener])
+        stop = Event()
+        teller = Thread(target=keep_telling, args=(clock, post_over_http, stop), name="webhooks")
+        if options.webhooks:
+            teller.start()
+        try:
+            uvicorn.Server(config).run(sockets=[listener])
+        finally:
+            stop.set()
+            if options.webhooks:
+                teller.join()
 
 
 def _text(path: Path | None) -> str | None:
