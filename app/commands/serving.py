@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,6 +52,13 @@ def add_commands(application: typer.Typer) -> None:
         uploads: Annotated[
             Path | None, typer.Option(help=_("Folder where uploads wait until they are whole; else beside the store."))
         ] = None,
+        patrols: Annotated[
+            Path | None, typer.Option(help=_("Folder of patrol files that the fleet page shows."))
+        ] = None,
+        processing: Annotated[
+            Path | None,
+            typer.Option(help=_("File with options of skywarden process, for footage uploaded in the browser.")),
+        ] = None,
         language: Annotated[str, typer.Option(help=_("For people who chose none: zh_CN or en."))] = "zh_CN",
     ) -> None:
         from app.station.context import station
@@ -59,10 +67,14 @@ def add_commands(application: typer.Typer) -> None:
 
         options = _options(
             store, vault, listen=listen, certificate=certificate, key=key, behind_proxy=behind_proxy,
-            names=tuple(name or ()), language=language, webhooks=tuple(webhook or ()), uploads=uploads,
+            names=tuple(name or ()), language=language, webhooks=tuple(webhook or ()), uploads=uploads, patrols=patrols,
         )  # fmt: skip
         clock = SystemClock()
         open_station(options, clock)
+        if processing is not None:
+            from app.station.processing import read_processing_options
+
+            station().options = replace(options, processing=read_processing_options(processing))
         _greet(options, station().setup_token)
         serve_station(options, clock)
 
@@ -145,6 +157,7 @@ def _options(
     names: tuple[str, ...] = (),
     webhooks: tuple[str, ...] = (),
     uploads: Path | None = None,
+    patrols: Path | None = None,
     language: str = "",
 ) -> StationOptions:
     """Return the options of a station; what cannot go together is refused in a sentence."""
@@ -163,6 +176,7 @@ def _options(
             names=names,
             webhooks=webhooks,
             uploads=uploads,
+            patrols=patrols,
             language=language or language_of(os.environ),
         )
     except ValueError as unfit:

@@ -29,6 +29,7 @@ class About(StrEnum):
     MEDIA = "media"  # <sha256>: a file of such a case
     ACCOUNT = "account"  # <username>
     DISTRICT = "district"  # <code>
+    OWN_UPLOAD = "own-upload"  # <upload_id>: an upload of the person's own
     OWN_TOKEN = "own-token"  # noqa: S105 - <token_id>: a token of the person's own
     OWN_FILTER = "own-filter"  # <filter_id>: a saved filter of the person's own
 
@@ -49,6 +50,7 @@ OBJECT_KEYS: Final = MappingProxyType(
         About.MEDIA: "sha256",
         About.ACCOUNT: "username",
         About.DISTRICT: "code",
+        About.OWN_UPLOAD: "upload_id",
         About.OWN_TOKEN: "token_id",
         About.OWN_FILTER: "filter_id",
     }

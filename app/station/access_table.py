@@ -14,6 +14,8 @@ from core.text import _
 
 _READERS: Final = EVERYBODY - {Role.PILOT, Role.ADMINISTRATOR}  # who may see cases; keeping accounts is not reading
 _ADMINISTRATORS: Final = frozenset({Role.ADMINISTRATOR})
+_PILOTS: Final = frozenset({Role.PILOT})
+_FLEET: Final = frozenset({Role.PILOT, Role.OFFICER, Role.COMMANDER})
 _AUDITORS: Final = frozenset({Role.AUDITOR})
 
 PAGES: Final[tuple[Page, ...]] = (
@@ -124,6 +126,21 @@ PAGES: Final[tuple[Page, ...]] = (
         methods=WRITE,
         audited=False,
     ),
+    # The fleet.
+    Page(name="fleet", route="fleet", view="fleet.show", roles=_FLEET, label=lambda: _("Fleet")),
+    Page(name="fleet-progress", route="fleet/progress", view="fleet.progress", roles=_PILOTS, audited=False),
+    Page(name="uploads", route="fleet/uploads", view="fleet.begin", roles=_PILOTS, methods=WRITE, audited=False),
+    Page(
+        name="upload",
+        route="fleet/uploads/<str:upload_id>",
+        view="fleet.piece",
+        roles=_PILOTS,
+        about=About.OWN_UPLOAD,
+        methods=FORM,
+        audited=False,
+        piece_of_upload=True,
+    ),
+    Page(name="process", route="fleet/process", view="fleet.process", roles=_PILOTS, methods=WRITE),
     # For programs.
     Page(name="api-description", route="api/v1/openapi.json", view="api.describe", roles=EVERYBODY, audited=False),
     Page(name="api-incidents", route="api/v1/incidents", view="api.incidents", roles=_READERS, api=True, rate=Rate.API),

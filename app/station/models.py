@@ -315,3 +315,30 @@ class Upload(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.received_bytes}/{self.size_bytes}"
+
+
+class ProcessingJob(models.Model):
+    """A card's footage that is, or is to be, processed by this station."""
+
+    owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="jobs")
+    district = models.ForeignKey(District, null=True, on_delete=models.PROTECT, related_name="jobs")
+    batch = models.CharField(max_length=80)
+    files = models.JSONField(default=list)  # [name, SHA-256] of each original
+    state = models.CharField(max_length=16, default="waiting")  # waiting, running, done, failed
+    words = models.TextField(blank=True, default="")  # what it came to, or why it failed
+    asked_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """Table."""
+
+        db_table = "station_job"
+        ordering: ClassVar = ["-asked_at"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(state__in=["waiting", "running", "done", "failed"]), name="job_state_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.batch} {self.state}"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from app.station.access import OBJECT_KEYS, About
-from app.station.models import ApiToken, CaseCard, District, MediaRow, SavedFilter, User
+from app.station.models import ApiToken, CaseCard, District, MediaRow, SavedFilter, Upload, User
 
 
 def cards_of(user: User) -> Any:  # noqa: ANN401 - a queryset of Django
@@ -53,6 +53,10 @@ def _own_filter(user: User, filter_id: int) -> Any:  # noqa: ANN401 - as above
     return SavedFilter.objects.filter(id=filter_id, owner=user).first()
 
 
+def _own_upload(user: User, upload_id: str) -> Any:  # noqa: ANN401 - as above
+    return Upload.objects.filter(upload_id=upload_id, owner=user).first()
+
+
 def _own_token(user: User, token_id: int) -> Any:  # noqa: ANN401 - as above
     return ApiToken.objects.filter(id=token_id, owner=user).first()
 
@@ -62,6 +66,7 @@ _FINDERS: Final[Mapping[About, Callable[[User, Any], object | None]]] = {
     About.MEDIA: _media,
     About.ACCOUNT: _account,
     About.DISTRICT: _district,
+    About.OWN_UPLOAD: _own_upload,
     About.OWN_TOKEN: _own_token,
     About.OWN_FILTER: _own_filter,
 }

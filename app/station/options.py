@@ -23,6 +23,8 @@ class StationOptions:
         names: Host names under which the station is opened, besides those of this machine's loopback.
         webhooks: Addresses that are told of newly confirmed cases.
         uploads: Folder where pieces of uploads wait until they are whole; beside a SQLite store where None.
+        patrols: Folder of patrol files that the fleet page shows.
+        processing: Options of ``skywarden process`` for footage that was uploaded; empty where it is processed by hand.
         language: What is spoken to people who chose nothing: "zh_CN" or "en".
     """
 
@@ -36,6 +38,8 @@ class StationOptions:
     names: tuple[str, ...] = ()
     webhooks: tuple[str, ...] = ()
     uploads: Path | None = None
+    patrols: Path | None = None
+    processing: tuple[str, ...] = ()
     language: str = "zh_CN"
 
     def __post_init__(self) -> None:

@@ -35,9 +35,13 @@ def serve_station(options: StationOptions, clock: Clock) -> None:
 
     import uvicorn
 
+    from app.station.processing import resume_jobs
+    from app.station.uploads import resume_storing
     from app.station.webhooks import keep_telling, post_over_http, settle_targets
 
     settle_targets(options.webhooks)
+    resume_storing()
+    resume_jobs()
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     try:
         listener = socket.create_server((options.host, options.port), family=family, backlog=256)

@@ -25,11 +25,11 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
-from django.db import connections, transaction
+from django.db import transaction
 
+from app.station.background import let_go
 from app.station.case_json import case_json
 from app.station.models import CaseCard, WebhookMessage, WebhookTarget
-from app.station.settings import ALIAS
 from app.store.django_store import DECISION_SCHEMA
 from app.store.models import DecisionRow
 from core.clock import Clock, iso_utc
@@ -197,4 +197,4 @@ def keep_telling(clock: Clock, post: Post, stop: Event) -> None:
         except DatabaseError:
             continue
         finally:
-            connections[ALIAS].close()
+            let_go()

@@ -14,6 +14,7 @@ from tests.app.station_world import NOW, Bureau
 
 # Values for the parts of addresses that name no object of the access table.
 OTHER_PARTS: dict[str, str] = {"digest": "0" * 16, "path": "nothing.css"}
+UPLOAD = "00000000-0000-4000-8000-000000000000"
 CLOSED = [page for page in PAGES if not page.public]
 OWNED = [page for page in CLOSED if page.about in {About.CASE, About.MEDIA}]
 
@@ -26,6 +27,7 @@ def address_of(page: Page, bureau: Bureau, district: str = "north") -> str:
         "code": "north",
         "filter_id": "1",
         "token_id": "1",
+        "upload_id": UPLOAD,
     }
     return "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: parts[found[1]], page.route)
 
@@ -47,13 +49,20 @@ def _token(user: str) -> str:
 
 
 def keep_filter(bureau: Bureau, role: Role, district: str = "north") -> None:
-    """Give the person the saved filter and the token that addresses name."""
-    from app.station.models import ApiToken, SavedFilter
+    """Give the person the saved filter, the token and the upload that addresses name."""
+    from app.station.models import ApiToken, SavedFilter, Upload
 
     dates = {"created_at": NOW, "expires_at": NOW}
     ApiToken.objects.update_or_create(
         id=1, defaults={"owner": bureau.person(role, district), "name": "n", "sha256": "0" * 64, **dates}
     )
+    Upload.objects.update_or_create(
+        upload_id=UPLOAD,
+        defaults={
+            "owner": bureau.person(role, district), "batch": "card", "name": "a.jpg", "size_bytes": 9, "modified_ms": 0,
+            "begun_at": NOW, "changed_at": NOW,
+        },
+    )  # fmt: skip
     SavedFilter.objects.update_or_create(id=1, defaults={"owner": bureau.person(role, district), "name": "n"})
 
 
