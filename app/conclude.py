@@ -15,7 +15,7 @@ from app.instruments import Jurisdiction
 from app.journal import InputFindings
 from evidence.incident import Incident
 from flight.calendars.periods import active_periods
-from geofence.attribute import attribute
+from geofence.attribute import attribute_all
 from geofence.attributing.attribute_picture import draw_attribution
 from geofence.attribution import Attribution, Undecided
 from geofence.gather import gather
@@ -57,7 +57,7 @@ def conclude(findings: Sequence[InputFindings], jurisdiction: Jurisdiction, *, o
     )
     sightings = gather(fixes)
     index = build_index(jurisdiction.register)
-    attributions = tuple(attribute(sighting, index, at=sighting.last_seen) for sighting in sightings)
+    attributions = tuple(attribute_all(sightings, index, prior=jurisdiction.prior))
     judged = judge_all(
         zip(sightings, attributions, strict=True),
         rules=jurisdiction.rules,

@@ -19,6 +19,7 @@ from core.text import _
 from evidence.cases.case_store import CaseStore
 from evidence.incident import State
 from flight.patrol import Patrol
+from geofence.attribution import Undecided
 from geofence.persistence.follow_up import Revisit, follow_up, plan_revisit
 from geofence.persistence.standing import Standing
 
@@ -81,7 +82,7 @@ def plan_recheck(ledger: Ledger, chosen: Sequence[Standing], before: Patrol, *, 
         name: The new patrol's name.
         now: The present instant, aware.
     """
-    revisits = follow_up(chosen, now=now)
+    revisits = follow_up(chosen, now=now, heights_m=_heights_m(ledger, chosen))
     numbers = numbers_of(ledger.patrols)
     by_id = {standing.standing_id: standing for standing in chosen}
     lines = [_("Looks again at {count} hazards; its approval is still to be applied for.").format(count=len(chosen))]
@@ -92,6 +93,22 @@ def plan_recheck(ledger: Ledger, chosen: Sequence[Standing], before: Patrol, *, 
             line += _(", to be put right by {day}").format(day=f"{revisit.due.astimezone(BEIJING):%Y-%m-%d}")
         lines.append(line)
     return Recheck(patrol=plan_revisit(revisits, before, name=name), revisits=revisits, note="\n".join(lines))
+
+
+def _heights_m(ledger: Ledger, chosen: Sequence[Standing]) -> dict[str, float]:
+    """Return from how high each hazard with an undecided site must be looked at to decide it."""
+    outcomes = {
+        (incident.hazard.code, incident.sighting.sighting_id): incident.attribution
+        for patrol in ledger.patrols
+        for incident in patrol.incidents
+    }
+    heights = {}
+    for standing in chosen:
+        last = max((entry for entry in standing.entries if entry.sighting_id), key=lambda entry: entry.at)
+        outcome = outcomes.get((standing.code, last.sighting_id))
+        if isinstance(outcome, Undecided) and outcome.view is not None:
+            heights[standing.standing_id] = outcome.view.height_agl_m
+    return heights
 
 
 def ledger_folder(folder: Path) -> Path:

@@ -21,6 +21,7 @@ from flight.calendars.periods import PeriodCalendar
 from flight.cameras.declared import DeclaredCamera
 from flight.telemetry.clock_offset import ClockOffset
 from flight.track import NOTHING_DECLARED, PoseDeclaration
+from geofence.attributing.attribute_prior import AdjacencyPrior
 from geofence.datums import Datum
 from geofence.locating.ground import Ground
 from geofence.rules.law_book import LawBook
@@ -79,6 +80,7 @@ class Jurisdiction:
     rules_content: bytes
     law: LawBook
     calendar: PeriodCalendar
+    prior: AdjacencyPrior | None = None
     datum: Datum = Datum.WGS84
 
 

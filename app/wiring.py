@@ -28,6 +28,7 @@ from flight.cameras.declared import read_declared_camera
 from flight.planning.patrol_file import read_patrol
 from flight.telemetry.clock_offset import ClockOffset
 from flight.track import PoseDeclaration
+from geofence.attributing.attribute_prior import read_prior
 from geofence.datums import Datum
 from geofence.locating.ground import Ground
 from geofence.locating.locate_point import ground_of
@@ -138,7 +139,12 @@ def open_instruments(
 
 
 def open_jurisdiction(
-    *, sites: Path, zones: Path | None, rules: Path | None, datum: Datum = Datum.WGS84
+    *,
+    sites: Path,
+    zones: Path | None,
+    rules: Path | None,
+    datum: Datum = Datum.WGS84,
+    adjacency: Path | None = None,
 ) -> tuple[Jurisdiction, tuple[Refusal, ...]]:
     """Return what findings are judged by, and what of the register was refused.
 
@@ -147,6 +153,7 @@ def open_jurisdiction(
         zones: File of zones, or None.
         rules: Rule file, or None for the shipped one.
         datum: What the degrees of both register files are in.
+        adjacency: File of what is declared of neighbouring sites, or None for nothing.
 
     Raises:
         InputRefused: A file cannot be used as a whole.
@@ -161,6 +168,9 @@ def open_jurisdiction(
         law=read_law(None),
         calendar=read_calendar(None),
         datum=datum,
+        prior=None
+        if adjacency is None
+        else read_prior(adjacency, known=frozenset(site.code for site in register.sites)),
     ), refusals
 
 

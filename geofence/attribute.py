@@ -8,7 +8,8 @@ by their sum, which understates rather than names.
 
 What is decided: the site with the largest share, if that share reaches the threshold and leads the next by the margin;
 ground that is nobody's, if the mass outside all sites reaches the threshold; otherwise nothing, with what would decide
-it. No neighbour is named because it is nearest, and no site is preferred for its size or its record.
+it. No neighbour is named because it is nearest, and no site is preferred for its size or its record. Only what somebody
+declared of two neighbours, by name and with a reason, moves probability between them, and the outcome says so.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 from core.clock import in_utc
 from core.points import to_ecef
 from geofence.attributing.attribute_mass import polygon_masses, whitening
+from geofence.attributing.attribute_prior import AdjacencyPrior, weigh
 from geofence.attributing.attribute_reason import why_undecided
 from geofence.attribution import Attribution, Share, Undecided
 from geofence.register.site_index import REACH_SIGMAS, Fences, SiteIndex, fences_near, tangent_axes, zone_holds_at
@@ -48,6 +50,7 @@ def attribute(
     threshold: float = DEFAULT_THRESHOLD,
     margin: float = DEFAULT_MARGIN,
     at: datetime | None = None,
+    prior: AdjacencyPrior | None = None,
 ) -> Attribution | Undecided:
     """Return whose site a sighting stands on and in which zones, or why that is undecided.
 
@@ -57,11 +60,12 @@ def attribute(
         threshold: Least probability to name a site (or nobody), in (0.5, 1].
         margin: Least lead over the second site, in [0, 1].
         at: The instant for which zones must be valid, aware; None for when it was last seen.
+        prior: What is declared of neighbours; None, as a rule, for nothing.
 
     Raises:
         ValueError: The threshold or margin is out of range, or ``at`` is naive.
     """
-    return next(attribute_all([sighting], index, threshold=threshold, margin=margin, at=at))
+    return next(attribute_all([sighting], index, threshold=threshold, margin=margin, at=at, prior=prior))
 
 
 def attribute_all(
@@ -71,6 +75,7 @@ def attribute_all(
     threshold: float = DEFAULT_THRESHOLD,
     margin: float = DEFAULT_MARGIN,
     at: datetime | None = None,
+    prior: AdjacencyPrior | None = None,
 ) -> Iterator[Attribution | Undecided]:
     """Yield, in order, what :func:`attribute` says of each sighting; it is the same to the last bit in any batch.
 
@@ -80,6 +85,7 @@ def attribute_all(
         threshold: As in :func:`attribute`.
         margin: As in :func:`attribute`.
         at: As in :func:`attribute`.
+        prior: As in :func:`attribute`.
 
     Raises:
         ValueError: As in :func:`attribute`.
@@ -87,11 +93,17 @@ def attribute_all(
     if not 0.5 < threshold <= 1 or not 0 <= margin <= 1:
         raise ValueError("a threshold is in (0.5, 1] and a margin in [0, 1]")
     instant = None if at is None else in_utc(at)
-    return _attribute_batches(iter(sightings), index, threshold, margin, instant)
+    return _attribute_batches(iter(sightings), index, instant, threshold=threshold, margin=margin, prior=prior)
 
 
 def _attribute_batches(
-    sightings: Iterator[Sighting], index: SiteIndex, threshold: float, margin: float, at: datetime | None
+    sightings: Iterator[Sighting],
+    index: SiteIndex,
+    at: datetime | None,
+    *,
+    threshold: float,
+    margin: float,
+    prior: AdjacencyPrior | None,
 ) -> Iterator[Attribution | Undecided]:
     bounded = {zone.zone_id: zone for zone in index.register.zones if zone.valid_from or zone.valid_to}
     while batch := list(islice(sightings, _BATCH)):
@@ -104,7 +116,7 @@ def _attribute_batches(
             holding = tuple(
                 share for share in of_zones if share.key not in bounded or zone_holds_at(bounded[share.key], instant)
             )
-            yield decide(seen, index, of_sites, holding, threshold=threshold, margin=margin)
+            yield decide(seen, index, of_sites, holding, threshold=threshold, margin=margin, prior=prior)
 
 
 def decide(
@@ -115,6 +127,7 @@ def decide(
     *,
     threshold: float = DEFAULT_THRESHOLD,
     margin: float = DEFAULT_MARGIN,
+    prior: AdjacencyPrior | None = None,
 ) -> Attribution | Undecided:
     """Return the decision that shares lead to.
 
@@ -125,20 +138,23 @@ def decide(
         zones: Shares of the zones nearby, largest first.
         threshold: Least probability to name a site (or nobody).
         margin: Least lead over the second site.
+        prior: What is declared of neighbours, if anything is.
     """
     total = math.fsum(share.probability for share in sites)
     if total > 1:  # fences that overlap, or blurred fences that meet: what two claim is divided between them
         sites = tuple(
             Share(key=share.key, version=share.version, probability=share.probability / total) for share in sites
         )
+    sites, declared = (sites, "") if prior is None else weigh(sites, prior)
     best = sites[0].probability if sites else 0.0
     second = sites[1].probability if len(sites) > 1 else 0.0
+    seen = sighting.sighting_id
     if best >= threshold and best - second >= margin:
-        return Attribution(sighting_id=sighting.sighting_id, site_code=sites[0].key, sites=sites, zones=zones)
+        return Attribution(sighting_id=seen, site_code=sites[0].key, sites=sites, zones=zones, prior=declared)
     if 1 - total >= threshold:
-        return Attribution(sighting_id=sighting.sighting_id, site_code=None, sites=sites, zones=zones)
-    reason = why_undecided(sighting, index, sites, outside=max(0.0, 1 - total), threshold=threshold)
-    return Undecided(sighting_id=sighting.sighting_id, sites=sites, zones=zones, reason=reason)
+        return Attribution(sighting_id=seen, site_code=None, sites=sites, zones=zones, prior=declared)
+    reason, view = why_undecided(sighting, index, sites, outside=max(0.0, 1 - total), threshold=threshold)
+    return Undecided(sighting_id=seen, sites=sites, zones=zones, reason=reason, view=view, prior=declared)
 
 
 def shares_of(fences: Fences, lonlat: Floats, covariances: Floats) -> list[tuple[Share, ...]]:

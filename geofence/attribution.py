@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+from core.points import GeoPoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +28,31 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Viewpoint:
+    """A look that would decide whose site a thing stands on.
+
+    Attributes:
+        point: Above which to stand, the camera straight down.
+        height_agl_m: How high above ground at most.
+        receiver: What positions the aircraft needs: "gnss" or "rtk".
+        needed_m: Sigma across the nearest fence that would decide, metres.
+        expected_m: Sigma that such a look is expected to have, metres.
+    """
+
+    point: GeoPoint
+    height_agl_m: float
+    receiver: str
+    needed_m: float
+    expected_m: float
+
+    def __post_init__(self) -> None:
+        if self.receiver not in {"gnss", "rtk"}:
+            raise ValueError("a receiver is gnss or rtk")
+        if not (math.isfinite(self.height_agl_m) and 0 < self.expected_m <= self.needed_m):
+            raise ValueError("a viewpoint's expected sigma is below the one needed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attribution:
     """A sighting tied to one site, or to ground that is nobody's.
 
@@ -33,12 +61,14 @@ class Attribution:
         site_code: The site it stands on, or None when it stands outside every site.
         sites: Shares of all sites nearby, largest first; they sum to at most 1 where sites do not overlap.
         zones: Shares of all zones nearby, largest first (zones may overlap, so these may sum to more).
+        prior: The declared prior that was applied to the shares, in words; empty for none.
     """
 
     sighting_id: str
     site_code: str | None
     sites: tuple[Share, ...]
     zones: tuple[Share, ...]
+    prior: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +80,13 @@ class Undecided:
         sites: The candidates, largest first.
         zones: Shares of all zones nearby, largest first.
         reason: What keeps it undecided, and what would decide it.
+        view: The look that would decide it; None where only a look on site would.
+        prior: The declared prior that was applied to the shares, in words; empty for none.
     """
 
     sighting_id: str
     sites: tuple[Share, ...]
     zones: tuple[Share, ...]
     reason: str
+    view: Viewpoint | None = None
+    prior: str = ""

@@ -104,6 +104,7 @@ def incident_feature(incident: Incident, register: Register, *, history: str = "
             "authority": hazard.authority,
             "explanation": hazard.explanation,
             "undecided_because": attribution.reason if isinstance(attribution, Undecided) else "",
+            "declared_prior": attribution.prior,
             "severity": hazard.severity,
             "over_patrols": history,
             "opened_at": iso_utc(incident.opened_at),

@@ -41,9 +41,14 @@ def add_commands(application: typer.Typer) -> None:
     def _process(
         *,
         footage: Annotated[Path, typer.Argument(help=_("Folder of photos (JPEG) and videos (MP4, MOV with SRT)."))],
-        sites: Annotated[Path, typer.Option(help=_("Register of sites: GeoJSON, GeoPackage or Shapefile."))],
+        sites: Annotated[
+            Path, typer.Option(help=_("Register of sites: a file of any kind it is kept in, or an imported folder."))
+        ],
         out: Annotated[Path, typer.Option(help=_("Case folder to write; a run that was killed goes on there."))],
         zones: Annotated[Path | None, typer.Option(help=_("Typed zones, same formats."))] = None,
+        adjacency: Annotated[
+            Path | None, typer.Option(help=_("Declared prior between neighbouring sites; without it there is none."))
+        ] = None,
         rules: Annotated[Path | None, typer.Option(help=_("Rule file instead of the shipped one."))] = None,
         weight: Annotated[
             list[str] | None,
@@ -114,7 +119,9 @@ def add_commands(application: typer.Typer) -> None:
     ) -> None:
         console = Console()
         clock = SystemClock()
-        jurisdiction, refused = open_jurisdiction(sites=sites, zones=zones, rules=rules, datum=datum)
+        jurisdiction, refused = open_jurisdiction(
+            sites=sites, zones=zones, rules=rules, datum=datum, adjacency=adjacency
+        )
         instruments = open_instruments(
             weights=weight or (),
             zone=camera_zone,

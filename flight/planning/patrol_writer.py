@@ -24,8 +24,9 @@ from core.points import GeoPoint
 from core.text import _
 from core.whole_file import write_text
 from flight.patrol import Approval, Crew, KeyArea, NoFlyZone, Obstacle, Patrol, TimeWindow
-from flight.planning.catalogue import SHIPPED, read_catalogue
+from flight.planning.catalogue import SHIPPED, Catalogue, read_catalogue
 from flight.planning.patrol_file import read_patrol
+from flight.track import PoseDeclaration
 
 _AREA_FIELDS = (
     "front_overlap", "side_overlap", "gimbal_pitch_deg", "priority", "crosshatch", "angle_deg", "width_m",
@@ -98,7 +99,7 @@ def _document(patrol: Patrol, path: Path, catalogue_folder: Path, add_shape: Add
         "camera": patrol.camera_key,
         "home": _point(patrol.home),
         "rally_points": [_point(point) for point in patrol.rally_points],
-        "crews": [_crew(crew) for crew in patrol.crews],
+        "crews": [_crew(crew, catalogue, aircraft) for crew in patrol.crews],
         "areas": [_area(area, add_shape) for area in patrol.areas],
         "no_fly_zones": [_zone(zone, add_shape) for zone in patrol.no_fly_zones],
         "permitted": None if patrol.permitted is None else add_shape("permitted", patrol.permitted),
@@ -108,9 +109,10 @@ def _document(patrol: Patrol, path: Path, catalogue_folder: Path, add_shape: Add
         "approval": None if patrol.approval is None else _approval(patrol.approval),
         "wind": {field.name: getattr(patrol.wind, field.name) for field in fields(patrol.wind)},
         "temperature_c": patrol.temperature_c,
+        "declares": _declares(patrol.declares),
         "terrain": None if patrol.terrain is None else os.path.relpath(patrol.terrain, path.parent),
     }
-    left_out: tuple[object, ...] = ([], None, "")
+    left_out: tuple[object, ...] = ([], {}, None, "")
     return {key: value for key, value in document.items() if value not in left_out}
 
 
@@ -147,9 +149,22 @@ def _approval(approval: Approval) -> dict[str, Any]:
     return {"number": approval.number, **_window(approval), "max_height_agl_m": approval.max_height_agl_m}
 
 
-def _crew(crew: Crew) -> dict[str, Any]:
-    entry = {"name": crew.name, "launch": _point(crew.launch), "batteries": crew.batteries}
-    return entry | ({"licence": crew.licence} if crew.licence else {})
+def _crew(crew: Crew, catalogue: Catalogue, aircraft: str) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": crew.name, "launch": _point(crew.launch), "batteries": crew.batteries}
+    if crew.licence:
+        entry["licence"] = crew.licence
+    kit = crew.kit
+    if kit is not None:
+        entry["aircraft"] = next((key for key, known in catalogue.aircraft.items() if known == kit.aircraft), aircraft)
+        entry["camera"] = kit.camera_key
+    return entry
+
+
+def _declares(declared: PoseDeclaration) -> dict[str, Any]:
+    angles = {"pitch_deg": declared.pitch_deg, "roll_deg": declared.roll_deg}
+    gimbal = {name: angle for name, angle in angles.items() if angle is not None}
+    heading = "course" if declared.course_as_yaw else declared.yaw_deg
+    return ({"gimbal": gimbal} if gimbal else {}) | ({} if heading is None else {"heading": heading})
 
 
 def _zone(zone: NoFlyZone, add_shape: AddShape) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -30,6 +30,7 @@ class Revisit:
         priority: 1 is flown first.
         due: The earliest deadline there, or None.
         radius_m: How far the area reaches from its middle, metres.
+        height_agl_m: From how high at most it must be looked at, metres; None where that does not matter.
     """
 
     area: Polygon
@@ -38,12 +39,14 @@ class Revisit:
     priority: int
     due: datetime | None
     radius_m: float
+    height_agl_m: float | None = None
 
 
 def follow_up(
     standings: Iterable[Standing],
     *,
     now: datetime,
+    heights_m: Mapping[str, float] | None = None,
     margin_m: float = 15.0,
     soon: timedelta = timedelta(days=2),
 ) -> tuple[Revisit, ...]:
@@ -56,6 +59,8 @@ def follow_up(
     Args:
         standings: The hazards to check; hand in those that were confirmed.
         now: The present instant, aware.
+        heights_m: From how high at most a hazard must be looked at, by its standing id, where that matters: a site
+            that is undecided is decided only from lower down.
         margin_m: Ground around a hazard that a picture of before and after should show, metres.
         soon: How near a deadline must be to count.
 
@@ -84,6 +89,10 @@ def follow_up(
                 priority=1 if urgent else 2 if near else 3,
                 due=due,
                 radius_m=_reach_m(area),
+                height_agl_m=min(
+                    (heights_m[one.standing_id] for one in here if heights_m and one.standing_id in heights_m),
+                    default=None,
+                ),
             )
         )
     return tuple(sorted(revisits, key=lambda revisit: (revisit.priority, revisit.standing_ids)))
@@ -134,12 +143,13 @@ def plan_revisit(revisits: Sequence[Revisit], before: Patrol, *, name: str) -> P
 
 def _key_area(number: int, revisit: Revisit, like: KeyArea, before: Patrol) -> KeyArea:
     camera = before.camera
-    held_m = like.height_agl_m * min(camera.width_px, camera.height_px) / 2 / camera.focal_px
+    height_m = min(like.height_agl_m, revisit.height_agl_m or like.height_agl_m)
+    held_m = height_m * min(camera.width_px, camera.height_px) / 2 / camera.focal_px
     plain = KeyArea(
         name=_("{number}: revisit of {count}").format(number=number, count=len(revisit.standing_ids)),
         shape=revisit.area,
         pattern=Pattern.SURVEY,
-        height_agl_m=like.height_agl_m,
+        height_agl_m=height_m,
         front_overlap=like.front_overlap,
         side_overlap=like.side_overlap,
         gimbal_pitch_deg=-90.0,
@@ -152,7 +162,7 @@ def _key_area(number: int, revisit: Revisit, like: KeyArea, before: Patrol) -> K
     if revisit.radius_m > (1 - _ASIDE) * held_m:
         return plain
     if revisit.priority == 1:
-        standoff = like.height_agl_m / math.tan(math.radians(_ORBIT_PITCH_DEG))
+        standoff = height_m / math.tan(math.radians(_ORBIT_PITCH_DEG))
         return replace(plain, shape=spot, pattern=Pattern.ORBIT, standoff_m=round(standoff, 1))
     # Two looks from either side: ground counts as looked at when two frames saw it.
     looks = from_plane(LocalPlane(origin=revisit.point), aside)

@@ -11,9 +11,11 @@ import shapely
 
 from core.errors import InputRefused
 from core.points import GeoPoint
-from flight.patrol import Crew, NoFlyZone, Obstacle, Patrol, Pattern, TimeWindow
+from flight.patrol import Crew, Kit, NoFlyZone, Obstacle, Patrol, Pattern, TimeWindow
+from flight.planning.catalogue import read_catalogue
 from flight.planning.patrol_file import read_patrol
 from flight.planning.patrol_writer import write_patrol
+from flight.track import PoseDeclaration
 
 DEMO = Path(__file__).resolve().parents[2] / "missions" / "demo" / "patrol.yaml"
 
@@ -38,6 +40,16 @@ def test_everything_that_a_patrol_may_hold_is_written(patrol: Patrol, tmp_path: 
     holed = shapely.Polygon(shapely.box(west, south, east, north).exterior, [spot.buffer(1e-4).exterior])
     two = shapely.MultiPolygon([spot.buffer(1e-4), shapely.Point(west, south).buffer(1e-4)])
     window = TimeWindow(starts_at=datetime(2026, 10, 1, tzinfo=UTC), ends_at=datetime(2026, 10, 2, tzinfo=UTC))
+    catalogue = read_catalogue()
+    key = catalogue.default_camera["dji-m30t"]
+    known = catalogue.cameras[key]
+    kit = Kit(
+        aircraft=catalogue.aircraft["dji-m30t"],
+        camera=known.camera,
+        photo_interval_s=known.interval_s,
+        camera_key=key,
+        wpml_payload=known.wpml_payload,
+    )
     full = replace(
         patrol,
         areas=(
@@ -51,7 +63,11 @@ def test_everything_that_a_patrol_may_hold_is_written(patrol: Patrol, tmp_path: 
         no_fly_zones=(NoFlyZone(name="two", shape=two, floor_m=10.0), *patrol.no_fly_zones),
         permitted=shapely.box(west - 0.01, south - 0.01, east + 0.01, north + 0.01),
         obstacles=(Obstacle(name="stack", shape=shapely.MultiPoint([spot]), top_m=44.0),),
-        crews=(Crew(name="甲组", launch=patrol.home, batteries=2, licence="L1"),),
+        crews=(
+            Crew(name="甲组", launch=patrol.home, batteries=2, licence="L1"),
+            Crew(name="乙组", launch=patrol.home, kit=kit),
+        ),
+        declares=PoseDeclaration(pitch_deg=-90.0, roll_deg=0.0, course_as_yaw=True),
         rally_points=(GeoPoint(lon_deg=west, lat_deg=south),),
         periods=("ND",),
         operator="区应急管理局",

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from core.points import GeoPoint, LocalPlane, from_plane
 from detection.detection import Box, Detection
 from geofence.attribute import attribute, attribute_all, shares_of
 from geofence.attributing.attribute_mass import polygon_masses, whitening
+from geofence.attributing.attribute_prior import Adjacency, AdjacencyPrior
 from geofence.attribution import Attribution, Undecided
 from geofence.fix import Covariance, Fix
 from geofence.register.credit_code import complete_code
@@ -191,6 +192,46 @@ def test_a_thing_at_a_fence_is_undecided_and_told_what_would_decide_it() -> None
     on_it = attribute(sighting(point(100, 50), Covariance(east_m2=16, north_m2=4)), index, at=NOW)
     assert isinstance(on_it, Undecided)
     assert "look on site" in on_it.reason
+
+
+@pytest.mark.parametrize(
+    ("east", "receiver", "least", "most"), [(94.0, "gnss", 20, 110), (98.7, "rtk", 20, 110), (99.9, None, 0, 0)]
+)
+def test_the_look_that_would_decide_is_one_that_decides(
+    east: float, receiver: str | None, least: float, most: float
+) -> None:
+    index = build_index(register(site(1, shapely.box(0, 0, 100, 100)), site(2, shapely.box(100, 0, 200, 100))))
+    undecided = attribute(sighting(point(east, 50), Covariance(east_m2=25, north_m2=4)), index, at=NOW)
+    assert isinstance(undecided, Undecided)
+    view = undecided.view
+    if receiver is None:
+        assert view is None
+        assert "on site" in undecided.reason
+        return
+    assert view is not None
+    assert view.receiver == receiver
+    assert least <= view.height_agl_m <= most
+    assert f"at most {view.height_agl_m:.0f} m" in undecided.reason
+    expected = Covariance(east_m2=view.expected_m**2, north_m2=view.expected_m**2)
+    closer = attribute(sighting(point(east, 50), expected), index, at=NOW)
+    assert isinstance(closer, Attribution)  # the advice holds
+    assert closer.site_code == code(1)
+
+
+def test_a_declared_prior_decides_and_is_said_and_without_it_there_is_none() -> None:
+    index = build_index(register(site(1, shapely.box(0, 0, 100, 100)), site(2, shapely.box(100, 0, 200, 100))))
+    seen = sighting(point(96, 50), Covariance(east_m2=16, north_m2=4))
+    declared = Adjacency(
+        weights={code(1): 10.0, code(2): 1.0}, reason="no gate", declared_by="局", declared_on=date(2026, 9, 1)
+    )
+    plain = attribute(seen, index, at=NOW)
+    assert isinstance(plain, Undecided)
+    assert plain.prior == ""
+    weighed = attribute(seen, index, at=NOW, prior=AdjacencyPrior(declared=(declared,)))
+    assert isinstance(weighed, Attribution)
+    assert (weighed.site_code, "no gate" in weighed.prior) == (code(1), True)
+    a, b = (share.probability for share in plain.sites)
+    assert weighed.sites[0].probability == pytest.approx(10 * a / (10 * a + b), abs=1e-6)
 
 
 def test_ground_that_is_nobodys_is_said_to_be_nobodys() -> None:
