@@ -13,6 +13,8 @@ from app.station.roles import Role
 from core.text import _
 
 _READERS: Final = EVERYBODY - {Role.PILOT, Role.ADMINISTRATOR}  # who may see cases; keeping accounts is not reading
+_REVIEWERS: Final = frozenset({Role.REVIEWER, Role.SENIOR_REVIEWER})
+_SENIORS: Final = frozenset({Role.SENIOR_REVIEWER})
 _ADMINISTRATORS: Final = frozenset({Role.ADMINISTRATOR})
 _PILOTS: Final = frozenset({Role.PILOT})
 _FLEET: Final = frozenset({Role.PILOT, Role.OFFICER, Role.COMMANDER})
@@ -96,6 +98,67 @@ PAGES: Final[tuple[Page, ...]] = (
     ),
     # Work.
     Page(name="home", route="", view="home.show", roles=EVERYBODY, label=lambda: _("Home")),
+    Page(
+        name="review",
+        route="review",
+        view="review.begin",
+        roles=_REVIEWERS,
+        audited=False,
+        label=lambda: _("Review"),
+    ),
+    Page(name="queue", route="review/queue", view="review.queue", roles=_REVIEWERS, label=lambda: _("Queue")),
+    Page(name="review-days", route="review/days", view="review_watch.days", roles=_REVIEWERS, label=lambda: _("Days")),
+    Page(name="review-undo", route="review/undo", view="review.undo", roles=_REVIEWERS, methods=WRITE, audited=False),
+    Page(
+        name="review-previous",
+        route="review/previous",
+        view="review.previous",
+        roles=_REVIEWERS,
+        methods=WRITE,
+        audited=False,
+    ),
+    Page(
+        name="reviewers",
+        route="review/reviewers",
+        view="review_watch.reviewers",
+        roles=_SENIORS,
+        label=lambda: _("Reviewers"),
+    ),
+    Page(name="known-answers", route="review/known", view="review_watch.known", roles=_SENIORS),
+    Page(
+        name="known-answer",
+        route="review/known/<str:incident_id>",
+        view="review_watch.keep_known",
+        roles=_SENIORS,
+        about=About.CASE,
+        methods=WRITE,
+    ),
+    Page(
+        name="review-lead",
+        route="review/<str:incident_id>",
+        view="review.show",
+        roles=_REVIEWERS,
+        about=About.CASE,
+        audited=False,
+    ),
+    Page(
+        name="review-decide",
+        route="review/<str:incident_id>/decide",
+        view="review.decide",
+        roles=_REVIEWERS,
+        about=About.CASE,
+        methods=WRITE,
+        audited=False,
+    ),
+    Page(
+        name="review-skip",
+        route="review/<str:incident_id>/skip",
+        view="review.skip",
+        roles=_REVIEWERS,
+        about=About.CASE,
+        methods=WRITE,
+        audited=False,
+    ),
     Page(name="incidents", route="incidents", view="incidents.browse", roles=_READERS, label=lambda: _("Incidents")),
     Page(
         name="incident",

@@ -19,6 +19,7 @@ from app.station.assets import asset_address
 from app.station.roles import Role, role_name
 from core.clock import BEIJING
 from core.text import _
+from evidence.cases.life import Reason
 from geofence.hazard import Value
 from maps.palette import value_name
 from maps.popups import state_name
@@ -32,6 +33,20 @@ def beijing(instant: datetime | None, form: str = "%Y-%m-%d %H:%M") -> str:
 def severity_name(severity: int) -> str:
     """Return a severity in the reader's language."""
     return {1: _("look at it"), 2: _("soon"), 3: _("urgent"), 4: _("act at once")}[severity]
+
+
+def reason_name(reason: str) -> str:
+    """Return why a lead is rejected, in the reader's language."""
+    return {
+        Reason.FALSE_DETECTION: _("false detection"),
+        Reason.WRONG_POSITION: _("wrong position"),
+        Reason.NOT_THIS_ENTERPRISE: _("not this enterprise"),
+        Reason.ALREADY_RECTIFIED: _("put right already"),
+        Reason.POOR_IMAGE: _("poor picture"),
+        Reason.DUPLICATE: _("duplicate"),
+        Reason.LAWFUL_WORK: _("lawful work"),
+        Reason.NO_JURISDICTION: _("no jurisdiction"),
+    }[Reason(reason)]
 
 
 def address(name: str, **named: object) -> str:
@@ -66,6 +81,7 @@ def make_environment(**options: Any) -> Environment:  # noqa: ANN401 - Django ha
         asset=asset_address,
         may=may,
         menu_of=menu_of,
+        reason_name=reason_name,
         role_name=lambda role: role_name(Role(role)),
         severity_name=severity_name,
         state_name=state_name,

@@ -20,6 +20,7 @@ from app.process import PACKAGES, REPORT
 from app.run_report import SCHEMA, RunReport
 from app.station.cards import Districts, make_card
 from app.station.context import station
+from app.station.fences import keep_fences
 from app.station.models import CaseCard, District, MediaRow, Run
 from app.station.vault_keys import media_key
 from app.store.models import CaseRow
@@ -32,6 +33,7 @@ from evidence.originals.vault_store import VaultStore
 from evidence.sealing.canonical import decode, encode
 from evidence.sealing.incident_json import decode_incident
 from evidence.sealing.package import CONTEXT, DERIVATIONS, INCIDENT, ORIGINALS
+from geofence.register.site_folder import ARCHIVE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +131,7 @@ def _take_in(package: Path, run: Run, districts: Districts, *, actor: str) -> tu
             site_name = str(context.get("site_name", ""))[:200]
             state = CaseRow.objects.get(pk=incident.incident_id).state  # it may have been decided before it came here
             make_card(incident, districts=districts, run=run, site_name=site_name, state=state).save(force_insert=True)
+    keep_fences(incident, package.parent.parent / ARCHIVE)
     card = CaseCard.objects.get(pk=incident.incident_id)
     return new, [_store_media(card, fields, path, here.vault) for fields, path in _files(package)]
 

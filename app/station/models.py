@@ -342,3 +342,65 @@ class ProcessingJob(models.Model):
 
     def __str__(self) -> str:
         return f"{self.batch} {self.state}"
+
+
+class Fence(models.Model):
+    """The outline of a site or zone as it was in one version: what a case's map draws."""
+
+    kind = models.CharField(max_length=8)  # site, zone
+    key = models.CharField(max_length=64)  # the site's code, the zone's id
+    version = models.CharField(max_length=64)
+    name = models.CharField(max_length=200)
+    outline = models.TextField()  # GeoJSON geometry, WGS-84
+
+    class Meta:
+        """A version stands once."""
+
+        db_table = "station_fence"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["kind", "key", "version"], name="fence_version_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+class KnownAnswer(models.Model):
+    """A case that was decided and is shown again among the leads, to learn how surely reviewers judge."""
+
+    case = models.OneToOneField(CaseCard, primary_key=True, on_delete=models.PROTECT, related_name="known_answer")
+    verdict = models.CharField(max_length=16)  # confirm, reject
+    set_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    set_at = models.DateTimeField()
+
+    class Meta:
+        """Table."""
+
+        db_table = "station_known_answer"
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(verdict__in=["confirm", "reject"]), name="known_answer_is_one"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.case_id} {self.verdict}"
+
+
+class KnownReply(models.Model):
+    """What a reviewer said of a known answer; it moves no case."""
+
+    answer = models.ForeignKey(KnownAnswer, on_delete=models.PROTECT, related_name="replies")
+    reviewer = models.CharField(max_length=64)  # certificate number, as decisions name people
+    verdict = models.CharField(max_length=16)
+    seconds_spent = models.FloatField()
+    at = models.DateTimeField()
+
+    class Meta:
+        """Somebody is asked once."""
+
+        db_table = "station_known_reply"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["answer", "reviewer"], name="known_answer_asked_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reviewer} {self.verdict}"

@@ -1,0 +1,269 @@
+"""Review through the pages: queue, verdicts, undo, corrections, known answers, agreement."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from app.station.roles import Role
+from benchmarks.station_cases import fill_store, synthetic_incidents
+from evidence.incident import State
+from tests.app.station_world import Bureau
+
+HTMX = {"HTTP_HX_REQUEST": "true"}
+
+
+def fill(count: int) -> list[str]:
+    """Put leads of the north into the store; return their ids."""
+    from app.station.models import CaseCard, District
+
+    fill_store(synthetic_incidents(count, seed=5), districts=[District.objects.get(code="north").pk])
+    return list(CaseCard.objects.filter(district__code="north").values_list("pk", flat=True))
+
+
+def another(bureau: Bureau, name: str, role: Role = Role.REVIEWER) -> Any:
+    """A browser of one more reviewer of the north."""
+    from django.test import Client
+
+    from app.station.models import District, User
+
+    user = User.objects.create(
+        username=name, name=name, certificate_no=f"粤{name}", roles=[role.value], created_at=bureau.clock.now()
+    )
+    user.districts.set(District.objects.filter(code="north"))
+    client = Client(SERVER_NAME="127.0.0.1")
+    client.force_login(user)
+    return client
+
+
+def decide(browser: Any, case: str, verdict: str, **fields: str) -> Any:
+    given = {"verdict": verdict, "seconds": "2.5", **fields}
+    return browser.post(f"/review/{case}/decide", given, **HTMX)
+
+
+def state_of(case: str) -> str:
+    from app.store.models import CaseRow
+
+    return str(CaseRow.objects.get(pk=case).state)
+
+
+def shown(answer: Any) -> str:
+    """The number of the lead that an answer shows, or nothing."""
+    found = re.search(r'data-number="([^"]+)"', answer.content.decode())
+    return found[1] if found else ""
+
+
+def test_a_reviewer_goes_through_the_queue_and_each_lead_comes_once(bureau: Bureau) -> None:
+    cases = fill(6)
+    browser, seen = bureau.browser(Role.REVIEWER), []
+    address = browser.get("/review").headers["Location"]
+    for _turn in cases:
+        case = address.split("/")[2].split("?")[0]
+        seen.append(case)
+        answer = decide(browser, case, "reject", reason="误检") if len(seen) % 2 else decide(browser, case, "confirm")
+        assert answer.status_code == 200
+        address = answer.headers.get("HX-Push-Url", "")
+    assert sorted(seen) == sorted(cases)
+    assert "Nothing waits" in answer.content.decode()
+    assert {state_of(case) for case in cases} == {State.IN_REVIEW}
+
+
+def test_the_second_reviewer_is_blind_and_the_two_decide(bureau: Bureau) -> None:
+    case = bureau.cases["north"]
+    first, second = bureau.browser(Role.REVIEWER), another(bureau, "lin")
+    decide(first, case, "confirm")
+    page = second.get(f"/review/{case}").content.decode()
+    assert "某reviewer" not in page
+    assert "Your verdict is given" not in page
+    assert "Your verdict is given" in first.get(f"/review/{case}").content.decode()
+    assert decide(second, case, "confirm").status_code == 200
+    assert state_of(case) == State.CONFIRMED_LEAD
+
+
+def test_one_reviewer_does_not_decide_twice(bureau: Bureau) -> None:
+    case, browser = bureau.cases["north"], bureau.browser(Role.REVIEWER)
+    decide(browser, case, "confirm")
+    again = decide(browser, case, "confirm")
+    assert "another reviewer" in again.content.decode()
+    assert state_of(case) == State.IN_REVIEW
+    assert browser.post(f"/review/{case}/decide", {"verdict": "confirm"}).status_code == 409
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"verdict": "perhaps"},
+        {"verdict": "reject"},
+        {"verdict": "reject", "reason": "因为"},
+        {"verdict": "confirm", "seconds": "soon"},
+        {"verdict": "confirm", "site": "91440101NOTASITE00"},
+        {"verdict": "confirm", "point": "9999,1"},
+        {"verdict": "confirm", "point": "nan,1"},
+        {"verdict": "confirm", "box": "1,1,5,5", "picture": "0" * 64},
+        {"verdict": "confirm", "order": "x", "queue": "order=backwards"},
+    ],
+)
+def test_what_is_no_verdict_is_refused_and_nothing_is_decided(bureau: Bureau, fields: dict[str, str]) -> None:
+    case = bureau.cases["north"]
+    answer = bureau.browser(Role.REVIEWER).post(f"/review/{case}/decide", fields)
+    assert answer.status_code == 400
+    assert state_of(case) == State.LEAD
+
+
+def test_undo_takes_the_last_verdict_back_within_ten_minutes(bureau: Bureau) -> None:
+    from app.station.models import CaseCard
+
+    case, browser = bureau.cases["north"], bureau.browser(Role.REVIEWER)
+    decide(browser, case, "reject", reason="误检")
+    back = browser.post("/review/undo", {}, **HTMX)
+    assert shown(back) == CaseCard.objects.get(pk=case).number
+    assert "taken back" in back.content.decode()
+    decide(browser, case, "confirm")
+    bureau.clock.instant += timedelta(minutes=11)
+    assert "cannot be taken back" in browser.post("/review/undo", {}, **HTMX).content.decode()
+    assert "nothing to take back" in another(bureau, "wu").post("/review/undo", {}, **HTMX).content.decode()
+
+
+def test_skipped_leads_come_last_and_previous_goes_back(bureau: Bureau) -> None:
+    cases, browser = fill(3), bureau.browser(Role.REVIEWER)
+    first = browser.get("/review").headers["Location"].split("/")[2]
+    answer = browser.post(f"/review/{first}/skip", {}, **HTMX)
+    for _turn in range(len(cases) - 1):
+        case = answer.headers["HX-Push-Url"].split("/")[2]
+        assert case != first
+        answer = decide(browser, case, "confirm")
+    assert answer.headers["HX-Push-Url"].split("/")[2] == first
+    assert browser.post("/review/previous", {}, **HTMX).headers["HX-Push-Url"].split("/")[2] == case
+
+
+def test_site_and_point_are_put_right_beside_the_record(bureau: Bureau) -> None:
+    from app.station.models import CaseCard
+    from app.store.models import CaseRow, DecisionRow
+    from evidence.sealing.incident_json import decode_incident
+
+    case = bureau.cases["north"]
+    before = CaseRow.objects.get(pk=case).document
+    site = decode_incident(before.encode(), "case").attribution.sites[0].key
+    decide(bureau.browser(Role.REVIEWER), case, "confirm", site=site, point="300,200")
+    row = DecisionRow.objects.filter(case_id=case, deed="verdict").get()
+    card = CaseCard.objects.get(pk=case)
+    assert f'"site_code":"{site}"' in row.document
+    moved = float(re.search(r'"lon_deg":([\d.]+)', row.document)[1])  # type: ignore[index]
+    assert 0 < moved - card.lon_deg < 0.001
+    assert CaseRow.objects.get(pk=case).document == before
+
+
+def test_a_box_is_redrawn_on_a_picture_of_the_lead(bureau: Bureau) -> None:
+    from app.store.models import DecisionRow
+
+    case, picture = bureau.cases["north"], bureau.files["north"]
+    decide(bureau.browser(Role.REVIEWER), case, "confirm", box="10,20,30.5,40", picture=picture)
+    assert '"box_px":[10,20,30.5,40]' in DecisionRow.objects.get(case_id=case, deed="verdict").document.replace(
+        ".0", ""
+    )
+
+
+def test_leads_of_one_sighting_are_decided_together_and_no_others(bureau: Bureau) -> None:
+    from app.station.models import CaseCard
+
+    cases = fill(4)
+    first, second, third, *rest = cases
+    CaseCard.objects.filter(pk__in=[first, second, third]).update(sighting_id="one-sighting")
+    browser = bureau.browser(Role.REVIEWER)
+    page = browser.get(f"/review/{first}").content.decode()
+    assert "2 more leads" in page
+    answer = decide(browser, first, "reject", reason="重复", together="yes")
+    assert "and 2 more" in answer.content.decode()
+    assert {state_of(case) for case in (first, second, third)} == {State.IN_REVIEW}
+    assert {state_of(case) for case in rest} == {State.LEAD}
+
+
+def test_the_queue_is_filtered_and_ordered_and_keeps_its_filter(bureau: Bureau) -> None:
+    from app.station.models import CaseCard
+
+    fill(12)
+    browser = bureau.browser(Role.REVIEWER)
+    label = CaseCard.objects.filter(district__code="north").first().label  # type: ignore[union-attr]
+    wanted = set(CaseCard.objects.filter(district__code="north", label=label).values_list("number", flat=True))
+    listed = browser.get(f"/review/queue?label={label}&order=age").content.decode()
+    assert set(re.findall(r">(H\d+-\w+)</a>", listed)) == wanted
+    address = browser.get(f"/review?label={label}&order=age").headers["Location"]
+    assert address.endswith(f"?label={label}&order=age")
+    following = decide(browser, address.split("/")[2].split("?")[0], "confirm", queue=f"label={label}&order=age")
+    assert f"label={label}&order=age" in following.headers["HX-Push-Url"]
+    assert browser.get("/review/queue?order=backwards").status_code == 400
+
+
+def test_the_calendar_counts_what_waits_by_day(bureau: Bureau) -> None:
+    from app.station.models import CaseCard
+
+    fill(8)
+    card = CaseCard.objects.filter(district__code="north").order_by("last_seen").first()
+    assert card is not None
+    from core.clock import BEIJING
+
+    day = card.last_seen.astimezone(BEIJING).date()
+    same = [
+        one
+        for one in CaseCard.objects.filter(district__code="north")
+        if one.last_seen.astimezone(BEIJING).date() == day
+    ]
+    page = bureau.browser(Role.REVIEWER).get(f"/review/days?month={day:%Y-%m}").content.decode()
+    assert f'since={day}&amp;until={day}" aria-label="{len(same)} leads' in page
+    assert bureau.browser(Role.REVIEWER).get("/review/days?month=soon").status_code == 400
+
+
+def test_reviewers_who_differ_leave_it_to_a_senior(bureau: Bureau) -> None:
+    case = bureau.cases["north"]
+    decide(bureau.browser(Role.REVIEWER), case, "confirm")
+    decide(another(bureau, "lin"), case, "reject", reason="误检")
+    assert state_of(case) == State.NEEDS_ANOTHER_LOOK
+    assert bureau.browser(Role.REVIEWER).get("/review").status_code == 200  # nothing waits for reviewers
+    senior = bureau.browser(Role.SENIOR_REVIEWER)
+    assert case in senior.get("/review").headers["Location"]
+    decide(senior, case, "confirm")
+    decide(bureau.browser(Role.REVIEWER), case, "confirm")
+    assert state_of(case) == State.CONFIRMED_LEAD
+
+
+def test_known_answers_look_like_leads_and_move_no_case(bureau: Bureau, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.station import review_queue
+    from app.station.models import KnownReply
+
+    case = bureau.cases["north"]
+    for browser in (bureau.browser(Role.REVIEWER), another(bureau, "lin")):
+        decide(browser, case, "confirm")
+    senior = bureau.browser(Role.SENIOR_REVIEWER)
+    assert senior.post(f"/review/known/{case}").status_code == 302
+    monkeypatch.setattr(review_queue, "KNOWN_EVERY", 1)
+    third, extra = another(bureau, "wu"), fill(2)
+    answer = decide(third, next(one for one in extra if one != case), "confirm")
+    assert answer.headers["HX-Push-Url"].split("/")[2] == case
+    page = answer.content.decode()
+    assert "confirmed" not in page
+    decide(third, case, "reject", reason="误检")
+    assert state_of(case) == State.CONFIRMED_LEAD
+    assert KnownReply.objects.get().verdict == "reject"
+    table = senior.get("/review/reviewers").content.decode()
+    assert "0/1" in table
+    assert "100 % (1/1)" in table
+    assert senior.post(f"/review/known/{case}", {"known": "no"}).status_code == 400
+
+
+def test_an_undecided_case_is_no_known_answer(bureau: Bureau) -> None:
+    assert bureau.browser(Role.SENIOR_REVIEWER).post(f"/review/known/{bureau.cases['north']}").status_code == 400
+
+
+def test_every_look_and_verdict_stands_in_the_audit(bureau: Bureau) -> None:
+    from app.station.context import station
+
+    case, browser = bureau.cases["north"], bureau.browser(Role.REVIEWER)
+    browser.get(f"/review/{case}")
+    decide(browser, case, "confirm")
+    actions = [entry.action.value for entry in station().store.audit() if entry.actor.startswith("某reviewer")]
+    assert actions.count("viewed") >= 1
+    assert actions.count("reviewed") == 2  # taken up, and the verdict
+    assert station().store.audit_breaks() == ()
