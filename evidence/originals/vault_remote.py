@@ -1,9 +1,9 @@
 """The driver for shared vaults: any address that fsspec knows (``s3://bucket/vault``, ``sftp://…``, ``memory://…``).
 
-fsspec names the file system; S3 needs its plug-in ``s3fs`` installed. Object stores write an object whole or not at
-all, and a move is a copy on the server's side followed by a removal; a kill between the two leaves a staged leftover,
-never half an object. There is no lock to hold: addresses come from content, so two writers of one file
-write the same bytes.
+fsspec names the file system; S3 needs its plug-in ``s3fs`` installed (extra ``s3``). Object stores write an object
+whole or not at all, and a move is a copy on the server's side followed by a removal; a kill between the two leaves a
+staged leftover, never half an object. There is no lock to hold: addresses come from content, so two writers of one file
+write the same bytes. A bucket that is not there is never made.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Final, cast
 
 from core.errors import StoreFailed
 from core.text import _
 from evidence.originals.vault_store import STAGING, Staged
+
+OBJECT_STORES: Final = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oss", "oci"})
 
 
 @contextmanager
@@ -33,6 +35,13 @@ def _failing_as_store(address: str) -> Iterator[None]:
         ) from problem
 
 
+def _make_folder(files: Any, path: str) -> None:  # noqa: ANN401 - fsspec has no types
+    """Make a folder where the store has folders; an object store would make the bucket that somebody mistyped."""
+    protocols = {files.protocol} if isinstance(files.protocol, str) else set(files.protocol)
+    if not protocols & OBJECT_STORES:
+        files.makedirs(path, exist_ok=True)
+
+
 class _RemoteStaged:
     """An object below the staging prefix."""
 
@@ -40,7 +49,7 @@ class _RemoteStaged:
         self._files, self._root, self._address = files, root, address
         self._path = f"{root}/{STAGING}/{uuid.uuid4().hex}.part"
         with _failing_as_store(address):
-            files.makedirs(f"{root}/{STAGING}", exist_ok=True)
+            _make_folder(files, f"{root}/{STAGING}")
             self._file = files.open(self._path, "wb")
 
     def write(self, chunk: memoryview) -> None:
@@ -60,7 +69,7 @@ class _RemoteStaged:
         place = f"{self._root}/{key}"
         with _failing_as_store(self._address):
             if not self._files.exists(place):
-                self._files.makedirs(place.rpartition("/")[0], exist_ok=True)
+                _make_folder(self._files, place.rpartition("/")[0])
                 self._files.mv(self._path, place)
         self.discard()
 

@@ -64,7 +64,7 @@ def test_every_bad_input_is_refused_by_itself_and_the_rest_goes_on(job: MakeJob,
     refused = {refusal.subject: refusal.code for refusal in report.refusals}
     assert refused["empty.JPG"] == "empty-file"
     assert refused["notes.txt"] == "not-footage"
-    assert refused["lonely.MP4"] == "no-telemetry"
+    assert refused["lonely.MP4"] == "not-a-video"
     assert refused["no-pose.JPG"] in {"no-pose", "no-time", "no-time-zone"}
     assert "cut.JPG" in refused
     assert "duplicate" in refused.values()

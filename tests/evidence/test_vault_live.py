@@ -19,6 +19,7 @@ from evidence.originals.vault_check import verify_vault
 from evidence.originals.vault_live import record_live
 from evidence.originals.vault_records import Card, Deposit
 from evidence.originals.vault_store import LocalStore
+from tests.evidence.live_servers import h264_film, rtmp_server, rtsp_server
 
 CARD = Card(serial="rtsp-camera-7", device="Matrice 30T", operator="Chen")
 
@@ -182,3 +183,50 @@ def test_times_of_no_length_are_a_mistake(tmp_path: Path) -> None:
             "tcp://127.0.0.1:9", LocalStore(tmp_path / "vault"), card=CARD, clock=SystemClock(), spool=tmp_path,
             stop=lambda: True, segment_s=0,
         )  # fmt: skip
+
+
+def test_rtsp_is_recorded_over_an_outage(tmp_path: Path) -> None:
+    stream = transport_stream(tmp_path / "seed.ts")
+    store, heard = LocalStore(tmp_path / "vault"), []
+    deadline = time.monotonic() + 90
+    with rtsp_server([stream, stream]) as url:
+        report = record_live(
+            url, store, card=CARD, clock=SystemClock(), spool=tmp_path / "spool", retry_s=0.1, patience_s=8.0,
+            stop=lambda: time.monotonic() > deadline or sum("is in the vault" in text for text in heard) >= 2,
+            on_event=heard.append,
+        )  # fmt: skip
+    deposits = [segment.answer for segment in report.segments if isinstance(segment.answer, Deposit)]
+    assert len(deposits) == 2
+    for deposit in deposits:
+        video, metadata = frames_in(deposit)
+        assert video >= 110  # what was read to find out what the stream is may begin after its first packets
+        assert metadata >= 110
+    assert report.outages[0].ended_at is not None
+    assert any("nothing comes" in text for text in heard)
+    assert any("packets come again" in text for text in heard)
+    assert verify_vault(store).sound
+
+
+def test_rtmp_is_recorded(tmp_path: Path) -> None:
+    binaries = pytest.importorskip("imageio_ffmpeg", reason="no RTMP server to record from; see the extra bench")
+    film = h264_film(tmp_path / "film.mp4")
+    store, deadline = LocalStore(tmp_path / "vault"), time.monotonic() + 60
+    with rtmp_server(film, binaries.get_ffmpeg_exe()) as url:
+        report = record_live(
+            url, store, card=CARD, clock=SystemClock(), spool=tmp_path / "spool", retry_s=0.2, patience_s=6.0,
+            stop=lambda: time.monotonic() > deadline,
+        )  # fmt: skip
+    deposits = [segment.answer for segment in report.segments if isinstance(segment.answer, Deposit)]
+    assert len(deposits) == 1
+    assert frames_in(deposits[0])[0] >= 110
+    assert verify_vault(store).sound
+
+
+@pytest.mark.parametrize("address", ["film.mp4", "file:///etc/passwd", "http://127.0.0.1/x", "rtsp://", "concat:a|b"])
+def test_what_is_no_live_source_is_not_opened(tmp_path: Path, address: str) -> None:
+    with pytest.raises(ValueError, match="no live source"):
+        record_live(
+            address, LocalStore(tmp_path / "vault"), card=CARD, clock=SystemClock(), spool=tmp_path / "spool",
+            stop=lambda: False,
+        )  # fmt: skip
+    assert not (tmp_path / "spool").exists()
