@@ -23,6 +23,7 @@ MODULES: Final = (
     "footage",
     "following_up",
     "registering",
+    "judging",
     "inspecting",
     "clocks",
     "locating",

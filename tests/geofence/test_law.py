@@ -73,6 +73,9 @@ def test_the_law_on_chemicals_takes_over_on_its_day(law: LawBook) -> None:
     after = {(citation.law, citation.article) for citation in cite(law, "H01", date(2026, 5, 1)) if citation.text}
     assert ("危险化学品安全管理条例", "第二十四条") in before - after
     assert ("中华人民共和国危险化学品安全法", "第四十一条") in after - before
+    # Before its first day a new law is not unknown: it is no law yet.
+    for known in law.classes:
+        assert not [one for one in cite(law, known.code, date(2026, 4, 30)) if one.law.endswith("危险化学品安全法")]
 
 
 def test_a_day_before_every_version_held_is_cited_as_unknown(law: LawBook) -> None:
