@@ -147,12 +147,13 @@ def _undone(run: Run, logs: Sequence[FlightLog], ground: Ground) -> list[Run]:
     if run.look:
         return [] if _near(run.path[0], float(run.heights_m[0]), taken, heights, run) else [run]
     length = _length(run.path)
-    count = max(1, round(length / run.photo_spacing_m))
-    shares = np.linspace(0.0, 1.0, count + 1)
+    count = math.floor(length / run.photo_spacing_m + 1e-6)
+    shares = np.minimum(np.arange(count + 1) * run.photo_spacing_m / length, 1.0)
     places = run.path[0] + (run.path[1] - run.path[0]) * shares[:, None]
     wanted = run.heights_m[0] + (run.heights_m[1] - run.heights_m[0]) * shares
     done = np.array([_near(place, height, taken, heights, run) for place, height in zip(places, wanted, strict=True)])
-    return [_stretch(run, shares[first], shares[last]) for first, last in _gaps(done)]
+    ends = np.append(shares[:-1], 1.0)  # the last photograph is due a little before the line's end
+    return [_stretch(run, shares[first], ends[last]) for first, last in _gaps(done)]
 
 
 def _near(place: Points, height: float, taken: Points, heights: NDArray[np.float64], run: Run) -> bool:

@@ -20,6 +20,7 @@ from flight.planning.footprint import footprint, ground_extent_m
 from flight.planning.routing import Points, Router, length_m
 from flight.planning.sorties import Run
 
+SHORT_OF_END_M: Final = 2.0  # ArduCopter's WPNAV_RADIUS: a waypoint this near counts as reached
 _ANGLES_TRIED: Final = 3
 _MOST_LINES: Final = 4_000
 
@@ -67,7 +68,7 @@ def spacing_of(area: KeyArea, camera: Camera, photo_interval_s: float) -> Spacin
     return Spacing(
         line_m=line,
         photo_m=photo,
-        reach_m=min(line / 2, behind),
+        reach_m=min(line / 2, behind - SHORT_OF_END_M),
         speed_m_s=min(area.speed_m_s, photo / photo_interval_s),
         interval_s=photo_interval_s,
     )
@@ -120,9 +121,14 @@ def survey_runs(area: KeyArea, ground: BaseGeometry, height_m: float, spacing: S
 
 
 def line_run(area: KeyArea, line: Points, height_m: float, spacing: Spacing) -> Run:
-    """Return the run along ``line``: photographs divide it evenly, so that both of its ends are photographed."""
+    """Return the run along ``line``: photographs divide it evenly, from its beginning to a little before its end.
+
+    An autopilot counts a waypoint as reached a little before it, and a camera triggered by distance would miss a
+    photograph that is due just there.
+    """
     length = length_m(line)
-    photo = length / max(1, math.ceil(length / spacing.photo_m - 1e-9))
+    span = length - min(SHORT_OF_END_M, length / 4)
+    photo = span / max(1, math.ceil(span / spacing.photo_m - 1e-9))
     return Run(
         path=line,
         heights_m=np.full(len(line), height_m),

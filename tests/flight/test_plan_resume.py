@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from flight.patrol import KeyArea, Patrol
 from flight.plan import plan
 from flight.planning.catalogue import read_catalogue
 from flight.planning.resume import residual
+from flight.rehearsal.rehearse import rehearse
 from flight.track import Track
 
 HOME = GeoPoint(lon_deg=113.5, lat_deg=22.8)
@@ -102,3 +104,22 @@ def test_nothing_left_and_a_strange_log_are_refused(patrol: Patrol, planned: Fli
         residual(patrol, planned, [log_of(photographs(planned))])
     with pytest.raises(PlanRefused, match="of the patrol other"):
         residual(patrol, planned, [replace(log_of([]), patrol="other")])
+
+
+@pytest.mark.wall_clock
+def test_a_flight_that_went_well_leaves_nothing_to_fly(tmp_path: Path) -> None:
+    box = shapely.transform(shapely.box(40, 40, 180, 130), lambda p: from_plane(PLANE, p))
+    asked = Patrol(
+        name="resume",
+        areas=(KeyArea(name="yard", shape=box, height_agl_m=50, speed_m_s=8),),
+        aircraft=read_catalogue().aircraft["generic-arducopter"],
+        camera=read_catalogue().cameras["demo-12mp"].camera,
+        home=HOME,
+        photo_interval_s=1.0,
+    )
+    flight_plan = plan(asked)
+    done = rehearse(flight_plan, 1, log_path=tmp_path / "log", patrol=asked, speedup=30)
+    assert done.log.outcome is Outcome.COMPLETED
+    assert len(done.log.triggers) == flight_plan.sorties[0].photos
+    with pytest.raises(PlanRefused, match="every planned photograph"):
+        residual(asked, flight_plan, [done.log])
