@@ -41,7 +41,9 @@ _TERRAIN_ROOM_M: Final = 1_200.0
 Sources: TypeAlias = tuple[PeriodCalendar, AirspaceRules]
 
 
-def plan(patrol: Patrol, *, at: datetime | None = None, calendar: PeriodCalendar | None = None) -> FlightPlan:
+def plan(
+    patrol: Patrol, *, at: datetime | None = None, calendar: PeriodCalendar | None = None, now: datetime | None = None
+) -> FlightPlan:
     """Return the sorties that fly ``patrol``, with numbered findings.
 
     Args:
@@ -49,6 +51,7 @@ def plan(patrol: Patrol, *, at: datetime | None = None, calendar: PeriodCalendar
         at: When the first sortie takes off, aware; periods, windows, approval and daylight then hold, and areas that
             open later in the working day are waited for on the ground. None plans for any time.
         calendar: The key periods; the shipped ones by default.
+        now: What time it is, aware, to say whether an application still comes in time; None does not judge that.
 
     Raises:
         PlanRefused: No flight can keep what the patrol promises; the text says which promise and why.
@@ -94,7 +97,7 @@ def plan(patrol: Patrol, *, at: datetime | None = None, calendar: PeriodCalendar
         patrol=patrol.name,
         home=patrol.home,
         sorties=tuple(sorties),
-        findings=(*engineering_findings(measured, at), *law_findings(measured, rules, at)),
+        findings=(*engineering_findings(measured, at), *law_findings(measured, rules, at, now)),
         covered_share=min(1.0, covered),
     )
 

@@ -62,7 +62,7 @@ def _plan(
             raise InputRefused(name, _("is no export format"), _("Use {all}.").format(all=", ".join([*FORMATS, MAP])))
     instant = beijing_time(at) if at else None
     asked = read_patrol(patrol)
-    made = plan(asked, at=instant)
+    made = plan(asked, at=instant, now=SystemClock().now())
     if resume:
         made = residual(asked, made, [read_log(path) for path in resume], at=instant)
     in_flight = [name for name in wanted if name != MAP]

@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
 
 from core.points import LocalPlane, from_plane, to_plane
 from flight.camera import Orientation
@@ -24,6 +25,7 @@ from flight.planning.footprint import footprint
 
 Layers = dict[str, dict[str, Any]]
 _ROUNDING_M: Final = 1e-3
+_HALF_GLOBE_DEG: Final = 180.0
 
 
 def write_geojson(flight_plan: FlightPlan, path: Path, *, patrol: Patrol | None = None) -> None:
@@ -153,5 +155,21 @@ def _collection(features: list[dict[str, Any]]) -> dict[str, Any]:
     return {"type": "FeatureCollection", "features": features}
 
 
-def _feature(shape: shapely.Geometry, properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "Feature", "geometry": json.loads(shapely.to_geojson(shape)), "properties": properties}
+def _feature(shape: BaseGeometry, properties: dict[str, Any]) -> dict[str, Any]:
+    geometry = json.loads(shapely.to_geojson(parted(shape)))
+    return {"type": "Feature", "geometry": geometry, "properties": properties}
+
+
+def parted(shape: BaseGeometry) -> BaseGeometry:
+    """Return a lon/lat shape cut where it crosses the antimeridian, as GeoJSON asks (RFC 7946, 3.1.9).
+
+    A shape that spans more than half the globe is taken as one that crosses it: no patrol is that large.
+    """
+    west, south, east, north = shape.bounds
+    if east - west <= _HALF_GLOBE_DEG:
+        return shape
+    onward = shapely.transform(shape, lambda lonlat: np.column_stack([lonlat[:, 0] % 360.0, lonlat[:, 1]]))
+    before = onward.intersection(shapely.box(0.0, south, 180.0, north))
+    behind = onward.intersection(shapely.box(180.0, south, 360.0, north))
+    behind = shapely.transform(behind, lambda lonlat: lonlat - [360.0, 0.0])
+    return shapely.union_all([before, behind])

@@ -10,8 +10,10 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from flight.exports.colours import sortie_colour
+from flight.exports.geojson import parted
 from flight.flight_plan import FlightPlan
 from flight.patrol import Patrol
 
@@ -62,13 +64,13 @@ def _child(parent: ET.Element, tag: str, text: str | None = None) -> ET.Element:
     return element
 
 
-def _place(parent: ET.Element, name: str, shape: shapely.Geometry, colour: str) -> ET.Element:
+def _place(parent: ET.Element, name: str, shape: BaseGeometry, colour: str) -> ET.Element:
     place = _child(parent, "Placemark")
     _child(place, "name", name)
     style = _child(place, "Style")
     for tag in ("LineStyle", "PolyStyle"):
         _child(_child(style, tag), "color", colour)
-    parts = shapely.get_parts(shape)
+    parts = shapely.get_parts(parted(shape))
     holder = _child(place, "MultiGeometry") if len(parts) > 1 else place
     for part in parts:
         if part.geom_type == "Polygon":

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Final
 
 from core.clock import in_utc
@@ -51,6 +51,16 @@ def deadlines(rules: AirspaceRules, takeoff_at: datetime, *, emergency: bool = F
     )
 
 
+def earliest_takeoff(rules: AirspaceRules, now: datetime, *, emergency: bool = False) -> datetime:
+    """Return when a flight that is applied for ``now`` (aware) may take off at the earliest, in the rules' zone."""
+    moment = in_utc(now).astimezone(rules.zone)
+    if emergency:
+        return moment + timedelta(minutes=rules.emergency_minutes_before)
+    late = moment.time() > rules.by_time
+    day = moment.date() + timedelta(days=rules.days_before + (1 if late else 0))
+    return datetime.combine(day, time(), rules.zone)
+
+
 def takeoffs(sorties: tuple[Sortie, ...], at: datetime, *, change_s: float = 300.0) -> dict[int, datetime]:
     """Return when each sortie takes off when every crew begins at ``at``, with a battery change between two.
 
@@ -66,7 +76,11 @@ def takeoffs(sorties: tuple[Sortie, ...], at: datetime, *, change_s: float = 300
 
 
 def checklist(
-    patrol: Patrol, sortie: Sortie, rules: AirspaceRules, takeoff_at: datetime | None = None
+    patrol: Patrol,
+    sortie: Sortie,
+    rules: AirspaceRules,
+    takeoff_at: datetime | None = None,
+    now: datetime | None = None,
 ) -> tuple[Finding, ...]:
     """Return the numbered checklist of one sortie under the rules of a jurisdiction.
 
@@ -75,13 +89,14 @@ def checklist(
         sortie: What is to be flown.
         rules: The jurisdiction's rules.
         takeoff_at: When it takes off, aware; None leaves the lines that depend on it as reminders.
+        now: What time it is, aware, to say whether an application still comes in time; None does not judge that.
     """
     patrol = flown_by(patrol, sortie.crew)
     lines = (
         _class(patrol, rules),
         *_airspace(patrol, sortie, rules),
         *_approval(patrol, sortie, rules, takeoff_at),
-        _dates(patrol, sortie, rules, takeoff_at),
+        _dates(patrol, sortie, rules, takeoff_at, now),
         _identification(rules),
         _night(patrol, sortie, rules, takeoff_at),
         _sight(sortie, rules),
@@ -211,7 +226,9 @@ def _approval(patrol: Patrol, sortie: Sortie, rules: AirspaceRules, takeoff_at: 
     )
 
 
-def _dates(patrol: Patrol, sortie: Sortie, rules: AirspaceRules, takeoff_at: datetime | None) -> Finding:
+def _dates(
+    patrol: Patrol, sortie: Sortie, rules: AirspaceRules, takeoff_at: datetime | None, now: datetime | None
+) -> Finding:
     basis = rules.articles["emergency" if patrol.emergency else "application"] + "、" + rules.articles["report"]
     if not needs_approval(patrol, sortie, rules):
         return Finding(code="deadlines", severity=Severity.PASS, text=_("nothing to apply for"), basis=basis)
@@ -224,6 +241,16 @@ def _dates(patrol: Patrol, sortie: Sortie, rules: AirspaceRules, takeoff_at: dat
         text += _("; report {minutes} min before take-off").format(minutes=rules.report_minutes_before)
         return Finding(code="deadlines", severity=Severity.WARN, text=text, basis=basis)
     due = deadlines(rules, takeoff_at, emergency=patrol.emergency)
+    if now is not None and patrol.approval is None and in_utc(now) > in_utc(due.apply_by):
+        return Finding(
+            code="deadlines",
+            severity=Severity.FAIL,
+            text=_("the application was due by {apply}; applied for now, it may be flown from {earliest}").format(
+                apply=due.apply_by.isoformat(timespec="minutes"),
+                earliest=earliest_takeoff(rules, now, emergency=patrol.emergency).isoformat(timespec="minutes"),
+            ),
+            basis=basis,
+        )
     return Finding(
         code="deadlines",
         severity=Severity.WARN,

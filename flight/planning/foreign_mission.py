@@ -26,7 +26,7 @@ from flight.flight_plan import Finding, FlightPlan, Leg, Severity, Sortie, Waypo
 from flight.mavlink.mission import Command
 from flight.patrol import Patrol, Pattern
 from flight.planning.endurance import fly_effort, hover_effort
-from flight.planning.ground import Ground
+from flight.planning.ground import Ground, in_plane
 from flight.planning.plan_findings import FULLY_SEEN, Measured, mission_findings
 
 _NAV_LOITER_TIME: Final = 19
@@ -101,11 +101,12 @@ def check_mission(path: Path, patrol: Patrol) -> tuple[Sortie, tuple[Finding, ..
         PlanRefused: A shape of the patrol is unusable.
     """
     sortie = read_foreign_mission(path, patrol)
-    measured = Measured(patrol=patrol, ground=Ground(patrol), sorties=(sortie,), shares={}, strays_m=(0.0, 0.0))
-    return sortie, (*mission_findings(measured), *_seen(sortie, patrol))
+    ground = Ground(patrol)
+    measured = Measured(patrol=patrol, ground=ground, sorties=(sortie,), shares={}, strays_m=(0.0, 0.0))
+    return sortie, (*mission_findings(measured), *_seen(sortie, patrol, ground))
 
 
-def _seen(sortie: Sortie, patrol: Patrol) -> list[Finding]:
+def _seen(sortie: Sortie, patrol: Patrol, ground: Ground) -> list[Finding]:
     """Return how much of each area to be surveyed the mission's own photographs see."""
     surveyed = [area for area in patrol.areas if area.pattern is Pattern.SURVEY]
     if not sortie.photos:
@@ -116,10 +117,13 @@ def _seen(sortie: Sortie, patrol: Patrol) -> list[Finding]:
         text = _("the mission never points the camera, so what its photographs see is not known")
         return [Finding(code="coverage", severity=Severity.WARN, text=text)]
     plan = FlightPlan(patrol=patrol.name, home=patrol.home, sorties=(sortie,), findings=(), covered_share=0.0)
-    seen = shapely.union_all([shape for _number, _area, shape in photo_footprints(plan, patrol)])
+    seen = shapely.union_all(
+        [in_plane(ground.plane, _("photograph"), shape) for _number, _area, shape in photo_footprints(plan, patrol)]
+    )
     found = []
     for area in surveyed:
-        share = area.shape.intersection(seen).area / area.shape.area
+        asked = ground.areas[area.name]
+        share = asked.intersection(seen).area / asked.area
         found.append(
             Finding(
                 code="coverage",

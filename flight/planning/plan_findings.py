@@ -341,11 +341,13 @@ def _temperature(patrol: Patrol) -> Finding:
     )
 
 
-def law_findings(measured: Measured, rules: AirspaceRules, at: datetime | None) -> list[Finding]:
-    """Return the lawful-flight checklist of every sortie, the first taking off at ``at``."""
+def law_findings(
+    measured: Measured, rules: AirspaceRules, at: datetime | None, now: datetime | None = None
+) -> list[Finding]:
+    """Return the lawful-flight checklist of every sortie, the first taking off at ``at``, as things stand ``now``."""
     starts = takeoffs(measured.sorties, at) if at is not None else {}
     return [
         finding
         for sortie in measured.sorties
-        for finding in checklist(measured.patrol, sortie, rules, starts.get(sortie.number))
+        for finding in checklist(measured.patrol, sortie, rules, starts.get(sortie.number), now)
     ]

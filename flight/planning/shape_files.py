@@ -92,12 +92,10 @@ def _as_feature(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _vector_features(path: Path, layer: str | None) -> list[tuple[list[str], BaseGeometry]]:
-    import geopandas
-
     if not path.exists():
         raise InputRefused(path, _("the file does not exist"), _("Name a file that exists."))
     try:
-        table = geopandas.read_file(path, layer=layer) if layer else geopandas.read_file(path)
+        table = _table(path, layer)
     except Exception as error:
         raise InputRefused(
             path,
@@ -111,6 +109,20 @@ def _vector_features(path: Path, layer: str | None) -> list[tuple[list[str], Bas
     table = table.to_crs(4326)
     rows = table.drop(columns="geometry").to_dict("records")
     return [(_names(row), shape) for row, shape in zip(rows, table.geometry, strict=True) if shape is not None]
+
+
+def _table(path: Path, layer: str | None) -> Any:  # noqa: ANN401 - geopandas carries no types
+    """Return a file's features; a Shapefile that does not say its encoding is UTF-8 or else Chinese (GB 18030)."""
+    import geopandas
+
+    named = {"layer": layer} if layer else {}
+    silent = path.suffix.lower() == ".shp" and not any(path.with_suffix(end).exists() for end in (".cpg", ".CPG"))
+    if not silent:
+        return geopandas.read_file(path, **named)
+    try:
+        return geopandas.read_file(path, encoding="UTF-8", **named)
+    except UnicodeDecodeError:
+        return geopandas.read_file(path, encoding="GB18030", **named)
 
 
 def _names(properties: dict[str, Any]) -> list[str]:

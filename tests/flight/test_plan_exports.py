@@ -15,7 +15,7 @@ import shapely
 from core.errors import InputRefused, PlanRefused
 from core.points import GeoPoint, LocalPlane, from_plane
 from flight.exports.bundle import export
-from flight.exports.geojson import photo_footprints, plan_layers, write_geojson
+from flight.exports.geojson import parted, photo_footprints, plan_layers, write_geojson
 from flight.exports.gpx import write_gpx
 from flight.exports.kml import write_kml
 from flight.exports.qgc import write_plan
@@ -231,3 +231,14 @@ def test_every_format_is_written_or_refused(planned: FlightPlan, tmp_path: Path)
 
 def test_the_footprints_are_as_many_as_the_photographs_counted(planned: FlightPlan) -> None:
     assert len(photo_footprints(planned, patrol())) == sum(sortie.photos for sortie in planned.sorties)
+
+
+def test_what_crosses_the_antimeridian_is_cut_there_and_keeps_its_ground() -> None:
+    across = shapely.Polygon([(179.99, -17.0), (-179.98, -17.0), (-179.98, -16.99), (179.99, -16.99)])
+    pieces = parted(across)
+    assert sorted(part.bounds for part in shapely.get_parts(pieces)) == [
+        pytest.approx((-180.0, -17.0, -179.98, -16.99)),
+        pytest.approx((179.99, -17.0, 180.0, -16.99)),
+    ]
+    assert pieces.area == pytest.approx(0.03 * 0.01)
+    assert parted(HOLE) is HOLE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -134,3 +135,24 @@ def test_half_a_rule_file_judges_nothing(tmp_path: Path) -> None:
         read_airspace_rules("xx", tmp_path)
     with pytest.raises(InputRefused, match="cannot be read"):
         read_airspace_rules("yy", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("now", "emergency", "verdict", "words"),
+    [
+        ("2026-09-30T11:59", False, Severity.WARN, "apply by 2026-09-30T12:00"),
+        ("2026-09-30T12:01", False, Severity.FAIL, r"applied for now, it may be flown from 2026-10-02T00:00"),
+        ("2026-10-01T11:29", True, Severity.WARN, "apply by 2026-10-01T11:30"),
+        ("2026-10-01T11:31", True, Severity.FAIL, r"applied for now, it may be flown from 2026-10-01T12:01"),
+    ],
+)
+def test_an_application_that_comes_too_late_is_said(
+    *, now: str, emergency: bool, verdict: Severity, words: str
+) -> None:
+    asked = replace(patrol(airspace=("hazmat",)), emergency=emergency)
+    moment = datetime.fromisoformat(now).replace(tzinfo=BEIJING)
+    (finding,) = [one for one in plan(asked, at=NOON, now=moment).findings if one.code.endswith("deadlines")]
+    assert finding.severity is verdict
+    assert re.search(words, finding.text)
+    approved = plan(replace(asked, approval=APPROVAL), at=NOON, now=moment)
+    assert all(one.severity is not Severity.FAIL for one in approved.findings)

@@ -105,3 +105,35 @@ def test_every_aircraft_of_the_catalogue_has_a_source_and_a_camera() -> None:
     for key, aircraft in catalogue.aircraft.items():
         assert aircraft.source
         assert catalogue.cameras[catalogue.default_camera[key]].camera.source
+
+
+@pytest.mark.parametrize(("encoding", "says_it"), [("UTF-8", True), ("GBK", True), ("UTF-8", False), ("GBK", False)])
+def test_a_shapefile_in_chinese_is_read_whatever_its_encoding(tmp_path: Path, *, encoding: str, says_it: bool) -> None:
+    import geopandas
+
+    boxes = [shapely.box(113.501, 22.801, 113.506, 22.804), shapely.box(113.507, 22.801, 113.508, 22.804)]
+    table = geopandas.GeoDataFrame({"名称": ["罐区", "堆场"]}, geometry=boxes, crs=4326)
+    table.to_crs(4547).to_file(tmp_path / "areas.shp", encoding=encoding)
+    if not says_it:
+        (tmp_path / "areas.cpg").unlink()
+    shape = "{coordinates: [[113.501, 22.801], [113.506, 22.801], [113.506, 22.804], [113.501, 22.804]]}"
+    text = GOOD.replace(shape, "{file: areas.shp, name: 罐区}", 1)
+    patrol = read_patrol(written(tmp_path, text))
+    assert patrol.areas[0].shape.symmetric_difference(boxes[0]).area < 1e-9
+
+
+def test_a_crew_brings_its_own_aircraft_and_its_own_camera(tmp_path: Path) -> None:
+    crews = """crews:
+  - {name: a, launch: {lon: 113.5, lat: 22.8}}
+  - {name: b, launch: {lon: 113.51, lat: 22.8}, aircraft: dji-m3e}
+  - {name: c, launch: {lon: 113.51, lat: 22.8}, aircraft: dji-m3t, camera: dji-m3t-thermal}
+"""
+    patrol = read_patrol(written(tmp_path, GOOD + crews))
+    kits = [crew.kit for crew in patrol.crews]
+    assert kits[0] is None
+    assert kits[1] is not None
+    assert (kits[1].aircraft.model, kits[1].camera_key) == ("DJI Mavic 3E", "dji-m3e-wide")
+    assert kits[2] is not None
+    assert kits[2].camera_key == "dji-m3t-thermal"
+    focal = min([patrol.camera.focal_px, kits[1].camera.focal_px, kits[2].camera.focal_px])
+    assert patrol.areas[0].height_agl_m == pytest.approx(0.03 * focal)
