@@ -6,14 +6,15 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from evidence.sealing import package as names
-from evidence.signing.keys import ephemeral_key
-from evidence.signing.public_key import public_pem
+from evidence.signing.keys import create_key, ephemeral_key
+from evidence.signing.public_key import Algorithm, public_pem
 
 PAGE = Path(__file__).parents[2] / "docs/verify-without-skywarden.md"
 
@@ -39,6 +40,17 @@ def test_a_good_package_passes_every_step(case: Any, package: Path, tmp_path: Pa
     assert "Signature Verified Successfully" in done.stdout
     assert case.key.key_id in done.stdout
     assert case.originals[0].sha256 in done.stdout
+
+
+def test_a_package_sealed_with_sm2_passes_too_and_not_for_another_key(case: Any, tmp_path: Path) -> None:
+    keys = [
+        create_key(tmp_path / name, "correct horse", algorithm=Algorithm.SM2) for name in ("one.pem", "another.pem")
+    ]
+    package = replace(case, key=keys[0]).seal(tmp_path / "packages")
+    done = _run(package, public_pem(keys[0].public), tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert keys[0].key_id in done.stdout
+    assert _run(package, public_pem(keys[1].public), tmp_path).returncode != 0
 
 
 def _flip(path: Path) -> None:
