@@ -6,7 +6,8 @@ people.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from io import BytesIO
 
 from shapely import Polygon
@@ -14,7 +15,7 @@ from shapely import Polygon
 from app.weights import open_detector
 from core.errors import InputRefused
 from core.text import _
-from detection.detection import Box, Detector
+from detection.detection import Box, Detection, Detector
 from detection.frame import Frame
 from evidence.handing_out.redact import Region, redact_frame, regions_of
 from evidence.sealing.again import Contents
@@ -76,7 +77,7 @@ def redacted_copies(
     for copy in pictures:
         frame = _frame_of(copy, contents)
         regions = [
-            *(region for one in detectors for found in one.detect([frame]) for region in regions_of(found)),
+            *(region for one in detectors for region in regions_of(_found(one, frame))),
             *(
                 Region(kind="by-hand", box=box, cells=BY_HAND_CELLS, found_by=by)
                 for name, box in boxes
@@ -86,6 +87,21 @@ def redacted_copies(
         covered = [mask for name, mask in masks if name in {"", copy.name}]
         given.append(redact_frame(frame, regions=regions, masks=covered, looked_by=looked_by))
     return tuple(given)
+
+
+def _found(detector: Detector, frame: Frame) -> Iterator[Detection]:
+    """Yield what a detector finds in a picture at its own and at half its size.
+
+    A crop and a reduced whole frame show a vehicle at very different sizes, and nobody tells the detector which it is.
+    """
+    for scale in (1, 2):
+        small = replace(frame, pixels=frame.pixels[::scale, ::scale].copy())
+        [seen] = detector.detect([small])
+        for one in seen:
+            box = one.box
+            edges = (box.left_px, box.top_px, box.right_px, box.bottom_px)
+            left, top, right, bottom = (edge * scale for edge in edges)
+            yield replace(one, box=Box(left_px=left, top_px=top, right_px=right, bottom_px=bottom))
 
 
 def _frame_of(copy: Derived, contents: Contents) -> Frame:
