@@ -138,7 +138,9 @@ def _class(patrol: Patrol, rules: AirspaceRules) -> Finding:
     return Finding(
         code="registration",
         severity=Severity.WARN,
-        text=_("{model}, {mass:.2f} kg, is of class {name}; carry its registration and the pilot's licence").format(
+        text=_(
+            "{model}, {mass:.2f} kg, is of class {name}; registered by name and insured? carry the papers and the licence"
+        ).format(
             model=patrol.aircraft.model, mass=patrol.aircraft.mass_kg, name=rules.class_of(patrol.aircraft.mass_kg)
         ),
         basis=rules.articles["registration"],

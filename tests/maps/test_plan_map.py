@@ -104,14 +104,15 @@ def test_the_count_of_a_spot_is_the_number_of_its_footprints(planned: FlightPlan
     west, south, east, north = (float(value) for value in edges[1].split(","))
     shapes = [shape for _n, _a, shape in photo_footprints(planned, asked)]
     wrong = 0
-    for east_m, north_m in ((-150, 100), (-50, 200), (100, 120), (150, 300), (-120, 340)):
+    places = np.random.default_rng(1).uniform((-190, 70), (190, 350), size=(60, 2))
+    for east_m, north_m in places.tolist():
         lon, lat = from_plane(LocalPlane(origin=asked.home), [[east_m, north_m]])[0]
         expected = sum(shape.contains(shapely.Point(lon, lat)) for shape in shapes)
-        assert expected > 1
         row, column = (north - lat) / (north - south), (lon - west) / (east - west)
         found = int(counts[int(row * counts.shape[0]), int(column * counts.shape[1])])
-        wrong += abs(found - expected) > 1  # an edge may pass through the pixel
-    assert wrong == 0
+        wrong += found != expected
+    # A place may lie within a pixel (about a metre) of edges, and the edges of neighbouring lines' photographs coincide.
+    assert wrong <= 6
 
 
 def test_a_patrol_over_the_antimeridian_stays_in_one_piece() -> None:
