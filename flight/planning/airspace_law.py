@@ -139,7 +139,8 @@ def _class(patrol: Patrol, rules: AirspaceRules) -> Finding:
         code="registration",
         severity=Severity.WARN,
         text=_(
-            "{model}, {mass:.2f} kg, is of class {name}; registered by name and insured? carry the papers and the licence"
+            "{model}, {mass:.2f} kg, is of class {name}; registered by name and insured? carry its papers and the "
+            "pilot's licence"
         ).format(
             model=patrol.aircraft.model, mass=patrol.aircraft.mass_kg, name=rules.class_of(patrol.aircraft.mass_kg)
         ),

@@ -111,7 +111,7 @@ def test_the_count_of_a_spot_is_the_number_of_its_footprints(planned: FlightPlan
         row, column = (north - lat) / (north - south), (lon - west) / (east - west)
         found = int(counts[int(row * counts.shape[0]), int(column * counts.shape[1])])
         wrong += found != expected
-    # A place may lie within a pixel (about a metre) of edges, and the edges of neighbouring lines' photographs coincide.
+    # A place may lie within a pixel (about a metre) of an edge, and edges of neighbouring lines' photographs coincide.
     assert wrong <= 6
 
 
