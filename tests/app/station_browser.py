@@ -1,8 +1,7 @@
-"""A station that is served as its users have it: a process of its own, opened in Chromium with no network but loopback."""
+"""A station served as its users have it: a process of its own, opened in Chromium with no network but loopback."""
 
 from __future__ import annotations
 
-import io
 import os
 import socket
 import subprocess
@@ -101,4 +100,4 @@ def drawn_picture(number: int, size: tuple[int, int] = (960, 540)) -> bytes:
     cv2.rectangle(pixels, (left - 6, top - 6), (left + 96, top + 46), (0, 200, 255), 2)
     done, coded = cv2.imencode(".jpg", pixels)
     assert done
-    return io.BytesIO(coded.tobytes()).getvalue()
+    return bytes(coded.tobytes())

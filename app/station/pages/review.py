@@ -6,6 +6,7 @@ ahead; only the pictures of the next three are fetched beforehand.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -88,8 +89,11 @@ def decide(request: Any, incident_id: str) -> Any:  # noqa: ANN401, ARG001 - as 
         reply_to_known(card, person, answer)
         return _advance(request, said="")
     refusal = give_verdict(card, person, answer)
-    if refusal is not None:
-        return _lead(request, card, fault=str(refusal), status=409)
+    if refusal is not None:  # somebody else decided it meanwhile: the next lead, and the reason why
+        fault = str(replace(refusal, subject=card.number))
+        return (
+            _advance(request, said="", fault=fault) if request.htmx else _lead(request, card, fault=fault, status=409)
+        )
     together = siblings_of(request.user, person, card) if request.POST.get("together") == "yes" else []
     lost = [given for other in together if (given := give_verdict(other, person, answer)) is not None]
     said = _("{number}: {verdict}").format(number=card.number, verdict=answer.verdict.value)
