@@ -25,6 +25,7 @@ from geofence.register.site_shift import find_shift
 from geofence.site import Register, Site, Zone
 
 SMALLEST_M2: Final = 20.0
+SMALLEST_ZONE_M2: Final = 1.0
 LARGEST_M2: Final = 50e6
 _OUTSIDE: Final = 0.05
 
@@ -56,9 +57,10 @@ def _of_size(entries: Sequence[Site | Zone]) -> Iterator[Finding]:
     metric = shapes.copy()
     metric[local] = to_metres(shapes[local], origins_of(shapes[local]))
     areas[local] = shapely.area(metric[local])
-    for place in np.flatnonzero(areas < SMALLEST_M2).tolist():
+    least = np.array([SMALLEST_M2 if isinstance(entry, Site) else SMALLEST_ZONE_M2 for entry in entries])
+    for place in np.flatnonzero(areas < least).tolist():
         entry = entries[place]
-        says = _("{key} has {area:.1f} m², too little for premises").format(key=_key(entry), area=areas[place])
+        says = _("{key} has {area:.1f} m², too little to be what it says").format(key=_key(entry), area=areas[place])
         remedy = _("Draw the whole fence.")
         yield Finding(code="too-small", keys=(_key(entry),), says=says, remedy=remedy, where=entry.shape)
     for place in np.flatnonzero(areas > LARGEST_M2).tolist():

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from core.clock import BEIJING
 from core.text import _
@@ -93,7 +93,7 @@ class Miss:
     """A rule that does not hold.
 
     Attributes:
-        step: How many conditions held before one failed; a later one came closer.
+        step: How close it came: conditions of place that held count most, then how far the others were tried.
         code: Stable slug of the condition that failed.
         reason: For a person.
     """
@@ -112,17 +112,30 @@ def try_rule(rule: Rule, facts: Facts) -> Match | Miss:
     """
     stands: list[Stand] = []
     probabilities: list[float] = []
-    for step, outcome in enumerate((*_place(rule, facts), *_conduct(rule, facts))):
+    placed = 0  # conditions of place that were asked and held: they say more of how close a rule came than the rest
+    for outcome in _place(rule, facts):
         if isinstance(outcome, tuple):
-            code, reason = outcome
-            return Miss(step=step, code=code, reason=f"{rule.rule_id}: {reason}")
+            return _miss(rule, placed * _PLACE_STEP, outcome)
         if isinstance(outcome, Stand):
             stands.append(outcome)
         if isinstance(outcome, Stand | float):
             probabilities.append(outcome if isinstance(outcome, float) else outcome.probability)
+            placed += 1
+    for step, failure in enumerate(_conduct(rule, facts), start=1):
+        if failure is not None:
+            return _miss(rule, placed * _PLACE_STEP + step, failure)
     return Match(rule=rule, stand=stands[0] if stands else None, probability=min(probabilities, default=1.0))
 
 
+_PLACE_STEP: Final = 100
+
+
+def _miss(rule: Rule, step: int, failure: _Failure) -> Miss:
+    code, reason = failure
+    return Miss(step=step, code=code, reason=f"{rule.rule_id}: {reason}")
+
+
+_Failure = tuple[str, str]
 _Outcome = Stand | float | tuple[str, str] | None
 """A condition: held in a zone, held with a probability, failed with a code and a reason, or simply held."""
 
@@ -166,7 +179,7 @@ def _enough(stand: Stand, least: float) -> _Outcome:
     return "zone-uncertain", reason.format(zone=stand.zone_id, probability=stand.probability, least=least)
 
 
-def _conduct(rule: Rule, facts: Facts) -> Iterator[_Outcome]:
+def _conduct(rule: Rule, facts: Facts) -> Iterator[_Failure | None]:
     """Yield the conditions of motion, being seen, company and time."""
     yield _motion(rule, facts)
     if facts.score < rule.least_score:
@@ -185,7 +198,7 @@ def _conduct(rule: Rule, facts: Facts) -> Iterator[_Outcome]:
         yield "period", _("holds only in the periods {periods}").format(periods=", ".join(sorted(rule.only_in)))
 
 
-def _motion(rule: Rule, facts: Facts) -> _Outcome:
+def _motion(rule: Rule, facts: Facts) -> _Failure | None:
     if rule.motion is Motion.STANDING and facts.moving is None:
         return "motion", _("it was seen once, so whether it stands is not known")
     if rule.motion is Motion.STANDING and facts.moving:
@@ -195,7 +208,7 @@ def _motion(rule: Rule, facts: Facts) -> _Outcome:
     return None
 
 
-def _seen(rule: Rule, facts: Facts) -> _Outcome:
+def _seen(rule: Rule, facts: Facts) -> _Failure | None:
     counts = [(facts.passes, rule.least_passes, _("passes")), (facts.fixes, rule.least_fixes, _("frames"))]
     asked = [(count, least, name) for count, least, name in counts if least is not None]
     if not asked or any(count >= least for count, least, _name in asked):
@@ -204,7 +217,7 @@ def _seen(rule: Rule, facts: Facts) -> _Outcome:
     return "seen-too-rarely", _("seen in {shown}").format(shown=shown)
 
 
-def _company(company: Company, facts: Facts) -> _Outcome:
+def _company(company: Company, facts: Facts) -> _Failure | None:
     count = facts.surroundings.company(company)
     labels = ", ".join(sorted(company.labels))
     if count is None:

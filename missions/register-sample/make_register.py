@@ -70,6 +70,8 @@ def zones_of(kind: str, code: str, number: int, box: tuple[float, float, float, 
             ("storage", "原料仓库", (0.10, 0.60, 0.45, 0.90)),
             ("fire_separation", "厂房防火间距", (0.46, 0.30, 0.52, 0.90)),
             ("dormitory", "员工宿舍", (0.55, 0.65, 0.80, 0.90)),
+            ("hydrant", "室外消火栓", (0.83, 0.50, 0.85, 0.52)),
+            ("exit", "厂房安全出口外侧", (0.53, 0.58, 0.56, 0.62)),
         ]
     return [
         feature(
@@ -114,6 +116,9 @@ def draw() -> tuple[list[dict[str, object]], list[dict[str, object]]]:
         ("OUT-01", "public_road", "一号路", (300, -40, 316, 800), {}),
         ("OUT-02", "public_road", "二号路", (616, -40, 632, 800), {}),
         ("OUT-03", "pipeline_buffer", "成品油管道保护范围", (-30, -70, 980, -45), {}),
+        ("OUT-06", "excavation", "管廊基坑", (-120, 300, -60, 340), {}),
+        ("OUT-07", "forecourt", "示范加油站作业区", (-120, 120, -80, 150), {}),
+        ("OUT-08", "fireworks_depot", "示范烟花爆竹库区", (-380, 600, -300, 660), {}),
         ("OUT-04", "no_burn_forest", "后山森林防火区", (-400, 820, 1000, 1300), {}),
         (
             "OUT-05",
