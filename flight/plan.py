@@ -225,6 +225,19 @@ def _towards(ground: Ground, area: KeyArea, following: KeyArea) -> Points:
 
 def _area_runs(area: KeyArea, patrol: Patrol, ground: Ground, ends: tuple[Points, Points]) -> AreaRuns:
     heights = tier_heights(area, patrol.camera)
+    keep = patrol.limits.obstacle_distance_m
+    if (
+        area.pattern in {Pattern.FACADE, Pattern.ORBIT}
+        and area.top_m > 0
+        and area.standoff_m < keep
+        and min(heights) < area.top_m + keep
+    ):
+        raise PlanRefused(
+            _(
+                "{area}: its standoff of {standoff:g} m is nearer than the {keep:g} m kept from obstacles; stand off "
+                "farther, or lower limits: obstacle_distance_m"
+            ).format(area=area.name, standoff=area.standoff_m, keep=keep)
+        )
     router = ground.router(min(heights), max(heights))
     setting = Setting(router=router, wind=patrol.wind, start=ends[0], end=ends[1])
     shape, camera, interval_s = ground.areas[area.name], patrol.camera, patrol.photo_interval_s

@@ -23,6 +23,7 @@ from flight.planning.routing import Points, Router, free_space, inside
 
 _ROOM_M: Final = 1_000.0  # free ground drawn around everything when the patrol names no permitted airspace
 _BODY_M: Final = 0.1
+_QUAD_SEGMENTS: Final = 4
 _BAND_M: Final = 5.0  # height error allowed for when asking whether a band is entered
 
 
@@ -104,7 +105,8 @@ class Ground:
 def _with_body(shape: BaseGeometry, extra_m: float) -> BaseGeometry:
     """Return the shape grown by what it asks beyond the margin; a point or line gets a body that closes ground."""
     least = 0.0 if shape.geom_type in {"Polygon", "MultiPolygon"} else _BODY_M
-    return shape.buffer(max(least, extra_m), quad_segs=4)
+    # The sides of a buffer's round corners cut inside the circle; widened so, they touch it.
+    return shape.buffer(max(least, extra_m) / math.cos(math.pi / (4 * _QUAD_SEGMENTS)), quad_segs=_QUAD_SEGMENTS)
 
 
 def _closed(patrol: Patrol, plane: LocalPlane, areas: dict[str, BaseGeometry]) -> tuple[Closed, ...]:

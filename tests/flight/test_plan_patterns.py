@@ -226,3 +226,25 @@ def test_ground_that_the_raster_does_not_know_is_refused(tmp_path: Path) -> None
         plan(replace(patrol, terrain=hill(tmp_path / "small.tif", covers_m=300)))
     with pytest.raises(InputRefused, match="no reference system"):
         plan(replace(patrol, terrain=hill(tmp_path / "bare.tif", crs=None)))
+
+
+@pytest.mark.parametrize("distance_m", [10.0, 15.0, 25.0, 40.0])
+def test_the_way_keeps_its_distance_from_masts_and_lines_all_round(distance_m: float) -> None:
+    asked = patrol_for(shapely.box(50, 50, 450, 400), Pattern.SURVEY)
+    mast, wire = shapely.Point(250, 220), shapely.LineString([(80, 300), (160, 380)])
+    obstacles = tuple(
+        Obstacle(name=name, shape=on_earth(shape), top_m=120) for name, shape in (("mast", mast), ("wire", wire))
+    )
+    limits = replace(asked.limits, obstacle_distance_m=distance_m)
+    flight_plan = plan(replace(asked, obstacles=obstacles, limits=limits))
+    finding = next(finding for finding in flight_plan.findings if finding.code == "no-fly")
+    assert finding.severity is Severity.PASS
+    for sortie in flight_plan.sorties:
+        way = shapely.LineString(to_plane(PLANE, [[w.position.lon_deg, w.position.lat_deg] for w in sortie.waypoints]))
+        assert min(way.distance(mast), way.distance(wire)) >= distance_m - 1e-6
+
+
+def test_a_facade_nearer_than_the_distance_to_obstacles_is_refused() -> None:
+    asked = patrol_for(shapely.box(100, 100, 130, 120), Pattern.FACADE, standoff_m=8.0, top_m=30.0, height_agl_m=30.0)
+    with pytest.raises(PlanRefused, match=r"thing: its standoff of 8 m is nearer than the 10 m"):
+        plan(asked)
