@@ -21,9 +21,7 @@ import numpy as np
 
 from core.clock import FrozenClock
 from core.ids import derived_id
-from core.points import GeoPoint
 from core.refusal import Refusal
-from detection.detection import Box, Detection
 from evidence.incident import Incident
 from evidence.ingest import ingest_file
 from evidence.original import Original
@@ -35,10 +33,7 @@ from evidence.sealing.zip_container import write_zip
 from evidence.signing.keys import TrustedKey, ephemeral_key
 from evidence.verify import verify
 from evidence.verifying.verification import Outcome
-from geofence.attribution import Attribution
-from geofence.fix import Covariance, Fix
-from geofence.hazard import Hazard, Value
-from geofence.sighting import Sighting
+from tests.incident_double import make_fix, make_incident
 
 START = datetime(2026, 10, 1, 2, tzinfo=UTC)
 CLOCK = FrozenClock(instant=START)
@@ -58,37 +53,16 @@ def make_originals(folder: Path, count: int, size_bytes: int) -> list[Original]:
     return originals
 
 
-def make_incident(originals: list[Original], label: str) -> Incident:
+def incident_of(originals: list[Original], label: str) -> Incident:
     """Return an incident seen once in every original."""
-    fixes = tuple(
-        Fix(
-            detection=Detection(
-                frame_id=derived_id("frame", original.sha256, 0),
-                label=label,
-                score=0.9,
-                box=Box(left_px=1, top_px=1, right_px=9, bottom_px=9),
-                weight_sha256="ab" * 32,
-            ),
-            captured_at=START + timedelta(seconds=index),
-            point=GeoPoint(lon_deg=113.5, lat_deg=23.1),
-            covariance=Covariance(east_m2=1, north_m2=1),
-            ground_hae_m=None,
-            slant_m=100,
-            camera_point=GeoPoint(lon_deg=113.5, lat_deg=23.1),
-            assumptions=(),
-        )
-        for index, original in enumerate(originals)
+    return make_incident(
+        [
+            make_fix(
+                derived_id("frame", original.sha256, 0), START + timedelta(seconds=index), label=label, index=index
+            )
+            for index, original in enumerate(originals)
+        ]
     )
-    sighting = Sighting(
-        label=label, fixes=fixes, point=fixes[0].point, covariance=fixes[0].covariance, passes=1, moving=False
-    )
-    hazard = Hazard(
-        code="H13", name_zh="占用消防车通道", name_en="blocked fire lane", rule_id="r", rules_sha256="cd" * 32,
-        sighting_id=sighting.sighting_id, zone_id=None, zone_version="", probability=1.0, value=Value.PROVABLE,
-        periods=(), citations=(), authority="", explanation="",
-    )  # fmt: skip
-    attribution = Attribution(sighting_id=sighting.sighting_id, site_code=None, sites=(), zones=())
-    return Incident(hazard=hazard, sighting=sighting, attribution=attribution, opened_at=START + timedelta(hours=1))
 
 
 def best_s(action: Callable[[], object], rounds: int = 3) -> tuple[float, float]:
@@ -117,7 +91,7 @@ def main() -> None:
         clock, key = FrozenClock(instant=START + timedelta(hours=2)), ephemeral_key()
         trusted = [TrustedKey(public=key.public, label="bench")]
         context = Context(program="bench", register_sha256="ef" * 32)
-        incident = make_incident(originals, "vehicle")
+        incident = incident_of(originals, "vehicle")
         out = root / "out"
 
         def seal_whole() -> Path:
@@ -155,7 +129,7 @@ def shared(root: Path, originals: list[Original], context: Context, key: object,
     """Seal twenty incidents over the same originals with the default limits, and say how much disk they take."""
     began = time.perf_counter()
     for index in range(20):
-        incident = make_incident(originals, f"vehicle {index}")
+        incident = incident_of(originals, f"vehicle {index}")
         seal(incident, originals=originals, context=context, key=key, clock=clock, out=root / "shared")  # type: ignore[arg-type]
     seconds = time.perf_counter() - began
     taken = sum(path.stat().st_size for path in (root / "shared").rglob("*") if path.is_file())

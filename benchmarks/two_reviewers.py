@@ -15,7 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from app.store.open_store import open_store
-from benchmarks.sealing import START, make_incident
+from benchmarks.sealing import START, incident_of
 from core.clock import FrozenClock
 from core.refusal import Refusal
 from evidence.cases.case_store import CaseStore, MemoryCaseStore
@@ -83,7 +83,7 @@ def main() -> None:
         name="DJI_0001.JPG", path=Path("none"), size_bytes=1, sha256="ab" * 32, sm3="cd" * 32,
         media_type="image/jpeg", ingested_at=START,
     )  # fmt: skip
-    incidents = [make_incident([original], f"vehicle {index}") for index in range(count)]
+    incidents = [incident_of([original], f"vehicle {index}") for index in range(count)]
     clock = FrozenClock(instant=START + timedelta(hours=2))
     run("memory", MemoryCaseStore(clock=clock), incidents)
     with tempfile.TemporaryDirectory() as place:

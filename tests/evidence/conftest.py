@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from core.clock import FrozenClock
 from core.points import GeoPoint
-from detection.detection import Box, Detection
 from detection.frame import Frame
 from evidence.incident import Incident
 from evidence.original import Original
@@ -25,10 +24,7 @@ from evidence.sealing.digests import digest_file
 from evidence.sealing.frame_record import FrameRecord, record_frame
 from evidence.signing.keys import SigningKey, TrustedKey, ed25519_key
 from flight.track import Pose
-from geofence.attribution import Attribution, Share
-from geofence.fix import Covariance, Fix
-from geofence.hazard import Citation, Hazard, Value
-from geofence.sighting import Sighting
+from tests.incident_double import make_fix, make_incident
 
 START = datetime(2026, 10, 1, 2, 3, 4, 500_000, tzinfo=UTC)
 
@@ -92,73 +88,16 @@ def make_case(folder: Path, *, photos: int = 2, label: str = "vehicle", size: in
             pose=Pose(captured_at=at, position=GeoPoint(lon_deg=113.5, lat_deg=23.1), pitch_deg=-60.0),
             camera=None,
         )
-        detection = Detection(
-            frame_id=frame.frame_id,
-            label=label,
-            score=0.5 + index / 1000,
-            box=Box(left_px=10, top_px=12.5, right_px=30, bottom_px=25),
-            weight_sha256="ab" * 32,
-        )
-        fixes.append(
-            Fix(
-                detection=detection,
-                captured_at=at,
-                point=GeoPoint(lon_deg=113.5001 + index * 1e-7, lat_deg=23.1002),
-                covariance=Covariance(east_m2=2.0, north_m2=3.5, east_north_m2=0.1),
-                ground_hae_m=None,
-                slant_m=112.25,
-                camera_point=GeoPoint(lon_deg=113.5, lat_deg=23.1),
-                assumptions=("ground flat at take-off height",),
-            )
-        )
+        fix = make_fix(frame.frame_id, at, label=label, score=0.5 + index / 1000, index=index)
+        fixes.append(fix)
         originals.append(original)
         frames.append(record_frame(frame))
-        derived += [annotate_frame(frame, [detection], caption="H13 占用消防车通道"), crop_frame(frame, detection)]
-    sighting = Sighting(
-        label=label,
-        fixes=tuple(fixes),
-        point=fixes[0].point,
-        covariance=Covariance(east_m2=1.0, north_m2=1.5),
-        passes=min(2, photos),
-        moving=False if photos > 1 else None,
-    )
-    incident = Incident(
-        hazard=Hazard(
-            code="H13",
-            name_zh="占用、堵塞消防车通道",
-            name_en="blocked fire lane",
-            rule_id="H13-fire-lane",
-            rules_sha256="cd" * 32,
-            sighting_id=sighting.sighting_id,
-            zone_id="zone-7",
-            zone_version="v3",
-            probability=0.97,
-            value=Value.PROVABLE,
-            periods=("national-day",),
-            citations=(
-                Citation(
-                    law="中华人民共和国消防法",
-                    article="第二十八条",
-                    version="主席令第八十一号 2021修正",
-                    effective_from=date(2021, 4, 29),
-                    text="任何单位、个人不得占用、堵塞、封闭疏散通道、安全出口、消防车通道。",
-                    confidence="A",
-                ),
-            ),
-            authority="消防救援机构",
-            explanation="vehicle in fire lane zone-7 with probability 0.97 in 2 passes",
-        ),
-        sighting=sighting,
-        attribution=Attribution(
-            sighting_id=sighting.sighting_id,
-            site_code="91440101MA5XXXXXX1",
-            sites=(Share(key="91440101MA5XXXXXX1", version="e1", probability=0.99),),
-            zones=(Share(key="zone-7", version="v3", probability=0.97),),
-        ),
-        opened_at=START + timedelta(hours=1),
-    )
+        derived += [
+            annotate_frame(frame, [fix.detection], caption="H13 占用消防车通道"),
+            crop_frame(frame, fix.detection),
+        ]
     return Case(
-        incident=incident,
+        incident=make_incident(fixes),
         originals=tuple(originals),
         frames=tuple(frames),
         derived=tuple(derived),

@@ -9,99 +9,40 @@ import pytest
 from shapely import box
 
 from core.points import GeoPoint
-from detection.detection import Box, Detection
 from evidence.incident import Incident
-from geofence.attribution import Attribution, Share, Undecided
-from geofence.fix import Covariance, Fix
-from geofence.hazard import Citation, Hazard, Value
-from geofence.sighting import Sighting
+from geofence.fix import Covariance
 from geofence.site import Register, Site, Zone, ZoneType
 from maps.features import ellipse_90, layers_of, semi_major_90_m
 from maps.geo_files import write_geojson, write_geopackage
 from maps.offline_map import draw, render
 from maps.scene import Footprint, Scene
+from tests.incident_double import PLACE, SITE, ZONE, make_fix, make_incident
 
 NOON = datetime(2026, 10, 1, 4, tzinfo=UTC)
 HOSTILE = "<script>alert('x')</script>\"&"
 
 
-def _sighting(lon: float = 113.58, lat: float = 22.76) -> Sighting:
-    detection = Detection(
-        frame_id="frame",
-        label="vehicle",
-        score=0.9,
-        box=Box(left_px=1, top_px=1, right_px=9 + lon, bottom_px=9),
-        weight_sha256="a" * 64,
-    )
-    point, covariance = GeoPoint(lon_deg=lon, lat_deg=lat), Covariance(east_m2=4.0, north_m2=1.0)
-    fix = Fix(
-        detection=detection,
-        captured_at=NOON,
-        point=point,
-        covariance=covariance,
-        ground_hae_m=None,
-        slant_m=90.0,
-        camera_point=point,
-        assumptions=(),
-    )
-    return Sighting(label="vehicle", fixes=(fix,), point=point, covariance=covariance, passes=1, moving=None)
-
-
-def _incident(*, decided: bool) -> Incident:
-    sighting = _sighting()
-    hazard = Hazard(
-        code="H13",
-        name_zh="占用、堵塞消防车通道",
-        name_en="blocked fire lane",
-        rule_id="vehicle-in-fire-lane",
-        rules_sha256="b" * 64,
-        sighting_id=sighting.sighting_id,
-        zone_id="Z1",
-        zone_version="v1",
-        probability=0.97,
-        value=Value.PROVABLE,
-        periods=("ND",),
-        citations=(
-            Citation(
-                law="消防法",
-                article="第二十八条",
-                version="2021修正",
-                effective_from=None,
-                text="",
-                confidence="A",
-            ),
-        ),
-        authority="消防救援",
-        explanation="",
-    )
-    shares = (Share(key="91440115MA00000001", version="v1", probability=0.98),)
-    attribution: Attribution | Undecided = Attribution(
-        sighting_id=sighting.sighting_id, site_code="91440115MA00000001", sites=shares, zones=()
-    )
-    if not decided:
-        attribution = Undecided(sighting_id=sighting.sighting_id, sites=shares, zones=(), reason="two fences")
-    return Incident(hazard=hazard, sighting=sighting, attribution=attribution, opened_at=NOON)
+def _incident(*, decided: bool = True, index: int = 0) -> Incident:
+    return make_incident([make_fix("frame", NOON, index=index)], decided=decided)
 
 
 @pytest.fixture
 def scene() -> Scene:
-    ground = box(113.579, 22.759, 113.581, 22.761)
-    site = Site(code="91440115MA00000001", name=HOSTILE, shape=ground, version="v1")
+    ground = box(PLACE.lon_deg - 0.001, PLACE.lat_deg - 0.001, PLACE.lon_deg + 0.001, PLACE.lat_deg + 0.001)
+    site = Site(code=SITE, name=HOSTILE, shape=ground, version="v1")
     zone = Zone(
-        zone_id="Z1", zone_type=ZoneType.FIRE_LANE, name="消防车通道", shape=ground.buffer(-0.0002), version="v1"
+        zone_id=ZONE, zone_type=ZoneType.FIRE_LANE, name="消防车通道", shape=ground.buffer(-0.0002), version="v1"
     )
-    incident = _incident(decided=True)
+    incident = _incident()
     return Scene(
         title="patrol",
         drawn_at=NOON,
         register=Register(sites=(site,), zones=(zone,), sha256="c" * 64),
         incidents=(incident,),
         thumbnails={incident.incident_id: b"\xff\xd8jpeg"},
-        others=(_sighting(113.5805),),
-        footprints=(
-            Footprint(name="DJI_0001.JPG", shape=ground, camera=GeoPoint(lon_deg=113.58, lat_deg=22.76), detections=2),
-        ),
-        flown=((GeoPoint(lon_deg=113.579, lat_deg=22.759), GeoPoint(lon_deg=113.581, lat_deg=22.761)),),
+        others=(_incident(index=5000).sighting,),
+        footprints=(Footprint(name="DJI_0001.JPG", shape=ground, camera=PLACE, detections=2),),
+        flown=((replace(PLACE, lat_deg=PLACE.lat_deg - 0.001), replace(PLACE, lat_deg=PLACE.lat_deg + 0.001)),),
     )
 
 
