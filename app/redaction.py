@@ -20,6 +20,8 @@ from detection.frame import Frame
 from evidence.handing_out.redact import Region, redact_frame, regions_of
 from evidence.sealing.again import Contents
 from evidence.sealing.derivation import Derived
+from evidence.sealing.frame_record import FrameRecord
+from flight.camera import Camera
 from flight.track import Pose
 
 BY_HAND_CELLS = 4
@@ -75,9 +77,9 @@ def redacted_copies(
     looked_by = [f"{','.join(one.labels)}: weight {one.weight_sha256[:16]}" for one in detectors]
     given = []
     for copy in pictures:
-        frame = _frame_of(copy, contents)
+        frame, seen = _frame_of(copy, contents)
         regions = [
-            *(region for one in detectors for region in regions_of(_found(one, frame))),
+            *(region for one in detectors for region in regions_of(_found(one, seen))),
             *(
                 Region(kind="by-hand", box=box, cells=BY_HAND_CELLS, found_by=by)
                 for name, box in boxes
@@ -90,13 +92,17 @@ def redacted_copies(
 
 
 def _found(detector: Detector, frame: Frame) -> Iterator[Detection]:
-    """Yield what a detector finds in a picture at its own and at half its size.
+    """Yield what a detector finds in a picture as it stands, and without its ground scale at its own and half its size.
 
-    A crop and a reduced whole frame show a vehicle at very different sizes, and nobody tells the detector which it is.
+    A crop and a reduced whole frame show a vehicle at very different sizes; pose and camera tell which, where known.
+    What only one of the looks finds is made unreadable too.
     """
-    for scale in (1, 2):
-        small = replace(frame, pixels=frame.pixels[::scale, ::scale].copy())
-        [seen] = detector.detect([small])
+    plain = replace(frame, camera=None)
+    looks = [(1, plain), (2, replace(plain, pixels=plain.pixels[::2, ::2].copy()))]
+    if frame.camera is not None:
+        looks.append((1, frame))
+    for scale, look in looks:
+        [seen] = detector.detect([look])
         for one in seen:
             box = one.box
             edges = (box.left_px, box.top_px, box.right_px, box.bottom_px)
@@ -104,19 +110,57 @@ def _found(detector: Detector, frame: Frame) -> Iterator[Detection]:
             yield replace(one, box=Box(left_px=left, top_px=top, right_px=right, bottom_px=bottom))
 
 
-def _frame_of(copy: Derived, contents: Contents) -> Frame:
-    """Return a derived picture as a frame, so that detectors take it; where its camera was plays no part any more."""
+def _frame_of(copy: Derived, contents: Contents) -> tuple[Frame, Frame]:
+    """Return a derived picture as the frame that is redacted, and as the frame that detectors look at.
+
+    The second is the picture without the strip of words below it, with the pose and camera of the frame that it was
+    made from.
+    """
     import numpy as np
     from PIL import Image
 
     with Image.open(BytesIO(copy.content)) as picture:
         pixels = np.asarray(picture.convert("RGB"))[:, :, ::-1].copy()
     at = contents.incident.sighting.first_seen
-    return Frame(
+    whole = Frame(
         original_sha256=copy.sha256,
         original_name=copy.name,
         captured_at=at,
         pixels=pixels,
         pose=Pose(captured_at=at),
         camera=None,
+    )
+    made_from = copy.derivation.source_sha256, copy.derivation.source_index
+    records = contents.reading.frames.frames if contents.reading.frames is not None else ()
+    record = next((one for one in records if (one.original_sha256, one.index) == made_from), None)
+    camera = None if record is None else _camera_of(copy, record, pixels.shape)
+    if record is None or camera is None:
+        return whole, whole
+    return whole, replace(whole, pixels=pixels[: camera.height_px].copy(), pose=record.pose, camera=camera)
+
+
+def _camera_of(copy: Derived, record: FrameRecord, shape: tuple[int, ...]) -> Camera | None:
+    """Return the camera of a picture that was made smaller or cut out of a frame, or None when that is not known."""
+    camera, told = record.camera, dict(copy.derivation.parameters)
+    if camera is None:
+        return None
+    if copy.derivation.operation == "crop":
+        return replace(
+            camera,
+            width_px=shape[1],
+            height_px=shape[0],
+            centre_x_px=camera.centre_x_px - float(told["left_px"]),
+            centre_y_px=camera.centre_y_px - float(told["top_px"]),
+        )
+    if copy.derivation.operation != "annotate":
+        return None
+    scale = shape[1] / record.width_px
+    return replace(
+        camera,
+        width_px=shape[1],
+        height_px=min(shape[0], max(1, round(record.height_px * scale))),
+        focal_px=camera.focal_px * scale,
+        focal_y_px=None if camera.focal_y_px is None else camera.focal_y_px * scale,
+        centre_x_px=camera.centre_x_px * scale,
+        centre_y_px=camera.centre_y_px * scale,
     )

@@ -19,10 +19,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from typer.testing import CliRunner
 
-from core.clock import FrozenClock
+from app.commands import build
+from app.store.open_store import open_store
+from core.clock import FrozenClock, SystemClock
 from core.errors import InputRefused
 from core.refusal import Refusal
+from evidence.custody import Action
 from evidence.sealing import package as names
 from evidence.signing.public_key import public_pem
 from evidence.signing.time_stamp import (
@@ -312,3 +316,29 @@ def test_a_token_outlives_the_authoritys_certificate_and_none_is_made_after_it(
     assert isinstance(late, Refusal)
     assert "expired" in late.reason
     assert not (second / names.TIME_TOKEN).exists()
+
+
+def test_the_queue_is_stamped_from_the_shell_when_the_authority_comes_back(
+    fresh: Any, case_maker: Any, server: Any, tsa: Path, tmp_path: Path
+) -> None:
+    url, _answers = server
+    store = open_store(tmp_path / "cases.sqlite3", SystemClock())
+    for case in (fresh, replace(case_maker("other", label="another"), clock=fresh.clock)):
+        store.open_case(case.incident, actor="program:skywarden")
+        case.seal(tmp_path / "packages")
+
+    def stamp(address: str) -> str:
+        done = CliRunner().invoke(
+            build(),
+            ["stamp", str(tmp_path / "packages"), "--url", address, "--authority", str(tsa / "ca.pem"),
+             "--store", str(tmp_path / "cases.sqlite3")],
+        )  # fmt: skip
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    assert "0 packages stamped, 2 wait in the queue" in stamp("http://127.0.0.1:9/")
+    assert "2 packages stamped, 0 wait in the queue" in stamp(url)
+    assert "0 packages stamped, 0 wait in the queue" in stamp(url)
+    noted = [entry for entry in store.audit() if entry.action is Action.TIME_STAMPED]
+    assert [dict(entry.facts)["authority"] for entry in noted] == ["CN=Test time authority"] * 2
+    store.close()
