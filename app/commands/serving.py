@@ -119,6 +119,25 @@ def add_commands(application: typer.Typer) -> None:
             state = _("told") if target.active else _("off")
             console.print(target.address, state, target.secret, counts, soft_wrap=True)
 
+    @group.command(name="export-verdicts", help=_("Write reviewed boxes and their photos, for skywarden train set."))
+    def _export_verdicts(
+        folder: Annotated[Path, typer.Argument(help=_("A new folder."))],
+        store: Annotated[str, typer.Option(help=_("As for serve."))],
+        vault: Annotated[str, typer.Option(help=_("As for serve."))],
+    ) -> None:
+        from app.station.opening import open_station
+
+        open_station(_options(store, vault), SystemClock())
+        from app.station.verdict_export import VERDICTS, export_verdicts  # as above
+
+        done = export_verdicts(folder)
+        Console(markup=False, highlight=False).print(
+            _(
+                "{positives} confirmed and {negatives} rejected boxes in {file}; {without} decided cases gave none."
+            ).format(positives=done.positives, negatives=done.negatives, without=done.without, file=folder / VERDICTS),
+            soft_wrap=True,
+        )
+
     @group.command(name="import", help=_("Take the incidents of a finished run of skywarden process into the store."))
     def _import(
         run: Annotated[Path, typer.Argument(help=_("Case folder that skywarden process wrote."))],

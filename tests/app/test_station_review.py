@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from app.station.roles import Role
 from benchmarks.station_cases import fill_store, synthetic_incidents
-from evidence.incident import State
+from core.ids import derived_id
+from evidence.incident import Incident, State
 from tests.app.station_world import Bureau
 
 HTMX = {"HTTP_HX_REQUEST": "true"}
@@ -267,3 +272,50 @@ def test_every_look_and_verdict_stands_in_the_audit(bureau: Bureau) -> None:
     assert actions.count("viewed") >= 1
     assert actions.count("reviewed") == 2  # taken up, and the verdict
     assert station().store.audit_breaks() == ()
+
+
+def test_verdicts_go_to_training_as_positives_and_hard_negatives(bureau: Bureau, tmp_path: Path) -> None:
+    import cv2
+
+    from app.station.context import station
+    from app.station.models import District, MediaRow
+    from app.station.vault_keys import media_key
+    from app.station.verdict_export import VERDICTS, export_verdicts
+    from core.errors import InputRefused
+    from detection.verdict_file import read_verdicts, training_tiles
+
+    done, photo = cv2.imencode(".jpg", np.full((400, 600, 3), 90, np.uint8))
+    assert done
+    contents = [photo.tobytes() + bytes([number]) for number in range(4)]
+    incidents = [
+        seen_in(incident, sha256(content).hexdigest())
+        for incident, content in zip(synthetic_incidents(4, seed=6), contents, strict=True)
+    ]
+    fill_store(incidents, districts=[District.objects.get(code="north").pk])
+    said = [("confirm", {}), ("reject", {"reason": "误检"}), ("reject", {"reason": "合法作业"}), ("confirm", {})]
+    first, second = bureau.browser(Role.REVIEWER), another(bureau, "lin")
+    for number, (incident, content, (verdict, fields)) in enumerate(zip(incidents, contents, said, strict=True)):
+        digest, case = sha256(content).hexdigest(), incident.incident_id
+        if number < 3:  # the last one's photo is not in the vault
+            station().vault.put(media_key("original", digest), content)
+        MediaRow.objects.create(case_id=case, sha256=digest, kind="original", name="a.jpg",
+                                media_type="image/jpeg", size_bytes=len(content))  # fmt: skip
+        for browser in (first, second):
+            decide(browser, case, verdict, **fields)
+    written = export_verdicts(tmp_path / "out")
+    assert (written.positives, written.negatives, written.without) == (1, 1, 2)
+    reviewed = read_verdicts(tmp_path / "out" / VERDICTS)
+    assert sorted(one.verdicts[0].decision.value for one in reviewed) == ["confirmed", "rejected"]
+    assert sorted(len(tile.labels) for tile in training_tiles(reviewed, tile_px=128)) == [0, 1]
+    with pytest.raises(InputRefused, match="not empty"):
+        export_verdicts(tmp_path / "out")
+
+
+def seen_in(incident: Incident, digest: str) -> Incident:
+    """The incident as seen in the photo of a digest."""
+    fix = incident.sighting.fixes[0]
+    fix = replace(fix, detection=replace(fix.detection, frame_id=derived_id("frame", digest, 0)))
+    sighting = replace(incident.sighting, fixes=(fix,))
+    key = sighting.sighting_id
+    hazard, attribution = (replace(part, sighting_id=key) for part in (incident.hazard, incident.attribution))
+    return replace(incident, sighting=sighting, hazard=hazard, attribution=attribution)
