@@ -216,8 +216,11 @@ def _connected(url: str, timeout_s: float) -> Iterator[InputContainer | str]:
         # The scheme alone decides which of FFmpeg's protocols is used; files are not live sources.
         options = {key: value for key, value in _OPTIONS.items() if key != "rtsp_transport" or url.startswith("rtsp")}
         source = av.open(url, timeout=(timeout_s, READ_TIMEOUT_S), options=options)
+    except av.error.ExitError:  # PyAV's own time-out
+        yield _("cannot connect (no answer within {seconds:.0f} s)").format(seconds=timeout_s)
+        return
     except Exception as problem:  # noqa: BLE001 - the driver's border: every protocol fails in its own way
-        yield _("cannot connect ({why})").format(why=type(problem).__name__)
+        yield _("cannot connect ({why})").format(why=getattr(problem, "strerror", None) or type(problem).__name__)
         return
     try:
         yield source

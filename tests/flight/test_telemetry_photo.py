@@ -17,6 +17,8 @@ from core.heights import Geoid, HaeHeight, MslHeight, TakeoffHeight
 from core.points import GeoPoint
 from core.refusal import Refusal
 from flight.telemetry.photo import PhotoTelemetry, read_photo
+from flight.telemetry.photo_header import PhotoHeader, read_photo_header
+from flight.telemetry.photo_time import clock_pair
 from flight.track import missing
 
 MINSK = ZoneInfo("Europe/Minsk")
@@ -169,6 +171,38 @@ def test_an_offset_that_is_none_is_not_used(tmp_path: Path, offset: str) -> None
     )
     assert isinstance(refusal, Refusal)
     assert refusal.code == "no-time-zone"
+
+
+@pytest.mark.parametrize(
+    ("orientation", "roll", "said"),
+    [(1, "+0.0", 0), (6, "+0.0", 1), (3, "+180.0", 1), (3, "+0.0", 2)],
+)
+def test_a_photo_that_asks_to_be_turned_says_what_its_angles_speak_of(
+    tmp_path: Path, orientation: int, roll: str, said: int
+) -> None:
+    attributes = 'drone-dji:GimbalYawDegree="+10" drone-dji:GimbalPitchDegree="-90" drone-dji:GimbalRollDegree="{}"'
+    path = write_photo(
+        tmp_path / "a.jpg", exif=TIME, xmp=packet(attributes.format(roll)), base={Base.Orientation: orientation}
+    )
+    telemetry = read(path)
+    assert telemetry.stored_orientation == orientation
+    notes = [note for note in telemetry.pose.assumptions if "EXIF Orientation" in note or "180°" in note]
+    assert len(notes) == said
+    assert telemetry.pose.roll_deg == float(roll)
+
+
+def test_whose_clock_a_photos_time_rests_on(tmp_path: Path) -> None:
+    stamp = {GPS.GPSDateStamp: "2026:10:01", GPS.GPSTimeStamp: (2.0, 3.0, 9.0)}
+    bare = {Base.DateTimeOriginal: "2026:10:01 10:03:04"}
+    cases = ((TIME, {}, True), (bare, stamp, False), (TIME, stamp, True))
+    for number, (exif, gps, clocked) in enumerate(cases):
+        path = write_photo(tmp_path / f"{number}.jpg", exif=exif, gps={**PLACE, **gps})
+        assert read(path).camera_clock is clocked
+        header = read_photo_header(path)
+        assert isinstance(header, PhotoHeader)
+        pair = clock_pair(header, camera_zone=ZoneInfo("Asia/Shanghai"))
+        assert (pair is not None) == bool(gps)
+        assert pair is None or (pair[1] - pair[0]).total_seconds() == 5
 
 
 def test_zero_coordinates_are_no_fix(tmp_path: Path) -> None:
