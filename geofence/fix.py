@@ -88,11 +88,14 @@ class Fix:
     common: tuple[CommonError, ...] = ()
     ground_height_m: float | None = None
     ground_datum: HeightDatum | None = None
+    outline_m: tuple[tuple[float, float], ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "captured_at", in_utc(self.captured_at))
         if not (math.isfinite(self.slant_m) and self.slant_m > 0):
             raise ValueError("a slant distance is positive")
+        if len(self.outline_m) not in {0, 4}:
+            raise ValueError("an outline has four corners, or none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

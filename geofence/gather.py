@@ -1,8 +1,10 @@
 """From fixes to sightings: counts of things, not of boxes.
 
 Fixes are taken frame by frame in order of time. Those of one frame are matched to the sightings gathered so far,
-class by class, as one assignment problem (Hungarian method) on Mahalanobis distances, so that two boxes of one frame
-never end in one sighting and a row of parked cars keeps its order. Every fix ends in exactly one sighting.
+class by class, as one assignment problem (Hungarian method) on Mahalanobis distances, so that a row of parked cars
+keeps its order. Where several places are possible, the size on the ground helps to choose, and a lorry is never taken
+for the car beside it. Two boxes of one frame end in one sighting only where their outlines over the frames show that
+they are pieces of one thing (:mod:`geofence.gathering.gather_parts`). Every fix ends in exactly one sighting.
 
 What decides whether two fixes can be one thing is the covariance of their *difference*. Errors that they share (one
 compass bias, one ground) move both and cancel as far as the geometry says so: two photos from one spot are compared
@@ -26,9 +28,11 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from shapely import Polygon
 
 from core.points import GeoPoint, LocalPlane, distance_m, from_plane, to_plane
 from geofence.fix import Covariance, Fix
+from geofence.gathering.gather_parts import Look, one_thing_each
 from geofence.sighting import Sighting
 
 Floats = NDArray[np.float64]
@@ -38,6 +42,9 @@ MOVING_CHI2: Final = 13.82  # 99.9 %: only then is a difference called motion
 _SPEED_CHANGE_M_S: Final = 3.0  # how much a vehicle's speed changes from one look to the next, one sigma
 _AREA_M: Final = 20_000.0  # fixes farther apart are gathered in planes of their own
 _SETTING_OFF: Final = 2.0  # what it costs, as a squared distance, to take one look's thing for moving
+_LENGTH_SIGMA: Final = 0.3  # of the logarithm of a length on the ground, from one view to another
+_UNLIKE_MOST: Final = 6.0  # what a wholly different size costs at most, as a squared distance
+_NEVER_ALIKE: Final = 0.8  # 2.2 times as long: not one thing, however a box is drawn around it
 _NOTHING: Final = np.zeros(2)
 SURELY_MOVING_CHI2: Final = 30.0  # asked again with every fix of a long look, so a stricter question
 _LASTING: Final = frozenset({"ground", "lift", "focal"})  # causes that outlive a sortie
@@ -153,7 +160,24 @@ def _gather_area(fixes: Sequence[Fix], rules: Gathering) -> list[Sighting]:
         for label in sorted({member.fix.detection.label for member in of_frame}):
             kin = groups.setdefault(label, [])
             _take(kin, label, [member for member in of_frame if member.fix.detection.label == label], rules)
-    return [_sighting(group, plane, rules) for kin in groups.values() for group in kin]
+    return [
+        _sighting(kin[cluster[0]], [kin[at] for at in cluster[1:]], plane, rules)
+        for kin in groups.values()
+        for cluster in one_thing_each([_looks(group) for group in kin])
+    ]
+
+
+def _looks(group: _Group) -> list[Look]:
+    """Return a standing group's boxes as outlines in the working plane; a moving one's say nothing of its place."""
+    if group.moving:
+        return []
+    return [
+        Look(frame_id=member.fix.detection.frame_id, time_s=member.time_s, outline=outline)
+        for member in group.members
+        if member.fix.outline_m
+        and (outline := Polygon(member.at + np.array(member.fix.outline_m))).is_valid
+        and outline.area > 0
+    ]
 
 
 def _members(fixes: Sequence[Fix], plane: LocalPlane, rules: Gathering) -> list[_Member]:
@@ -230,10 +254,11 @@ def _assign(groups: list[_Group], members: list[_Member], rules: Gathering) -> l
     cost = np.full((len(members), len(groups)), np.inf)
     for i, member in enumerate(members):
         for j, group in enumerate(groups):
-            cost[i, j] = _cost(member, group, rules)
+            cost[i, j] = _cost(member, group, rules) + _unlike(member, group)
     # Staying alone costs the gate: a column of its own for each member.
     alone = np.full((len(members), len(members)), 1e9)
     np.fill_diagonal(alone, rules.gate_chi2)
+    alone[np.diag_indices(len(members))] += _UNLIKE_MOST
     rows, columns = linear_sum_assignment(np.concatenate([np.where(np.isfinite(cost), cost, 1e9), alone], axis=1))
     left = []
     for i, j in zip(rows, columns, strict=True):
@@ -270,6 +295,24 @@ def _cost(member: _Member, group: _Group, rules: Gathering) -> float:
     return distance if distance <= rules.gate_chi2 else np.inf
 
 
+def _unlike(member: _Member, group: _Group) -> float:
+    """Return what a difference in size on the ground costs, as a squared distance; inf for what cannot be one thing."""
+    sizes = [length for one in group.members if (length := _length_m(one.fix)) > 0]
+    own = _length_m(member.fix)
+    if not sizes or own <= 0:
+        return 0.0
+    differs = abs(float(np.log(own / np.median(sizes))))
+    return np.inf if differs > _NEVER_ALIKE else min(_UNLIKE_MOST, (differs / _LENGTH_SIGMA) ** 2)
+
+
+def _length_m(fix: Fix) -> float:
+    """Return the longer diagonal of a fix's outline, which hardly depends on how a thing stands in the image."""
+    if not fix.outline_m:
+        return 0.0
+    corners = np.array(fix.outline_m)
+    return float(np.hypot(*(corners[:2] - corners[2:]).T).max())
+
+
 def _velocity(group: _Group, rules: Gathering) -> Floats | None:
     """Return how fast the last two fixes of a group moved, metres per second; None when they do not tell."""
     if len(group.members) < 2:
@@ -282,8 +325,8 @@ def _velocity(group: _Group, rules: Gathering) -> Floats | None:
     return velocity
 
 
-def _sighting(group: _Group, plane: LocalPlane, rules: Gathering) -> Sighting:
-    """Return a finished group as a sighting."""
+def _sighting(group: _Group, parts: Sequence[_Group], plane: LocalPlane, rules: Gathering) -> Sighting:
+    """Return a finished group as a sighting; pieces of it that were boxed apart count as seen, but do not place it."""
     moving, velocity = _motion(group)
     if moving:
         # A moving thing has no one place: it is where it was seen last.
@@ -292,10 +335,14 @@ def _sighting(group: _Group, plane: LocalPlane, rules: Gathering) -> Sighting:
     else:
         place, covariance = group.place, group.covariance()
     lon, lat = from_plane(plane, place)
-    times = [member.time_s for member in group.members]
+    members = sorted(
+        [member for one in (group, *parts) for member in one.members],
+        key=lambda member: (member.time_s, member.fix.detection.frame_id, member.fix.detection.detection_id),
+    )
+    times = [member.time_s for member in members]
     return Sighting(
         label=group.label,
-        fixes=tuple(member.fix for member in group.members),
+        fixes=tuple(member.fix for member in members),
         point=GeoPoint(lon_deg=float(lon), lat_deg=float(lat)),
         covariance=Covariance(
             east_m2=float(covariance[0, 0]), north_m2=float(covariance[1, 1]), east_north_m2=float(covariance[0, 1])

@@ -14,6 +14,7 @@ whose hit lies beyond reach are refusals: :class:`~geofence.fix.Unlocated`.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -104,6 +105,7 @@ def locate(
         enu_m=hits.enu_m[0],
         height_m=float(hits.height_m[0]),
         slant_m=slant,
+        outline_m=_outline(aim, detection, ground, hits.enu_m[0], reach_m=_FARTHER * reach_m) if touch.whole else (),
     )
 
 
@@ -209,6 +211,26 @@ def _effects(aim: Aim, ground: Ground, sigmas: NDArray[np.float64], *, reach_m: 
     return None if bend.max() > _MOST_BENT * math.sqrt(float(np.sum(effects**2))) else effects
 
 
+def _outline(
+    aim: Aim, detection: Detection, ground: Ground, enu_m: NDArray[np.float64], *, reach_m: float
+) -> tuple[tuple[float, float], ...]:
+    """Return east and north from the fix of where the box's corners meet the ground, to the centimetre; or nothing."""
+    box = detection.box
+    corners = np.array(
+        [
+            [box.left_px, box.top_px],
+            [box.right_px, box.top_px],
+            [box.right_px, box.bottom_px],
+            [box.left_px, box.bottom_px],
+        ]
+    )
+    around = replace(aim, pixels=corners, lift_m=np.repeat(aim.lift_m, 4))
+    met = cast(around, ground, reach_m=reach_m).enu_m[:, :2] - enu_m[:2]
+    if not np.all(np.isfinite(met)):
+        return ()
+    return tuple((round(float(east), 2), round(float(north), 2)) for east, north in met)
+
+
 def _fix(
     detection: Detection,
     *,
@@ -221,6 +243,7 @@ def _fix(
     enu_m: NDArray[np.float64],
     height_m: float,
     slant_m: float,
+    outline_m: tuple[tuple[float, float], ...],
 ) -> Fix:
     """Return the fix of a hit and its effects of one sigma."""
     if pose.position is None:
@@ -251,4 +274,5 @@ def _fix(
         common=tuple(common),
         ground_height_m=height_m,
         ground_datum=standing.datum,
+        outline_m=outline_m,
     )

@@ -16,7 +16,7 @@ class Sighting:
 
     Attributes:
         label: Its class.
-        fixes: Every fix of it, in order of time; at least one.
+        fixes: Every fix of it, in order of time, pieces that were boxed apart among them; at least one.
         point: Fused position, WGS-84.
         covariance: Of the fused position.
         passes: How often the camera came by: fixes separated by more than the gathering's pass gap.

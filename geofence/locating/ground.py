@@ -212,9 +212,10 @@ class FlatAt:
         geoid: The geoid; by default the installed grids (:func:`geofence.locating.geoid.installed_geoid`), None for
             none.
 
-    The camera's height above it comes, in this order of trust, from an absolute height that states half a metre or
-    better (RTK); the height above take-off, the take-off point standing at ``takeoff`` or on this very ground; any
-    other absolute height, with the doubt it states or ten metres: barometric absolute altitudes are wrong by tens.
+    The camera's height above it comes from the better known of two: an absolute height (RTK states centimetres; one
+    that states nothing has ten metres of doubt, because barometric absolute altitudes are wrong by tens), and the
+    height above take-off, the take-off point standing at ``takeoff`` or, where an absolute height relates the two at
+    all, on this very ground.
     """
 
     height: HaeHeight | MslHeight
@@ -230,7 +231,7 @@ class FlatAt:
         _check_sigma(self.sigma_m)
 
     def stand(self, pose: Pose) -> Standing | NoStanding:
-        """Return the camera's height above the declared datum, by the order of trust in the class's docstring."""
+        """Return the camera's height above the declared datum, from the better known of its heights."""
         if pose.position is None:
             return NoStanding(reason=_("the pose has no position"))
         wanted = None if isinstance(self.height, HaeHeight) else self.height.geoid
@@ -250,13 +251,11 @@ class FlatAt:
             )
 
         absolute = self._absolute(pose, pose.position, wanted)
-        if absolute is not None and absolute[1] <= TIGHT_SIGMA_M:
-            return standing(*absolute)
-        relative = self._relative(pose)
-        if relative is not None:
+        relative = self._relative(pose, absolute)
+        if relative is not None and (absolute is None or relative[1] < absolute[1]):
             return standing(*relative)
         if absolute is not None:
-            way = _("the camera's absolute height is taken as stated, ± {sigma:.1f} m").format(sigma=absolute[1])
+            way = _("the camera's absolute height is taken as stated, ± {sigma:.2g} m").format(sigma=absolute[1])
             return standing(*absolute, way)
         return NoStanding(
             reason=_("the ground is declared above {reference}, but the pose states no height to compare with").format(
@@ -278,8 +277,13 @@ class FlatAt:
                 return metres, math.hypot(known, extra), *notes
         return None
 
-    def _relative(self, pose: Pose) -> tuple[float, float, str] | None:
-        """Return the camera's height by its height above take-off, its sigma, and what that takes for granted."""
+    def _relative(
+        self, pose: Pose, absolute: tuple[float, float, *tuple[str, ...]] | None
+    ) -> tuple[float, float, str] | None:
+        """Return the camera's height by its height above take-off, its sigma, and what that takes for granted.
+
+        None where nothing relates the take-off point to this datum: neither a declaration nor an absolute height.
+        """
         if pose.height_takeoff is None:
             return None
         own = takeoff_sigma(pose)
@@ -287,11 +291,15 @@ class FlatAt:
         if self.takeoff is not None:
             way = _("the take-off point is declared at {height:g} m").format(height=self.takeoff.metres)
             return self.takeoff.metres + pose.height_takeoff.metres, own, way
+        if absolute is None:
+            return None
+        height = self.height.metres + pose.height_takeoff.metres
         way = _(
             "the take-off point is taken to stand on the same level, ± {sigma:g} m, and the camera's height above it "
-            "is used: the absolute height is not precise enough; declare the take-off height where it differs"
-        ).format(sigma=_SAME_LEVEL_SIGMA_M)
-        return self.height.metres + pose.height_takeoff.metres, math.hypot(own, _SAME_LEVEL_SIGMA_M), way
+            "is used: its absolute height, {apart:+.1f} m from that, is known to ± {loose:.2g} m only; declare the "
+            "take-off height where it differs"
+        ).format(sigma=_SAME_LEVEL_SIGMA_M, apart=absolute[0] - height, loose=absolute[1])
+        return height, math.hypot(own, _SAME_LEVEL_SIGMA_M), way
 
     def strike(
         self,

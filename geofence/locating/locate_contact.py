@@ -63,6 +63,7 @@ class Contact:
         lift_m: How far above the ground the pixel's point lies.
         lift_sigma_m: One sigma of that.
         assumptions: As short sentences.
+        whole: Whether the box shows the whole thing; False where the image's border cuts it off.
     """
 
     u_px: float
@@ -72,6 +73,7 @@ class Contact:
     lift_m: float
     lift_sigma_m: float
     assumptions: tuple[str, ...]
+    whole: bool = True
 
 
 _BODY, _PLUME, _FLAT = Form.BODY, Form.PLUME, Form.FLAT
@@ -167,4 +169,5 @@ def contact(label: str, box: Box, camera: Camera, plumb_px: tuple[float, float],
         lift_m=stature.height_m / 2,
         lift_sigma_m=stature.sigma_m / 2,
         assumptions=tuple(notes),
+        whole=not (cut_across or cut_along),
     )
