@@ -113,3 +113,7 @@ bench-two-reviewers: $(STAMP)
 soak-evidence: $(STAMP)
 	SKYWARDEN_FLIP_STRIDE=1 SKYWARDEN_KILLS=200 $(BIN)/python -m pytest --timeout 7200 -k "flipped_byte or killed_at_random" tests/evidence/test_tamper.py tests/evidence/test_kill.py
 	$(BIN)/python -m benchmarks.two_reviewers
+
+.PHONY: bench-maps
+bench-maps: $(STAMP)
+	$(BIN)/python -m benchmarks.maps

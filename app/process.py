@@ -5,7 +5,7 @@ are hashed before anything else reads them and are never modified. Every file in
 
 The case folder::
 
-    map.html  patrol.gpkg  incidents.geojson  report.json
+    map.html  patrol.gpkg  incidents.geojson  mosaic.webp  report.json
     fences.jsonl               the fences that incidents refer to, as they were
     packages/NUMBER/           one sealed package per incident
     cases.sqlite3              the store of its cases, unless another is named
@@ -22,6 +22,7 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from app.conclude import Conclusion, conclude
 from app.examine import examine, reopen, take_in
@@ -43,17 +44,17 @@ from detection.frame import Frame
 from evidence.incident import Incident
 from evidence.original import Original
 from evidence.sealing.context import FlightApproval
+from evidence.sealing.package import VIEWER
 from flight.patrol import NoFlyZone
 from geofence.attribution import Undecided
 from geofence.register.datums_suspicion import LEAST_PLACES, suspect_datum
 from geofence.register.site_archive import archive_register
 from geofence.register.site_folder import ARCHIVE
 from maps.features import incident_feature, semi_major_90_m
-from maps.geo_files import write_geojson, write_geopackage
+from maps.geo_files import GEOPACKAGE, write_geojson, write_geopackage, write_mosaic
 from maps.offline_map import draw
 
 MAP: Final = "map.html"
-GEOPACKAGE: Final = "patrol.gpkg"
 GEOJSON: Final = "incidents.geojson"
 REPORT: Final = "report.json"
 PACKAGES: Final = "packages"
@@ -147,13 +148,20 @@ def process(job: Job, station: Station) -> RunReport:
         )
         write_geopackage(scene, job.out / GEOPACKAGE)
         write_geojson(scene, job.out / GEOJSON)
-        draw(scene, job.out / MAP, chinese=job.chinese)
+        for mosaic in (trace.mosaic for trace in scene.traces if trace.mosaic is not None):
+            write_mosaic(mosaic, job.out)
+        draw(scene, job.out / MAP, chinese=job.chinese, links=_links(sealed, job.out))
         report = _report(taken, conclusion, sealed, job, station)
         if patrol is not None and ledger is not None:
             register = station.jurisdiction.register
             report = replace(report, over_patrols=tell_over_patrols(ledger, patrol, register, now=opened_at))
         write_report(report, job.out / REPORT)
     return report
+
+
+def _links(sealed: dict[str, Sealed], out: Path) -> dict[str, str]:
+    """Return where the map finds the page of each case, by incident id."""
+    return {key: f"{quote(place.package.relative_to(out).as_posix())}/{VIEWER}" for key, place in sealed.items()}
 
 
 def _work(job: Job) -> Path:

@@ -40,7 +40,7 @@ from geofence.attribution import Undecided
 from geofence.fix import Fix
 from geofence.site import Register
 from maps.mosaic import lay_mosaic
-from maps.scene import Footprint, Scene
+from maps.scene import Footprint, Mosaic, Scene, Trace
 
 THUMBNAIL_PX: Final = 360
 FOOTPRINT_REACH_M: Final = 1_500.0
@@ -262,15 +262,30 @@ def scene_of(
         incidents=conclusion.incidents,
         thumbnails=thumbnails,
         others=tuple(sighting for sighting in conclusion.sightings if sighting.sighting_id not in involved),
-        footprints=tuple(seen for frame in frames if (seen := _footprint(frame)) is not None),
+        traces=_traces(frames, title, lay_mosaic(drawn)),
         no_fly_zones=tuple(no_fly_zones),
-        flown=_ways(frames),
-        mosaic=lay_mosaic(drawn),
         histories=histories,
         explanations={
             incident.incident_id: conclusion.pictures[incident.sighting.sighting_id]
             for incident in conclusion.incidents
         },
+    )
+
+
+def _traces(frames: Sequence[FrameFindings], title: str, mosaic: Mosaic | None) -> tuple[Trace, ...]:
+    """Return what the run's patrol left on the map; nothing where no frame was seen."""
+    if not frames:
+        return ()
+    instants = [frame.frame.captured_at for frame in frames]
+    return (
+        Trace(
+            name=title,
+            started_at=min(instants),
+            ended_at=max(instants),
+            ways=_ways(frames),
+            footprints=tuple(seen for frame in frames if (seen := _footprint(frame)) is not None),
+            mosaic=mosaic,
+        ),
     )
 
 

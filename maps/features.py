@@ -148,7 +148,13 @@ def layers_of(scene: Scene) -> dict[str, list[Feature]]:
         "sites": [
             _feature(
                 _outline(site.shape),
-                {"code": site.code, "name": site.name, "version": site.version, "leads": leads.get(site.code, 0)},
+                {
+                    "code": site.code,
+                    "name": site.name,
+                    "version": site.version,
+                    "leads": leads.get(site.code, 0),
+                    "credit_grade": site.attributes.get("credit_grade", ""),
+                },
             )
             for site in scene.register.sites
         ],
@@ -172,13 +178,19 @@ def layers_of(scene: Scene) -> dict[str, list[Feature]]:
             )
             for zone in scene.no_fly_zones
         ],
-        "footprints": [_footprint_feature(footprint) for footprint in scene.footprints],
+        "footprints": [_footprint_feature(footprint) for trace in scene.traces for footprint in trace.footprints],
         "flown": [
             _feature(
                 {"type": "LineString", "coordinates": [[point.lon_deg, point.lat_deg] for point in way]},
-                {"number": number},
+                {
+                    "number": number,
+                    "patrol": trace.name,
+                    "started_at": iso_utc(trace.started_at),
+                    "ended_at": iso_utc(trace.ended_at),
+                },
             )
-            for number, way in enumerate(scene.flown, start=1)
+            for trace in scene.traces
+            for number, way in enumerate(trace.ways, start=1)
             if len(way) > 1
         ],
         "ellipses": [

@@ -1,6 +1,8 @@
-"""Colours and words of the map, one place, safe for colour-blind readers (Okabe–Ito palette, 2008).
+"""Colours and words of the map, one place, safe for colour-blind readers.
 
-Incidents differ by shape of outline as well as colour; zones differ by dash as well as colour.
+Kinds have the colours of Okabe and Ito (2008), amounts a ramp that grows darker or lighter all the way (samples of
+matplotlib's inferno and cividis, ColorBrewer's Blues), so that no meaning hangs on hue alone: states differ by shape,
+severities by size, sites by their letter, zones by dash.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from core.text import _
+from evidence.incident import State
 from geofence.hazard import Value
 from geofence.site import ZoneType
 
@@ -98,42 +101,69 @@ def zone_name(zone_type: ZoneType) -> str:
     return names[zone_type]()
 
 
-def incident_style(value: Value, *, decided: bool) -> Style:
-    """Return an incident's marker: filled when its site is decided, hollow when it is not."""
-    return {
-        "radius": 9,
-        "fill": True,
-        "color": _INK,
-        "weight": 2,
-        "fillColor": VALUE_COLOURS[value],
-        "fillOpacity": 0.95 if decided else 0.15,
-        "dashArray": None if decided else "3 3",
+def severity_name(severity: int) -> str:
+    """Return a severity's name in the reader's language."""
+    return {1: _("look at it"), 2: _("soon"), 3: _("urgent"), 4: _("act at once")}[severity]
+
+
+def state_name(state: str) -> str:
+    """Return an incident state's name in the reader's language."""
+    names = {
+        "lead": _("lead"),
+        "in-review": _("in review"),
+        "confirmed-lead": _("confirmed lead"),
+        "rejected": _("rejected"),
+        "needs-another-look": _("needs another look"),
+        "on-site-checked": _("checked on site"),
+        "evidence": _("evidence"),
+        "rectified": _("rectified"),
+        "transferred": _("transferred"),
+        "closed": _("closed"),
     }
+    return names.get(state, state)
 
 
-def site_style(leads: int) -> Style:
-    """Return a site's outline, heavier and warmer when leads are open on it."""
-    return {
-        "color": _VERMILION if leads else _BLUE,
-        "weight": 3 if leads else 2,
-        "fillColor": _ORANGE if leads else _SKY,
-        "fillOpacity": 0.14 if leads else 0.06,
+HAZARD_COLOURS: Final = (_VERMILION, _BLUE, _ORANGE, _GREEN, _PURPLE, _SKY, _YELLOW)
+OTHER_COLOUR: Final = _GREY
+SEVERITY_COLOURS: Final = ("#f9c932", "#ed6925", "#932667", "#1b0c41")
+AGE_CLASSES: Final = ((1, "#fee838"), (7, "#c2b065"), (30, "#8a8678"), (90, "#575d6d"), (100_000, "#00204d"))
+LEADS_CLASSES: Final = ((1, "#c6dbef"), (3, "#6baed6"), (6, "#2171b5"), (11, "#08306b"))
+HEAT_RAMP: Final = ("#00224e", "#35456c", "#666970", "#948e77", "#c8b866", "#fee838")
+STATE_COLOURS: Final[Mapping[State, str]] = MappingProxyType(
+    {
+        State.LEAD: _VERMILION,
+        State.IN_REVIEW: _ORANGE,
+        State.NEEDS_ANOTHER_LOOK: _YELLOW,
+        State.CONFIRMED_LEAD: _PURPLE,
+        State.ON_SITE_CHECKED: _SKY,
+        State.EVIDENCE: _BLUE,
+        State.RECTIFIED: _GREEN,
+        State.TRANSFERRED: _GREEN,
+        State.CLOSED: _GREY,
+        State.REJECTED: _GREY,
     }
-
-
-def zone_style(zone_type: ZoneType) -> Style:
-    """Return a zone's outline by its type."""
-    return {"weight": 2, "fillOpacity": 0.10, "fillColor": ZONE_STYLES[zone_type]["color"], **ZONE_STYLES[zone_type]}
-
-
-NO_FLY_STYLE: Final[Style] = MappingProxyType(
-    {"color": "#111111", "weight": 2, "dashArray": "10 4 2 4", "fillColor": "#111111", "fillOpacity": 0.25}
 )
-FOOTPRINT_STYLE: Final[Style] = MappingProxyType({"color": _GREY, "weight": 1, "fillColor": _GREY, "fillOpacity": 0.05})
-FLOWN_STYLE: Final[Style] = MappingProxyType({"color": _BLUE, "weight": 2, "opacity": 0.8})
-ELLIPSE_STYLE: Final[Style] = MappingProxyType(
-    {"color": _INK, "weight": 1, "fillColor": "#ffffff", "fillOpacity": 0.12}
+STATE_SHAPES: Final[Mapping[State, str]] = MappingProxyType(
+    {
+        State.LEAD: "circle",
+        State.IN_REVIEW: "circle",
+        State.NEEDS_ANOTHER_LOOK: "triangle",
+        State.CONFIRMED_LEAD: "diamond",
+        State.ON_SITE_CHECKED: "diamond",
+        State.EVIDENCE: "diamond",
+        State.RECTIFIED: "square",
+        State.TRANSFERRED: "square",
+        State.CLOSED: "square",
+        State.REJECTED: "cross",
+    }
 )
-SIGHTING_STYLE: Final[Style] = MappingProxyType(
-    {"radius": 4, "fill": True, "color": "#ffffff", "weight": 1, "fillColor": _GREY, "fillOpacity": 0.9}
+# Credit grades: the worse, the heavier the outline; the letter itself stands on the site when the map is near enough.
+GRADE_STYLES: Final[Mapping[str, Style]] = MappingProxyType(
+    {
+        "A": {"color": _GREEN, "weight": 1.5},
+        "B": {"color": _BLUE, "weight": 2},
+        "C": {"color": _ORANGE, "weight": 3, "dashArray": "8 3"},
+        "D": {"color": _VERMILION, "weight": 4, "dashArray": "3 3"},
+    }
 )
+NO_GRADE_STYLE: Final[Style] = MappingProxyType({"color": _INK, "weight": 1})

@@ -1,7 +1,7 @@
 """Scene: everything that one map shows, as a value.
 
-A scene is put together by whoever has the records (the pipeline, the station); drawing it is ``maps.offline_map``, and
-writing it for QGIS is ``maps.geo_files``. A scene is a view: it holds no fact that the records do not hold.
+A scene is put together by the pipeline, which has the records of one run; ``maps.sheet`` makes of it what the page
+shows, and ``maps.geo_files`` writes it for QGIS. A scene is a view: it holds no fact that the records do not hold.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
-from shapely import MultiPolygon, Polygon
+from shapely import Polygon
 
 from core.clock import in_utc
 from core.points import GeoPoint
@@ -59,6 +59,32 @@ class Mosaic:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """What one patrol left on the map: where it flew and what it looked at.
+
+    Attributes:
+        name: The patrol's name.
+        started_at, ended_at: When its first and its last frame were taken, aware UTC.
+        ways: Ways flown, each a sequence of points in order of time.
+        footprints: Ground seen, frame by frame.
+        mosaic: Its frames laid on the ground, or None.
+    """
+
+    name: str
+    started_at: datetime
+    ended_at: datetime
+    ways: tuple[tuple[GeoPoint, ...], ...] = ()
+    footprints: tuple[Footprint, ...] = ()
+    mosaic: Mosaic | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "started_at", in_utc(self.started_at))
+        object.__setattr__(self, "ended_at", in_utc(self.ended_at))
+        if self.ended_at < self.started_at:
+            raise ValueError(f"{self.name}: a patrol does not end before it starts")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
     """Everything that one map shows.
 
@@ -69,10 +95,8 @@ class Scene:
         incidents: Incidents to draw.
         thumbnails: JPEG by incident id, shown in the incident's popup.
         others: Sightings that are no incident.
-        footprints: Ground seen, frame by frame.
+        traces: What each patrol left.
         no_fly_zones: Forbidden ground.
-        flown: Ways flown, each a sequence of points in order of time.
-        mosaic: Frames laid on the ground, or None.
         histories: What earlier patrols said of each incident's hazard, in words, by incident id.
         explanations: A small map (SVG) that explains each incident's attribution, by incident id.
     """
@@ -83,41 +107,10 @@ class Scene:
     incidents: tuple[Incident, ...] = ()
     thumbnails: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     others: tuple[Sighting, ...] = ()
-    footprints: tuple[Footprint, ...] = ()
+    traces: tuple[Trace, ...] = ()
     no_fly_zones: tuple[NoFlyZone, ...] = ()
-    flown: tuple[tuple[GeoPoint, ...], ...] = ()
-    mosaic: Mosaic | None = None
     histories: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     explanations: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "drawn_at", in_utc(self.drawn_at))
-
-
-def bounds_of(scene: Scene) -> tuple[float, float, float, float]:
-    """Return west, south, east, north in degrees of what the scene is about.
-
-    Footprints that reach to the horizon and registers that span a city must not decide: incidents, other sightings and
-    the mosaic do, then the sites, then the footprints.
-
-    Raises:
-        ValueError: The scene shows nothing at all.
-    """
-    boxes = [
-        (point.lon_deg, point.lat_deg, point.lon_deg, point.lat_deg)
-        for point in (
-            *(incident.sighting.point for incident in scene.incidents),
-            *(sighting.point for sighting in scene.others),
-            *(point for way in scene.flown for point in way),
-        )
-    ]
-    if scene.mosaic is not None:
-        mosaic = scene.mosaic
-        boxes.append((mosaic.west_deg, mosaic.south_deg, mosaic.east_deg, mosaic.north_deg))
-    shapes: tuple[Polygon | MultiPolygon, ...] = tuple(site.shape for site in scene.register.sites)
-    if not boxes:
-        boxes = [shape.bounds for shape in shapes] or [footprint.shape.bounds for footprint in scene.footprints]
-    if not boxes:
-        raise ValueError("the scene shows nothing")
-    west, south, east, north = zip(*boxes, strict=True)
-    return min(west), min(south), max(east), max(north)

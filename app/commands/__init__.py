@@ -22,6 +22,7 @@ MODULES: Final = (
     "ingesting",
     "footage",
     "following_up",
+    "mapping",
     "registering",
     "judging",
     "inspecting",

@@ -14,7 +14,7 @@ from app.bars import bars_on
 from app.commands.version import program_version
 from app.instruments import Instruments, Station
 from app.languages import language_of
-from app.process import GEOJSON, GEOPACKAGE, LEDGER, MAP, PACKAGES, REPORT, STORE, Job, process
+from app.process import GEOJSON, LEDGER, MAP, PACKAGES, REPORT, STORE, Job, process
 from app.run_report import print_report
 from app.wiring import (
     clock_offset_of,
@@ -31,6 +31,7 @@ from core.heights import HeightDatum
 from core.text import _
 from geofence.datums import Datum
 from geofence.locating.ground import described
+from maps.geo_files import GEOPACKAGE
 
 
 def add_commands(application: typer.Typer) -> None:

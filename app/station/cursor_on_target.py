@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from app.station.models import CaseCard
 from core.clock import iso_utc
 from core.text import _
-from maps.popups import state_name
+from maps.palette import state_name
 
 SPOT: Final = "b-m-p-s-m"
 FUSED: Final = "m-f"

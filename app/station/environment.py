@@ -21,18 +21,12 @@ from core.clock import BEIJING
 from core.text import _
 from evidence.cases.life import Reason
 from geofence.hazard import Value
-from maps.palette import value_name
-from maps.popups import state_name
+from maps.palette import severity_name, state_name, value_name
 
 
 def beijing(instant: datetime | None, form: str = "%Y-%m-%d %H:%M") -> str:
     """Return an instant in Beijing time, or nothing for none."""
     return "" if instant is None else instant.astimezone(BEIJING).strftime(form)
-
-
-def severity_name(severity: int) -> str:
-    """Return a severity in the reader's language."""
-    return {1: _("look at it"), 2: _("soon"), 3: _("urgent"), 4: _("act at once")}[severity]
 
 
 def reason_name(reason: str) -> str:

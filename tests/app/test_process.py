@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.instruments import Station
-from app.process import GEOJSON, GEOPACKAGE, MAP, PACKAGES, REPORT, Job, process
+from app.process import GEOJSON, MAP, PACKAGES, REPORT, Job, process
 from core.errors import InputRefused, StoreFailed
 from detection.detection import Detection, Detector
 from detection.frame import Frame
@@ -23,6 +23,7 @@ from evidence.sealing.package_source import open_folder
 from evidence.sealing.reading import read_package
 from evidence.verify import verify
 from evidence.verifying.verification import Outcome
+from maps.geo_files import GEOPACKAGE
 
 MakeJob = Callable[..., Job]
 

@@ -1,0 +1,231 @@
+// The page: puts sheet, sources, canvases and panel together on a Leaflet map that Folium made.
+"use strict";
+((Sky) => {
+  const make = (...parts) => Sky.make(...parts);
+
+  // Tiles that lie in the page itself, by "z/x/y".
+  const InlineTiles = L.GridLayer.extend({
+    initialize(tiles, options) { this.tiles = tiles; L.GridLayer.prototype.initialize.call(this, options); },
+    createTile(at) {
+      const image = document.createElement("img");
+      image.alt = "";
+      image.src = this.tiles[`${at.z}/${at.x}/${at.y}`] || "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==";
+      return image;
+    },
+  });
+
+  Sky.Page = class {
+    constructor(map, sheet, root) {
+      Object.assign(this, { map, sheet, root, words: sheet.words, by: "severity", drawn: [], heat: null, comparing: false, span: [0, -1], aircraft: new Map() });
+      this.on = { marks: true, sites: true, zones: true, ways: true, seen: true, unseen: true, footprints: false, mosaics: true, others: false, ellipses: true, heat: false };
+      this.wanted = { hazard: new Set(), state: new Set(), severity: new Set(), value: new Set(), age: 0, window: null, site: "" };
+      this.takeGround(sheet);
+      this.source = sheet.marksFrom ? new Sky.RemoteMarks(sheet.marksFrom, sheet.totals) : new Sky.LocalMarks(sheet.marks, sheet.drawnAt);
+      this.source.map = map; this.source.by = this.by;
+      this.there = {
+        sites: this.sites.length, zones: this.zones.length, ways: this.patrols.length, seen: this.patrols.length, footprints: this.patrols.some((one) => one.footprints.length),
+        unseen: this.wantedGround.length, mosaics: this.patrols.some((one) => one.mosaic), others: sheet.others.length, ellipses: true, heat: true, marks: true,
+      };
+      this.makeCanvases();
+      Sky.fillFilters(this);
+      Sky.wirePanel(this);
+      map.on("click", (event) => this.click(event));
+      if (sheet.marksFrom) map.on("moveend", () => this.ask());
+      Sky.readyToPrint(this);
+      this.apply();
+      this.showMosaics();
+    }
+
+    takeGround(sheet) {
+      const shapes = (list, keep = (one) => one) => list.map((one) => new Sky.Shape(one.shape, keep(one)));
+      this.sites = shapes(sheet.sites); this.zones = shapes(sheet.zones); this.closed = shapes(sheet.closed);
+      this.areas = sheet.areas.map((rings) => new Sky.Shape(rings));
+      this.wantedGround = [...this.sites, ...this.areas];
+      this.patrols = sheet.patrols.map((one) => ({ ...one, seen: new Sky.Shape(one.seen), ways: new Sky.Shape(one.ways), footprints: shapes(one.footprints) }));
+      this.others = sheet.others.length ? sheet.others : null;
+    }
+
+    crs() { return this.map.options.crs; }
+
+    othersWorld() {
+      if (!this.othersAt || this.othersAt.crs !== this.crs()) this.othersAt = Sky.worldOf(this.crs(), this.others.map((one) => one[0]), this.others.map((one) => one[1]));
+      return this.othersAt;
+    }
+
+    makeCanvases() {
+      const layer = (name, order, paint) => {
+        this.map.createPane(name).style.zIndex = String(order);
+        this.map.getPane(name).style.pointerEvents = "none";
+        return new Sky.CanvasLayer((ink, view) => paint(ink, view, this), { pane: name }).addTo(this.map);
+      };
+      this.map.createPane("sky-mosaics").style.zIndex = "300";
+      this.canvases = [layer("sky-ground", 310, Sky.paintGround), layer("sky-traces", 320, Sky.paintTraces), layer("sky-unseen", 330, Sky.paintUnseen),
+        layer("sky-heat", 340, Sky.paintHeat), layer("sky-marks", 350, Sky.paintMarks), layer("sky-air", 360, Sky.paintAircraft)];
+    }
+
+    chosen() { return this.patrols.slice(this.span[0], this.span[1] + 1); }
+
+    colourOf = (kind) => {
+      const { look } = this.sheet;
+      if (this.by === "age") return look.age.find((one) => kind <= one.days * 1440)?.colour ?? look.age[look.age.length - 1].colour;
+      return look[this.by][kind]?.colour ?? "#7b8794";
+    };
+
+    redraw() {
+      for (const layer of this.canvases) layer.redraw();
+      this.showMosaics();
+      requestAnimationFrame(() => requestAnimationFrame(() => { if (String(this.heat) !== this.heatShown) { this.heatShown = String(this.heat); Sky.fillLegend(this); } }));
+    }
+
+    async refresh() {
+      this.source.by = this.by;
+      await this.ask();
+      this.redraw();
+    }
+
+    async ask() {
+      try { this.tell(await this.source.refresh(this.map, this.by)); } catch { this.failed(); return; }
+      this.redraw();
+    }
+
+    async apply() {
+      let shown;
+      try { shown = await this.source.filter(this.wanted); } catch { this.failed(); return; }
+      this.tell(shown);
+      this.redraw();
+    }
+
+    failed() { this.root.querySelector(".sky-count").textContent = this.words.noAnswer; }
+
+    tell(shown) {
+      if (shown === undefined) return;
+      const all = Object.values(this.source.totals().severity || {}).reduce((a, b) => a + b, 0);
+      this.root.querySelector(".sky-count").textContent = this.words.count.replace("{shown}", shown.toLocaleString()).replace("{all}", all.toLocaleString());
+      this.shownCount = shown;
+    }
+
+    caption() {
+      return `${this.root.querySelector(".sky-count").textContent} · ${this.words.drawnAt.replace("{when}", Sky.beijing(Math.floor(Date.parse(this.sheet.drawnAt) / 60000)))}`;
+    }
+
+    showMosaics() {
+      this.mosaics ??= [];
+      for (const layer of this.mosaics) layer.remove();
+      this.mosaics = !this.on.mosaics || this.comparing ? [] : this.chosen().filter((one) => one.mosaic).map((one) => (one.overlay ??= Sky.overlay(one.mosaic, "sky-mosaics")).addTo(this.map));
+    }
+
+    // A base layer brings its own datum: the whole page is projected through it, and the same ground stays in the middle.
+    setBase(number) {
+      const layer = this.sheet.base[number], { map } = this, centre = map.getCenter(), zoom = map.getZoom();
+      this.base?.remove();
+      this.base = null;
+      const crs = Sky.crsOf(layer ? layer.datum : "WGS-84");
+      if (crs !== map.options.crs) { map.options.crs = crs; map._resetView(centre, zoom, true); }
+      if (layer) {
+        const options = { minNativeZoom: layer.least, maxNativeZoom: layer.most, maxZoom: 22, attribution: layer.attribution, className: "sky-tiles" };
+        this.base = layer.url ? L.tileLayer(layer.url, { ...options, subdomains: layer.hosts, crossOrigin: "anonymous" }) : new InlineTiles(layer.tiles, options);
+        this.base.addTo(map);
+      }
+      this.root.querySelector(".sky-attribution").textContent = layer ? layer.attribution : "";
+      this.redraw();
+    }
+
+    async click(event) {
+      const at = event.containerPoint, near = (item) => Math.hypot(item.x - at.x, item.y - at.y);
+      const cluster = this.drawn.find((item) => item.n > 1 && near(item) <= item.r);
+      if (cluster) {
+        const bounds = this.source.bounds(cluster.marks, cluster);
+        if (bounds.isValid() && this.map.getBoundsZoom(bounds) > this.map.getZoom()) { this.map.fitBounds(bounds, { padding: [40, 40], maxZoom: 19, animate: false }); return; }
+        if (cluster.marks.length) { this.popup(event.latlng, await this.source.details(cluster.marks.slice(0, 200))); return; }
+        this.map.setView(event.latlng, this.map.getZoom() + 2); return;
+      }
+      const found = this.drawn.filter((item) => item.n === 1 && near(item) <= 14).sort((a, b) => near(a) - near(b));
+      if (found.length) { this.popup(event.latlng, await this.source.details(found.flatMap((item) => item.marks))); return; }
+      this.clickGround(event);
+    }
+
+    clickGround(event) {
+      const world = this.crs().latLngToPoint(event.latlng, 0), inside = (list, on) => (on ? list.filter((shape) => shape.world(this.crs()).holds(world.x, world.y)) : []);
+      const { words } = this, card = make("div", { className: "sky-card" });
+      for (const { about } of inside(this.closed, true)) card.append(make("h4", {}, about.name), make("p", {}, about.reason));
+      for (const { about } of inside(this.zones, this.on.zones)) card.append(make("h4", {}, about.name), make("p", {}, about.kind));
+      for (const { about } of inside(this.sites, this.on.sites)) {
+        const looked = about.looked.filter(([number]) => number >= this.span[0] && number <= this.span[1]), rows = [[words.code, about.code], [words.openLeads, String(about.leads)]];
+        if (about.grade) rows.push([words.gradeWord, about.grade]);
+        if (this.patrols.length) {
+          const last = looked[looked.length - 1];
+          rows.push([words.lookedAt, last ? `${Sky.beijing(this.patrols[last[0]].start)} (${Math.round(last[1] * 100)} %)` : words.never]);
+          rows.push([words.looks, String(looked.length)]);
+        }
+        card.append(make("h4", {}, about.name), rowsOf(rows));
+      }
+      if (card.childElementCount) L.popup({ maxWidth: 320 }).setLatLng(event.latlng).setContent(card).openOn(this.map);
+    }
+
+    popup(latlng, marks) {
+      let at = 0;
+      const card = make("div", { className: "sky-card" }), show = () => {
+        const turn = (step) => make("button", { type: "button", on: { click: () => { at = (at + step + marks.length) % marks.length; show(); } } }, step < 0 ? "‹" : "›");
+        card.replaceChildren(...(marks.length > 1 ? [make("div", { className: "sky-turn" }, turn(-1), `${at + 1} / ${marks.length}`, turn(1))] : []), ...this.markCard(marks[at]));
+      };
+      if (!marks.length) return;
+      show();
+      L.popup({ maxWidth: 340, minWidth: 240, maxHeight: Math.min(480, this.map.getSize().y - 60) }).setLatLng(latlng).setContent(card).openOn(this.map);
+    }
+
+    markCard(mark) {
+      const { words, sheet: { look } } = this, rows = [];
+      rows.push([words.enterprise, mark.site === null ? `${words.undecided}: ${mark.candidates}` : mark.siteName || words.outside]);
+      if (mark.note) rows.push([words.whose, mark.note]);
+      if (mark.site) rows.push([words.code, mark.site]);
+      if (mark.zone) rows.push([words.zone, mark.zone]);
+      rows.push([words.severity, look.severity[mark.severity].name], [words.value, look.value[mark.value].name]);
+      rows.push([words.seenAt, mark.last === mark.first ? Sky.beijing(mark.first) : `${Sky.beijing(mark.first)} – ${Sky.beijing(mark.last)}`]);
+      rows.push([words.position, `${mark.lat.toFixed(6)}, ${mark.lon.toFixed(6)} ± ${mark.error} m (90 %)`]);
+      if (mark.history) rows.push([words.history, mark.history]);
+      if (mark.basis) rows.push([words.basis, mark.basis]);
+      if (mark.authority) rows.push([words.authority, mark.authority]);
+      const parts = [make("header", {}, make("b", {}, mark.number), make("span", { className: "sky-tag" }, look.state[mark.state].name)), make("h4", {}, mark.hazard)];
+      if (mark.picture) parts.push(make("img", { alt: words.camera, src: mark.picture }));
+      if (mark.explanation) parts.push(make("img", { alt: words.whose, src: mark.explanation, className: "sky-why" }));
+      if (mark.link) parts.push(make("p", {}, make("a", { href: mark.link, className: "sky-open-case" }, words.openCase)));
+      parts.push(rowsOf(rows));
+      parts.push(make("footer", {}, words.lead));
+      return parts;
+    }
+  };
+
+  const rowsOf = (rows) => {
+    const list = make("dl");
+    for (const [name, value] of rows) list.append(make("dt", {}, name), make("dd", {}, value));
+    return list;
+  };
+
+  Sky.paintAircraft = (ink, view, page) => {
+    const crs = page.crs();
+    for (const one of page.aircraft.values()) {
+      const at = crs.latLngToPoint(L.latLng(one.lat, one.lon), 0), x = at.x * view.scale - view.x0, y = at.y * view.scale - view.y0, stale = Date.now() - one.heard > 15000;
+      ink.save(); ink.translate(x, y); ink.rotate((one.yaw || 0) * Math.PI / 180);
+      ink.beginPath(); ink.moveTo(0, -14); ink.lineTo(9, 10); ink.lineTo(0, 5); ink.lineTo(-9, 10); ink.closePath();
+      ink.fillStyle = stale ? "#7b8794" : "#0072B2"; ink.fill(); ink.lineWidth = 2; ink.strokeStyle = "#fff"; ink.stroke(); ink.restore();
+      const words = [one.name, `${Math.round(one.height)} m`, one.battery === null ? "" : `${Math.round(one.battery * 100)} %`].filter(Boolean).join(" · ");
+      ink.font = "600 12px system-ui,sans-serif"; ink.textAlign = "left"; ink.textBaseline = "middle";
+      ink.lineWidth = 3; ink.strokeStyle = "#fff"; ink.strokeText(words, x + 14, y); ink.fillStyle = "#1f2933"; ink.fillText(words, x + 14, y);
+    }
+  };
+
+  Sky.start = (map) => {
+    const sheet = JSON.parse(document.getElementById("sky-sheet").textContent), root = document.querySelector(".sky-sheet");
+    const [west, south, east, north] = sheet.bounds, fit = () => {
+      map.invalidateSize({ animate: false });
+      map.fitBounds([[south, west], [north, east]], { padding: [30, 30], maxZoom: 18, animate: false });
+    };
+    map.setMinZoom(3); map.setMaxZoom(22);
+    fit();
+    Sky.page = new Sky.Page(map, sheet, root);
+    fit(); // the panel has its size only now
+    new ResizeObserver(() => map.invalidateSize({ animate: false, pan: false })).observe(map.getContainer());
+    Sky.live?.(Sky.page);
+    return Sky.page;
+  };
+})(window.Sky = window.Sky || {});
