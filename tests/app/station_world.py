@@ -71,12 +71,17 @@ class Bureau:
 
 
 @cache
-def _empty_store() -> Path:
-    """Return a store whose tables were made once; every test copies it."""
-    place = Path(mkdtemp(prefix="station-")) / "empty.sqlite3"
+def _prepared_store(*, fresh: bool) -> Path:
+    """Return a store whose tables were made once, with an administrator unless ``fresh``; every test copies it."""
+    place = Path(mkdtemp(prefix="station-")) / "prepared.sqlite3"
     open_station(StationOptions(store=place, vault=place.parent / "vault"), FrozenClock(instant=NOW))
     from django.db import connections
 
+    from app.station.models import User
+
+    if not fresh:
+        User.objects.create(username="chief", name="Chief", roles=["administrator"], all_districts=True,
+                            second_factor_required=True, created_at=NOW)  # fmt: skip
     connections["default"].close()
     return place
 
@@ -86,14 +91,8 @@ def open_bureau(folder: Path, **options: Any) -> Iterator[Bureau]:
     """Open a bureau with a store in ``folder``; set up, unless ``fresh=True``."""
     fresh = options.pop("fresh", False)
     store, clock = folder / "store.sqlite3", FrozenClock(instant=NOW)
-    shutil.copy(_empty_store(), store)
+    shutil.copy(_prepared_store(fresh=fresh), store)
     settled = StationOptions(**{"store": store, "vault": folder / "vault", "language": "en"} | options)
-    if not fresh:
-        open_station(settled, clock)
-        from app.station.models import User
-
-        User.objects.create(username="chief", name="Chief", roles=["administrator"], all_districts=True,
-                            second_factor_required=True, created_at=NOW)  # fmt: skip
     open_station(settled, clock)
     from django.db import connections
 

@@ -1,0 +1,88 @@
+"""A station as its users run it: a process of its own, on a port of this machine, without any network beyond it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# The program, in a process that ends at once when it asks for anything beyond this machine.
+ALONE = """
+import os, runpy, sys
+HERE = {"127.0.0.1", "::1", "localhost", None, ""}
+def watch(event, arguments):
+    if event == "socket.getaddrinfo" and arguments[0] not in HERE:
+        os._exit(97)
+    if event == "socket.connect" and isinstance(arguments[1], tuple) and arguments[1][0] not in HERE:
+        os._exit(97)
+sys.addaudithook(watch)
+sys.argv = ["skywarden", *sys.argv[1:]]
+runpy.run_module("app", run_name="__main__")
+"""
+
+
+@dataclass(slots=True)
+class Served:
+    """A station that runs."""
+
+    address: str
+    token: str
+    process: subprocess.Popen[str]
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+@contextmanager
+def served(store: Path, vault: Path, *options: str, port: int = 0) -> Iterator[Served]:
+    """Serve a station until the block ends."""
+    if not port:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+    call = [sys.executable, "-c", ALONE, "serve", "--store", str(store), "--vault", str(vault)]
+    call += ["--listen", f"127.0.0.1:{port}", "--language", "en", *options]
+    log = (store.parent / "serve.log").open("a", encoding="utf-8")
+    environment = os.environ | {"SKYWARDEN_LANG": "en", "COLUMNS": "300"}
+    with log:
+        process = subprocess.Popen(call, cwd=ROOT, stdout=log, stderr=log, text=True, env=environment)
+        try:
+            wait_for(f"http://127.0.0.1:{port}/sign-in", process)
+            said = (store.parent / "serve.log").read_text(encoding="utf-8")
+            found = re.search(r"good until then: (\S+)", said)
+            yield Served(address=f"http://127.0.0.1:{port}", token=found[1] if found else "", process=process)
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def wait_for(address: str, process: subprocess.Popen[str], seconds: float = 60) -> None:
+    """Return when ``address`` answers."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        assert process.poll() is None, f"the station ended with {process.returncode}"
+        try:
+            with urlopen(address, timeout=5):  # noqa: S310 - an address of ours
+                return
+        except HTTPError:
+            return
+        except (URLError, OSError):
+            time.sleep(0.1)
+    raise AssertionError(f"{address} did not answer")
