@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from core.clock import BEIJING, SystemClock
@@ -142,10 +143,16 @@ def print_plan(plan: FlightPlan, console: Console) -> None:
 
 
 def print_findings(findings: Sequence[Finding], console: Console) -> None:
-    """Print a checklist: number, verdict, finding, and the rule or article it rests on."""
-    for number, finding in enumerate(findings, start=1):
-        basis = f" [dim]({finding.basis})[/dim]" if finding.basis else ""
-        console.print(f"{number:>2}. {MARKS[finding.severity]} {finding.text}{basis}", soft_wrap=True)
+    """Print a checklist: number, verdict, finding, and the rule or article it rests on.
+
+    What holds for several sorties alike is printed once, under the number of the first.
+    """
+    from flight.planning.plan_table import gathered_findings
+
+    for number, finding in gathered_findings(findings):
+        basis = f" [dim]({escape(finding.basis)})[/dim]" if finding.basis else ""
+        mark = number if number.endswith("…") else f"{number}."
+        console.print(f"{mark:>4} {MARKS[finding.severity]} {escape(finding.text)}{basis}", soft_wrap=True)
 
 
 def refuse_failures(name: str, findings: Sequence[Finding]) -> None:

@@ -70,9 +70,9 @@ def sheet_of(flight_plan: FlightPlan, patrol: Patrol, rules: AirspaceRules, take
     crews = "；".join(f"{crew.name}（执照 {crew.licence or BLANK}）" for crew in patrol.crews) or BLANK
     fastest = max(point.speed_m_s for sortie in flight_plan.sorties for point in sortie.waypoints)
     highest = max(highest_agl_m(patrol, sortie) for sortie in flight_plan.sorties)
-    launches = list(dict.fromkeys(sortie.waypoints[0].position for sortie in flight_plan.sorties))
-    landing = [point for point in (patrol.home, *patrol.rally_points) if point not in launches]
-    places = "起降：" + _positions(launches) + ("；备降：" + _positions(landing) if landing else "")
+    launches = list(dict.fromkeys(_position(sortie.waypoints[0].position) for sortie in flight_plan.sorties))
+    landing = [place for place in map(_position, (patrol.home, *patrol.rally_points)) if place not in launches]
+    places = "起降：" + "；".join(launches) + ("；备降：" + "；".join(landing) if landing else "")
     kind = "；".join(
         f"{one.model}（{rules.class_of(one.mass_kg)}，{one.mass_kg:g} kg），"
         f"{sum(craft == one for craft in crafts.values())} 架"
@@ -107,6 +107,7 @@ def sheet_of(flight_plan: FlightPlan, patrol: Patrol, rules: AirspaceRules, take
         "sorties": [
             [
                 str(sortie.number),
+                f"{begins[sortie.number].astimezone(rules.zone):%H:%M}",
                 "、".join(dict.fromkeys(point.area for point in sortie.waypoints if point.area)),
                 f"{highest_agl_m(patrol, sortie):.0f}",
                 f"{sortie.length_m:.0f}",
@@ -125,8 +126,8 @@ def sheet_of(flight_plan: FlightPlan, patrol: Patrol, rules: AirspaceRules, take
     }
 
 
-def _positions(points: list[GeoPoint]) -> str:
-    return "；".join(f"{point.lon_deg:.6f} {point.lat_deg:.6f}" for point in points)
+def _position(point: GeoPoint) -> str:
+    return f"{point.lon_deg:.6f} {point.lat_deg:.6f}"
 
 
 def _outline(shape: shapely.Geometry) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
 from core.text import _
 from flight.flight_plan import Finding, FlightPlan, Severity
@@ -56,6 +58,32 @@ def finding_rows(flight_plan: FlightPlan) -> tuple[tuple[str, str, str, str], ..
         (str(number), verdict_name(finding.severity), finding.text, finding.basis)
         for number, finding in enumerate(flight_plan.findings, start=1)
     )
+
+
+def gathered_findings(findings: Sequence[Finding]) -> tuple[tuple[str, Finding], ...]:
+    """Return the checklist with lines that are the same for several sorties told once.
+
+    Returns:
+        Each line's number in the plan's checklist (with an ellipsis where it stands for more) and the finding, its text
+        naming all of its sorties; in the order of the first of them.
+    """
+    said: dict[tuple[str, str, str, str], list[tuple[int, str]]] = {}
+    first: dict[tuple[str, str, str, str], Finding] = {}
+    for number, finding in enumerate(findings, start=1):
+        parts = finding.code.split("-", 3)
+        sortie = parts[1] if parts[0] == "law" and len(parts) == 4 else ""
+        plain = finding.text.removeprefix(_("sortie {sortie}: {text}").format(sortie=sortie, text="")) if sortie else ""
+        key = (parts[3], finding.severity.value, plain, finding.basis) if plain else (str(number), "", "", "")
+        said.setdefault(key, []).append((number, sortie))
+        first.setdefault(key, finding)
+    rows = []
+    for key, places in said.items():
+        finding = first[key]
+        if len(places) > 1:
+            names = ", ".join(sortie for _number, sortie in places)
+            finding = replace(finding, text=_("sorties {sorties}: {text}").format(sorties=names, text=key[2]))
+        rows.append((f"{places[0][0]}…" if len(places) > 1 else str(places[0][0]), finding))
+    return tuple(rows)
 
 
 def verdict_name(severity: Severity) -> str:

@@ -15,7 +15,7 @@ from flight.exports.picture import write_picture
 from flight.patrol import KeyArea, NoFlyZone, Patrol
 from flight.plan import plan
 from flight.planning.catalogue import read_catalogue
-from flight.planning.plan_table import failures, finding_rows, sortie_rows
+from flight.planning.plan_table import failures, finding_rows, gathered_findings, sortie_rows
 
 HOME = GeoPoint(lon_deg=113.5, lat_deg=22.8)
 PLANE = LocalPlane(origin=HOME)
@@ -60,3 +60,17 @@ def test_the_table_adds_up() -> None:
     assert int(rows[-1][5]) == sum(int(row[5]) for row in rows[:-1]) == sum(s.photos for s in flight_plan.sorties)
     assert [row[0] for row in finding_rows(flight_plan)] == [str(i + 1) for i in range(len(flight_plan.findings))]
     assert failures(flight_plan) == ()
+
+
+def test_a_checklist_line_that_holds_for_several_sorties_is_told_once() -> None:
+    flight_plan = plan(patrol())
+    assert len(flight_plan.sorties) >= 2
+    told = gathered_findings(flight_plan.findings)
+    assert len(told) < len(flight_plan.findings)
+    numbers = ", ".join(str(sortie.number) for sortie in flight_plan.sorties)
+    shared = [finding.text for number, finding in told if number.endswith("…")]
+    assert shared
+    assert any(text.startswith(f"sorties {numbers}: ") for text in shared)
+    every = " ".join(finding.text for _number, finding in told)
+    for finding in flight_plan.findings:
+        assert finding.text.partition(": ")[2] in every or finding.text in every
