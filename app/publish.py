@@ -27,6 +27,7 @@ from evidence.incident import Incident
 from evidence.original import Original
 from evidence.seal import package_path, seal
 from evidence.sealing.chain import PROGRAM_ACTOR, custody_with_ingestion
+from evidence.sealing.clip import review_clip
 from evidence.sealing.context import Attachment, Context, FlightApproval
 from evidence.sealing.derivation import Derived
 from evidence.sealing.derive import annotate_frame, crop_frame
@@ -94,7 +95,7 @@ def seal_incident(
             if store is not None:
                 note_sealed(store, incident, existing)
             return Sealed(package=existing, thumbnail=_thumbnail(_sealed_picture(existing)))
-    copies = _derived_copies(incident, open_frame)
+    copies = (*_derived_copies(incident, open_frame), *_clips(incident, frames, originals))
     seen_in = {fix.detection.frame_id for fix in incident.sighting.fixes}
     records = [frames[frame_id] for frame_id in sorted(seen_in)]
     package = seal(
@@ -111,7 +112,7 @@ def seal_incident(
     )
     if store is not None:
         note_sealed(store, incident, package)
-    return Sealed(package=package, thumbnail=_thumbnail(copies[0].content if copies else b""))
+    return Sealed(package=package, thumbnail=_thumbnail(_sealed_picture(package)))
 
 
 def _kept(incident: Incident, store: CaseStore | None) -> tuple[Life | None, tuple[CustodyEntry, ...]]:
@@ -175,6 +176,16 @@ def _derived_copies(incident: Incident, open_frame: OpenFrame) -> tuple[Derived,
             copies.append(crop_frame(frame, fix.detection, margin=2.0, min_side_px=320))
         copies.append(annotate_frame(frame, [fix.detection], caption=caption))
     return tuple(copies)
+
+
+def _clips(incident: Incident, frames: Mapping[str, FrameRecord], originals: Sequence[Original]) -> tuple[Derived, ...]:
+    """Return a clip of what the video shows around the best look, where that is in a video."""
+    record = frames[fixes_to_mark(incident)[0].detection.frame_id]
+    original = next((given for given in originals if given.sha256 == record.original_sha256), None)
+    if original is None or not original.media_type.startswith("video/"):
+        return ()
+    clip = review_clip(original, record.index)
+    return () if isinstance(clip, Refusal) else (clip,)
 
 
 def _thumbnail(content: bytes) -> bytes:

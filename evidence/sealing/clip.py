@@ -24,6 +24,8 @@ from core.text import _
 from detection.video_decoding import NotAVideoError, VideoCursor, decoding, timeline_zero_s
 from evidence.original import Original
 from evidence.sealing.derivation import Derivation, Derived, parameters_of
+from evidence.sealing.derive import stem_of
+from flight.telemetry.container import read_frame_times
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -67,7 +69,7 @@ def cut_clip(original: Original, *, start_s: float, end_s: float, name: str) -> 
             source_index=0,
             operation="clip",
             tool="PyAV",
-            tool_version=f"{av.__version__} (libavformat {'.'.join(map(str, av.library_versions['libavformat']))})",
+            tool_version=_tool_version(),
             parameters=parameters_of(
                 {
                     "asked_start_s": start_s,
@@ -133,6 +135,66 @@ def make_clip(
         return Refusal(subject=original.name, code="not-a-video", reason=str(problem))
     reason = _("nothing is shown between {start} s and {end} s").format(start=start_s, end=end_s)
     return Refusal(subject=original.name, code="no-frame", reason=reason)
+
+
+def review_clip(original: Original, index: int, *, around_s: float = 2.0, width_px: int = 960) -> Derived | Refusal:
+    """Return a clip for review of what a video shows around one of its frames, as a derived copy.
+
+    Args:
+        original: The video.
+        index: Number of the frame, from zero.
+        around_s: Seconds before and after it.
+        width_px: Width of the pictures at most.
+
+    Returns:
+        The copy, whose record holds the time of each of its frames in the original; or a refusal: of
+        :func:`make_clip`, or "no-frame" (the video has fewer frames).
+    """
+    shown = read_frame_times(original.path)
+    if isinstance(shown, Refusal):
+        return shown
+    if not 0 <= index < shown.times_s.size:
+        reason = _("has {count} frames, none of number {index}").format(count=shown.times_s.size, index=index)
+        return Refusal(subject=original.name, code="no-frame", reason=reason)
+    try:
+        with decoding(original.path, hardware=False) as how:
+            at_s = float(shown.times_s[index]) - timeline_zero_s(how.container)
+    except NotAVideoError as problem:
+        return Refusal(subject=original.name, code="not-a-video", reason=str(problem))
+    start_s, end_s = max(at_s - around_s, 0.0), max(at_s, 0.0) + around_s
+    clip = make_clip(original.path, start_s, end_s, width_px=width_px)
+    if isinstance(clip, Refusal):
+        return clip
+    return Derived(
+        name=f"{stem_of(original.name)}-{original.sha256[:8]}-{index:06d}-clip.mp4",
+        media_type="video/mp4",
+        content=clip.content,
+        derivation=Derivation(
+            source_sha256=original.sha256,
+            source_name=original.name,
+            source_index=index,
+            operation="clip",
+            tool="PyAV",
+            tool_version=_tool_version(),
+            parameters=parameters_of(
+                {
+                    "asked_start_s": f"{start_s:.6f}",
+                    "asked_end_s": f"{end_s:.6f}",
+                    "frame_times_s": " ".join(f"{time_s:.6f}" for time_s in clip.times_s),
+                    "frames": len(clip.times_s),
+                    "height_px": clip.height_px,
+                    "width_px": clip.width_px,
+                    "encoding": "H.264, anew",
+                }
+            ),
+        ),
+    )
+
+
+def _tool_version() -> str:
+    import av
+
+    return f"{av.__version__} (libavformat {'.'.join(map(str, av.library_versions['libavformat']))})"
 
 
 def _shown(cursor: VideoCursor, start_s: float, end_s: float) -> Iterator[VideoFrame]:

@@ -60,13 +60,19 @@ def _jpeg(picture: Image, quality: int) -> bytes:
     return stream.getvalue()
 
 
+def stem_of(name: str) -> str:
+    """Return a file's name without its suffix, fit to begin another file's name."""
+    return re.sub(r"[/\\\\%\x00-\x1f\x7f]", "_", name.rsplit(".", 1)[0])[:120]
+
+
 def derived_picture(
     frame: Frame, picture: Image, operation: str, suffix: str, parameters: Mapping[str, object]
 ) -> Derived:
     """Return a picture as a derived copy of a frame, a JPEG without metadata, named after its original."""
     quality = 88
-    stem = re.sub(r"[/\\\\%\x00-\x1f\x7f]", "_", frame.original_name.rsplit(".", 1)[0])[:120]
-    place = f"{stem}-{frame.original_sha256[:8]}" + (f"-{frame.index:06d}" if frame.index else "")
+    place = f"{stem_of(frame.original_name)}-{frame.original_sha256[:8]}" + (
+        f"-{frame.index:06d}" if frame.index else ""
+    )
     return Derived(
         name=f"{place}-{suffix}.jpg",
         media_type="image/jpeg",

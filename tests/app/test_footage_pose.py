@@ -16,6 +16,7 @@ from types import ModuleType
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from app.footage_pose import VideoPoses, poses_of_video
 from app.instruments import Instruments, Station
@@ -24,7 +25,10 @@ from app.wiring import clock_offset_of, declaration_of
 from core.errors import InputRefused
 from core.ids import derived_id
 from core.refusal import Refusal
+from detection.detection import Box
 from detection.scripted import ScriptedDetector
+from evidence.verify import verify
+from evidence.verifying.verification import Outcome
 from flight.telemetry.clock_offset import ClockOffset
 from flight.track import PoseDeclaration, missing
 from tests.app.conftest import labelled_boxes
@@ -220,3 +224,68 @@ def test_a_clock_offset_is_read_or_refused() -> None:
     for text in ("soon", "1,-1", "nan"):
         with pytest.raises(InputRefused, match="clock offset"):
             clock_offset_of(text)
+
+
+def test_what_a_video_shows_becomes_incidents_with_a_clip(job: MakeJob, station: Station, shared: Path) -> None:
+    """The scene of a real nadir photo as a second of video, with the photo's own pose in its subtitles."""
+    photo = shared / "data/aerial_vehicles/dji_photos/DJI_0010.JPG"
+    made = job()
+    for path in made.footage.iterdir():
+        path.unlink()
+    video = made.footage / "DJI_0100.MP4"
+    width, height = 1280, 720
+    with Image.open(photo) as picture, av.open(str(video), "w") as out:
+        pixels = np.asarray(picture.convert("RGB").resize((width, height)))
+        stream = out.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for number in range(12):
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 10)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    focal_35mm = 3045 * width / 4000 / 1600 * 43.2666
+    video.with_suffix(".SRT").write_text(
+        "\n".join(
+            f"{n + 1}\n00:00:0{n // 10},{n % 10}00 --> 00:00:0{(n + 1) // 10},{(n + 1) % 10}00\n"
+            f'<font size="28">FrameCnt: {n + 1}, DiffTime: 100ms\n2026-10-01 10:03:{4 + n // 10:02d}.{n % 10}00\n'
+            f"[iso: 200] [shutter: 1/500.0] [fnum: 2.8] [ev: 0] [ct: 5500] [focal_len: {focal_35mm:.2f}] "
+            f"[dzoom_ratio: 1.00], [latitude: 53.919013] [longitude: 27.576512] [rel_alt: 98.900 abs_alt: 336.660] "
+            f"[gb_yaw: 37.1 gb_pitch: -89.9 gb_roll: 0.0] </font>\n"
+            for n in range(12)
+        )
+    )
+    sha256 = hashlib.sha256(video.read_bytes()).hexdigest()
+    share = width / 4000
+    boxes = [
+        (
+            label,
+            score,
+            Box(
+                left_px=box.left_px * share,
+                top_px=box.top_px * share,
+                right_px=box.right_px * share,
+                bottom_px=box.bottom_px * share,
+            ),
+        )
+        for label, score, box in labelled_boxes(photo)
+    ]
+    detector = ScriptedDetector({derived_id("frame", sha256, n): boxes for n in range(12)})
+    cards = {detector.weight_sha256: b"# scripted\n"}
+    report = process(
+        made, replace(station, instruments=replace(station.instruments, detector=detector, weight_cards=cards))
+    )
+    assert (report.inputs, report.results, report.sidecars, report.refused_inputs) == (2, 1, 1, 0)
+    assert report.incidents
+    for line in report.incidents:
+        package = made.out / line.package
+        (clip,) = (package / "data/derived").glob("DJI_0100-*-clip.mp4")
+        (record,) = [
+            record
+            for record in json.loads((package / "data/derivations.json").read_text("utf-8"))["derived"]
+            if record["path"].endswith("-clip.mp4")
+        ]
+        times = dict(record["derivation"]["parameters"])["frame_times_s"].split()
+        assert [float(time_s) for time_s in times] == pytest.approx([n / 10 for n in range(12)])
+        with av.open(str(clip)) as container:
+            assert sum(1 for _frame in container.decode(video=0)) == 12
+        assert verify(package).outcome is not Outcome.FAIL

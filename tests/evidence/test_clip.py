@@ -15,7 +15,8 @@ from core.errors import InputRefused
 from core.refusal import Refusal
 from evidence.ingest import ingest_file
 from evidence.original import Original
-from evidence.sealing.clip import Clip, cut_clip, make_clip
+from evidence.sealing.clip import Clip, cut_clip, make_clip, review_clip
+from evidence.sealing.derivation import Derived
 
 FPS = 10
 
@@ -102,6 +103,22 @@ def test_a_clip_for_review_is_reduced_to_even_sides(video: Original) -> None:
     assert isinstance(clip, Clip)
     assert (clip.width_px % 2, clip.height_px % 2) == (0, 0)
     assert clip.width_px <= 34
+
+
+def test_a_clip_around_a_frame_is_a_derived_copy_with_every_frames_time(video: Original) -> None:
+    clip = review_clip(video, 25, around_s=0.5)
+    assert isinstance(clip, Derived)
+    parameters = dict(clip.derivation.parameters)
+    times = [float(text) for text in parameters["frame_times_s"].split()]
+    assert times == pytest.approx([n / FPS for n in range(20, 30)])
+    assert (clip.derivation.operation, clip.derivation.source_index) == ("clip", 25)
+    assert clip.name == f"DJI_0007-{video.sha256[:8]}-000025-clip.mp4"
+    with av.open(BytesIO(clip.content)) as container:
+        levels = [float(frame.to_ndarray(format="rgb24").mean()) for frame in container.decode(video=0)]
+    assert levels == pytest.approx([4 * n for n in range(20, 30)], abs=4)
+    beyond = review_clip(video, 600)
+    assert isinstance(beyond, Refusal)
+    assert beyond.code == "no-frame"
 
 
 def test_what_cannot_be_shown_is_refused(video: Original, tmp_path: Path) -> None:
