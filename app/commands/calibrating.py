@@ -335,6 +335,22 @@ def _corners(
     return found
 
 
+def _error_name(name: str) -> str:
+    """Return an error's name for a person, with its unit."""
+    names = {
+        "east": _("position east, m"),
+        "north": _("position north, m"),
+        "height": _("height, m"),
+        "yaw": _("heading, °"),
+        "pitch": _("pitch, °"),
+        "tilt": _("tilt, °"),
+        "focal": _("focal length, share"),
+        "slope east": _("ground rises to the east"),
+        "slope north": _("ground rises to the north"),
+    }
+    return names.get(name, name)
+
+
 def show_self_calibration(
     found: SelfCalibration, photos: tuple[FlightPhoto, ...], console: Console, *, known: int
 ) -> None:
@@ -360,7 +376,7 @@ def show_self_calibration(
             table.add_column(heading)
         for bias in sortie.biases:
             table.add_row(
-                bias.name,
+                _error_name(bias.name),
                 f"{bias.value:+.3f}",
                 f"{bias.sigma:.3f}",
                 f"{bias.prior_sigma:.3f}",

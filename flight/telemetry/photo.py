@@ -57,6 +57,10 @@ RTK_WITH_SIGMA: Final = frozenset(range(32, 51))
 _RTK_WORTH: Final = {True: (0.03, 0.05), False: (0.5, 1.0)}
 _SINGLE_HEIGHT_SIGMA_M: Final = 4.0
 
+_TURNING_GIMBALS: Final = ("ZENMUSE", "ZH", "ZP", "ZX", "M30", "M350", "XT", "H20", "H30", "FC65", "FC550")
+_OPPOSITE_DEG: Final = 25.0
+_NEARLY_DOWN_DEG: Final = 6.0
+
 _Heights = tuple[TakeoffHeight | None, HaeHeight | None, MslHeight | None]
 
 
@@ -138,8 +142,10 @@ def read_photo(path: Path, *, camera_zone: tzinfo | None) -> PhotoTelemetry | Re
     position, said_of_position = _position(header)
     takeoff, hae, msl = _heights(header, maker, model)
     yaw, pitch, roll = _angles(header)
+    flight_yaw = header.xmp_number("drone-dji:FlightYawDegree", "drone:FlightYawDegree")
+    roll, said_of_angles = _backwards(model, yaw, pitch, roll, flight_yaw)
     camera, said_of_camera = camera_of(header, model=model or "unnamed")
-    assumptions = (*header.problems, *said_of_time, *said_of_position, *said_of_camera)
+    assumptions = (*header.problems, *said_of_time, *said_of_position, *said_of_angles, *said_of_camera)
     orientation = header.exif.get("Orientation")
     assumptions += _said_of_turning(orientation, roll)
     clocked = rests_on_camera_clock(header)
@@ -163,7 +169,7 @@ def read_photo(path: Path, *, camera_zone: tzinfo | None) -> PhotoTelemetry | Re
         serial=_serial(header),
         camera_clock=clocked,
         stored_orientation=orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1,
-        flight_yaw_deg=header.xmp_number("drone-dji:FlightYawDegree", "drone:FlightYawDegree"),
+        flight_yaw_deg=flight_yaw,
         laser=_laser(header),
         focal_mm=header.number("FocalLength"),
         digital_zoom=max(1.0, header.number("DigitalZoomRatio") or 1.0),
@@ -324,6 +330,29 @@ def _angles(header: PhotoHeader) -> tuple[float | None, float | None, float | No
     yaw, tilt, roll = (header.xmp_number(f"Camera:{axis}") for axis in ("Yaw", "Pitch", "Roll"))
     pitch = None if tilt is None else tilt - 90  # Pix4D's XMP: 0 is nadir, 90 the horizon
     return yaw, _bounded(pitch, 180), _bounded(roll, 360)
+
+
+def _backwards(
+    model: str, yaw: float | None, pitch: float | None, roll: float | None, flight_yaw: float | None
+) -> tuple[float | None, tuple[str, ...]]:
+    """Return the camera's roll, mended where a gimbal is said to look backwards that cannot, and how.
+
+    A hair past straight down, yaw, pitch and roll of a gimbal come out as yaw + 180°, −89.9°, 180°. Firmware that then
+    leaves the roll at zero turns the photo by 180° against its angles. The gimbals of Phantoms, Mavics, Airs and Minis
+    turn by some 30° against the airframe, so a heading opposite to the airframe's can be nothing else; those of
+    Matrices (Zenmuse payloads, M30) do look backwards and are believed.
+    """
+    name = model.upper().replace(" ", "")
+    if yaw is None or pitch is None or roll is None or flight_yaw is None or name.startswith(_TURNING_GIMBALS):
+        return roll, ()
+    opposite = abs((yaw - flight_yaw) % 360 - 180) < _OPPOSITE_DEG
+    if not name or not opposite or abs(pitch + 90) > _NEARLY_DOWN_DEG or abs(roll) > _OPPOSITE_DEG:
+        return roll, ()
+    note = _(
+        "its gimbal is said to look backwards, which it cannot; straight down that is the same view turned by 180°, "
+        "and it is taken so"
+    )
+    return roll + 180.0 if roll <= 0 else roll - 180.0, (note,)
 
 
 def _bounded(angle: float | None, limit: float) -> float | None:

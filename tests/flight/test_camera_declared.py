@@ -155,3 +155,28 @@ def test_a_maker_calibration_in_pix4ds_fields_is_used(tmp_path: Path) -> None:
     assert camera.focal_px == pytest.approx(4549.3, abs=0.1)
     assert camera.centre_x_px == pytest.approx(2746.7, abs=0.1)
     assert camera.distortion == (0.01, -0.02, 0.0001, -0.0002, 0.003)
+
+
+@pytest.mark.parametrize(
+    ("model", "yaw", "pitch", "roll", "turned"),
+    [
+        ("FC6310", 190.0, -89.9, 0.0, True),
+        ("FC6310", 190.0, -89.9, 180.0, False),  # the firmware says it itself
+        ("FC6310", 12.0, -89.9, 0.0, False),
+        ("FC6310", 190.0, -45.0, 0.0, False),  # obliquely the two views differ, so nothing is known
+        ("ZenmuseH20T", 190.0, -89.9, 0.0, False),  # this gimbal can look backwards
+    ],
+)
+def test_a_gimbal_that_cannot_look_backwards_is_taken_as_turned(
+    tmp_path: Path, model: str, yaw: float, pitch: float, roll: float, *, turned: bool
+) -> None:
+    from PIL.ExifTags import Base
+
+    xmp = packet(
+        f'drone-dji:GimbalYawDegree="{yaw}" drone-dji:GimbalPitchDegree="{pitch}" drone-dji:GimbalRollDegree="{roll}" '
+        'drone-dji:FlightYawDegree="8.0"'
+    )
+    told = read(write_photo(tmp_path / "a.jpg", exif=TIME, gps=PLACE, base={Base.Model: model}, xmp=xmp))
+    assert told.pose.yaw_deg == yaw
+    assert told.pose.roll_deg == (180.0 if turned else roll)
+    assert any("turned by 180°" in sentence for sentence in told.assumptions) is turned
