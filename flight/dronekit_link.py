@@ -32,7 +32,7 @@ from flight.link import VehicleHealth, VehicleState
 from flight.mavlink.dronekit_commands import Commander, CommandUnknown
 from flight.mavlink.dronekit_exchange import Exchange, ListType
 from flight.mavlink.dronekit_port import Port, load_pymavlink
-from flight.mavlink.dronekit_reports import OWN_CHECKS, Reports, lacking_text
+from flight.mavlink.dronekit_reports import GIMBAL_PARAMETER, OWN_CHECKS, Reports, lacking_text
 from flight.mavlink.dronekit_texts import StatusTexts
 from flight.mavlink.dronekit_wire import open_wire
 from flight.mavlink.mission import Command, Dialect, MissionItem, mission_items, navigation_seq
@@ -88,7 +88,10 @@ def load_dronekit() -> Module:
         if lend:
             del collections.MutableMapping  # type: ignore[attr-defined]
     # What the vehicle says goes to the flight log and the crew, not to whatever logging prints on the terminal.
-    logging.getLogger("autopilot").propagate = False
+    autopilot = logging.getLogger("autopilot")
+    autopilot.propagate = False
+    if not autopilot.handlers:
+        autopilot.addHandler(logging.NullHandler())  # or Python prints what nobody else takes
     return dronekit
 
 
@@ -300,6 +303,8 @@ class DroneKitLink:
         return mission_items(sortie, home, dialect=self.dialect, home_msl_m=self._home_msl_m())
 
     def _take_over(self, sortie: Sortie, items: tuple[MissionItem, ...]) -> None:
+        if self.dialect is Dialect.ARDUPILOT and GIMBAL_PARAMETER not in self._reports.parameters:
+            self.parameters([GIMBAL_PARAMETER])  # what its reports mean depends on it
         self._items, self._sortie = items, sortie
         self._waypoint_of = {item.seq: item.waypoint for item in items if item.waypoint >= 0}
 

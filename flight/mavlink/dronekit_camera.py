@@ -4,6 +4,11 @@ ArduPilot fills the angles of CAMERA_FEEDBACK with the *aircraft's* attitude, so
 the gimbal reports before and after it, interpolated. Three dialects of gimbal report are read:
 GIMBAL_DEVICE_ATTITUDE_STATUS (gimbal protocol v2), MOUNT_ORIENTATION and MOUNT_STATUS (v1). Times are seconds since the
 vehicle started.
+
+A gimbal of plain servos (ArduPilot's MNT1_TYPE 1) has no sensor of its own: ArduPilot reports the servos' angles, which
+it made by taking the aircraft's roll and pitch off the wanted ones (AP_Mount_Servo::update_angle_outputs), while its
+flags say that they are against the horizon. The aircraft's attitude is put back on here; without that a camera that
+looks straight down from an aircraft that leans by 12° would seem to look 12° aside.
 """
 
 from __future__ import annotations
@@ -114,16 +119,33 @@ class CameraReports:
         times: The vehicle's time.
         heading_deg: The aircraft's heading, degrees from north, as last reported.
         planned_pitch_deg: The pitch that the mission orders now, for vehicles that report no gimbal.
+        servo_gimbal: Whether gimbal reports are angles of servos on the airframe.
     """
 
     times: VehicleTime
     heading_deg: float = 0.0
     planned_pitch_deg: float | None = None
+    servo_gimbal: bool = False
+    _leaning: deque[tuple[float, float, float]] = field(default_factory=lambda: deque(maxlen=50))
     _number: int = 0
     _last_index: int | None = None
     _angles: deque[Angles] = field(default_factory=lambda: deque(maxlen=50))
     _waiting: deque[tuple[float, datetime, GeoPoint, float, int]] = field(default_factory=deque)
     _seen: set[tuple[int, int]] = field(default_factory=set)
+
+    def attitude(self, message: Message) -> None:
+        """Take the aircraft's attitude (ATTITUDE)."""
+        if all(map(math.isfinite, (message.yaw, message.pitch, message.roll))):
+            self.heading_deg = math.degrees(message.yaw) % 360
+            leaning = (message.time_boot_ms / 1000, math.degrees(message.pitch), math.degrees(message.roll))
+            self._leaning.append(leaning)
+
+    def _levelled(self, boot_s: float, pitch_deg: float, roll_deg: float) -> tuple[float, float] | None:
+        """Return servo angles against the horizon; None when the aircraft's attitude then is not known."""
+        near = min(self._leaning, key=lambda leaning: abs(leaning[0] - boot_s), default=None)
+        if near is None or abs(near[0] - boot_s) > _STALE_S:
+            return None
+        return pitch_deg + near[1], roll_deg + near[2]
 
     def gimbal(self, message: Message) -> None:
         """Take a gimbal report."""
@@ -143,6 +165,11 @@ class CameraReports:
             yaw = message.pointing_c / 100 + self.heading_deg
         if abs(boot_s - self.times.latest_s) > _OTHER_CLOCK_S:
             boot_s = self.times.latest_s  # a gimbal with a computer, and a start, of its own
+        if self.servo_gimbal:
+            level = self._levelled(boot_s, pitch, roll)
+            if level is None:
+                return
+            pitch, roll = level
         if all(map(math.isfinite, (yaw, pitch, roll))):
             self._angles.append(Angles(time_s=boot_s, yaw_deg=yaw % 360, pitch_deg=pitch, roll_deg=roll))
 

@@ -34,6 +34,8 @@ _ARMED: Final = 128  # MAV_MODE_FLAG_SAFETY_ARMED
 _ON_GROUND: Final = 1  # MAV_LANDED_STATE_ON_GROUND
 _ESTIMATOR_ABSOLUTE: Final = 16  # ESTIMATOR_POS_HORIZ_ABS
 OWN_CHECKS: Final = "own checks"
+GIMBAL_PARAMETER: Final = "MNT1_TYPE"
+_SERVO_GIMBAL: Final = 1
 _INTEGER_TYPES: Final = frozenset({1, 2, 3, 4, 5, 6})  # MAV_PARAM_TYPE of 8 to 32 bits
 
 
@@ -107,8 +109,7 @@ class Reports:
         self._texts.put(text)
 
     def _hear_attitude(self, message: Message) -> None:
-        if math.isfinite(message.yaw):
-            self.camera.heading_deg = math.degrees(message.yaw) % 360
+        self.camera.attitude(message)
 
     def _hear_gimbal(self, message: Message) -> None:
         self.camera.gimbal(message)
@@ -124,6 +125,8 @@ class Reports:
             # PX4 sends an integer's bytes in the place of the float (PARAM_ENCODE_BYTEWISE).
             value = float(struct.unpack("<i", struct.pack("<f", value))[0])
         self.parameters[name] = (time.monotonic(), value)
+        if name == GIMBAL_PARAMETER:
+            self.camera.servo_gimbal = value == _SERVO_GIMBAL
 
     def _hear_position(self, message: Message) -> None:
         position = place(message.lat, message.lon)

@@ -181,7 +181,11 @@ def _gimbal(see: Instruments, mavlink: Module) -> Message:
     )
     turned = now.camera_yaw_deg - now.heading_deg
     nan = math.nan if see.nan else 0.0
-    q = [part + nan for part in quaternion(turned, now.camera_pitch_deg, now.camera_roll_deg)]
+    pitch, roll = now.camera_pitch_deg, now.camera_roll_deg
+    if see.autopilot.parameters["MNT1_TYPE"] == 1:
+        # Servos without a sensor: ArduPilot reports their own angles, the airframe's taken off, and calls them level.
+        pitch, roll = pitch - see.body.pitch_deg, roll - see.body.roll_deg
+    q = [part + nan for part in quaternion(turned, pitch, roll)]
     return mavlink.MAVLink_gimbal_device_attitude_status_message(
         0, 0, see.boot_ms(), flags, q, math.nan, math.nan, math.nan, 0
     )
