@@ -18,7 +18,7 @@ import logging
 import math
 import struct
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
@@ -26,7 +26,7 @@ from core.clock import Clock, SystemClock
 from core.errors import LinkFailed, VehicleRefused
 from core.points import GeoPoint, distance_m
 from core.text import _
-from flight.flight_log import Trigger
+from flight.flight_log import PhotoGap, Trigger
 from flight.flight_plan import Sortie
 from flight.link import VehicleHealth, VehicleState
 from flight.mavlink.dronekit_commands import Commander, CommandUnknown
@@ -57,11 +57,12 @@ _STREAMS: Final = {  # MAVLink message id → hertz
     193: 1.0,  # EKF_STATUS_REPORT
     168: 1.0,  # WIND
 }
-_AUTOPILOT_VERSION, _HOME_POSITION, _STORAGE_INFORMATION = 148, 242, 261
+_AUTOPILOT_VERSION, _HOME_POSITION, _STORAGE_INFORMATION, _CAMERA_FEEDBACK = 148, 242, 261, 180
 _MULTIROTORS: Final = frozenset({2, 3, 4, 13, 14, 15, 29, 35})  # MAV_TYPE of rotorcraft
 _HOME_REACH_M: Final = 50.0
 _OWN_CHECKS_S: Final = 15.0  # how long the autopilot's own checks are waited for once it knows where it is
 _SIMULATOR_PARAMETERS: Final = ("SIM_SPEEDUP", "SIM_BAT_DRAIN")
+_ASK_CAMERA_EVERY_S: Final = 5.0
 _NEXT_BEAT_S: Final = 1.5  # heartbeats come once a second
 _MODES: Final = {
     # What we order → the autopilot's mode: ArduCopter's custom_mode, PX4's (main, sub).
@@ -157,7 +158,7 @@ class DroneKitLink:
         self._items: tuple[MissionItem, ...] = ()
         self._waypoint_of: dict[int, int] = {}
         self._sortie: Sortie | None = None
-        self._own_heartbeat_at = 0.0
+        self._own_heartbeat_at = self._asked_camera_at = 0.0
         self._closed = False
         self.dialect = Dialect.ARDUPILOT
         port.forward_message(self._hear)
@@ -235,6 +236,10 @@ class DroneKitLink:
         """
         now = time.monotonic()
         self._said(self._texts.overdue(now))
+        if self._sortie is not None and now - self._asked_camera_at > _ASK_CAMERA_EVERY_S:
+            # The report of the last photograph may be lost with nothing behind it to show the gap; it can be had again.
+            self._asked_camera_at = now
+            self._request(_CAMERA_FEEDBACK)
         times = self._reports.times
         every_s = 0.1 if not times.rate_known else 1 / min(40.0, 2 * times.rate)
         if (times.rate > 1.3 or not times.rate_known) and now - self._own_heartbeat_at > every_s:
@@ -291,21 +296,23 @@ class DroneKitLink:
         self._exchange.store(items, ListType.MISSION, dialect=self.dialect, alive=self._require_alive)
         self._take_over(sortie, items)
 
-    def adopt(self, sortie: Sortie) -> None:
+    def adopt(self, sortie: Sortie, taken: Sequence[Trigger] = ()) -> None:
         """Read the mission back and compare it with the sortie; see :class:`flight.link.Link`."""
         self._require_alive()
         items = self._items_of(sortie)
         self._exchange.verify(items, ListType.MISSION, dialect=self.dialect, alive=self._require_alive)
-        self._take_over(sortie, items)
+        self._take_over(sortie, items, taken)
 
     def _items_of(self, sortie: Sortie) -> tuple[MissionItem, ...]:
         home = sortie.waypoints[0].position
         return mission_items(sortie, home, dialect=self.dialect, home_msl_m=self._home_msl_m())
 
-    def _take_over(self, sortie: Sortie, items: tuple[MissionItem, ...]) -> None:
+    def _take_over(self, sortie: Sortie, items: tuple[MissionItem, ...], taken: Sequence[Trigger] = ()) -> None:
         if self.dialect is Dialect.ARDUPILOT and GIMBAL_PARAMETER not in self._reports.parameters:
             self.parameters([GIMBAL_PARAMETER])  # what its reports mean depends on it
         self._items, self._sortie = items, sortie
+        self._reports.camera.begin_sortie(taken)
+        self._request(_CAMERA_FEEDBACK)
         self._waypoint_of = {item.seq: item.waypoint for item in items if item.waypoint >= 0}
 
     def upload_fence(self, items: tuple[MissionItem, ...]) -> None:
@@ -537,6 +544,10 @@ class DroneKitLink:
     def poses(self) -> Iterator[Pose]:
         """Yield the camera's poses since the last call."""
         return self._reports.poses()
+
+    def photo_gaps(self) -> Iterator[PhotoGap]:
+        """Yield the photographs found missing since the last call; see :class:`flight.link.Link`."""
+        yield from self._reports.camera.gaps()
 
     def on_trigger(self, listener: Callable[[Trigger], None]) -> None:
         """Call ``listener`` for every photograph, from the reader's thread."""

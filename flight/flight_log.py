@@ -59,6 +59,7 @@ class Trigger:
         yaw_deg, pitch_deg, roll_deg: Camera angles.
         angles_from: Where the angles are from: "gimbal" (measured), or "plan" (the pitch that was ordered, level,
             facing as the aircraft does) when the vehicle reports no gimbal.
+        index: The camera's own number of it, which goes on from flight to flight.
     """
 
     at: datetime
@@ -69,9 +70,34 @@ class Trigger:
     pitch_deg: float
     roll_deg: float
     angles_from: str = "gimbal"
+    index: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "at", in_utc(self.at))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhotoGap:
+    """Photographs that were taken and of which the station knows no pose: their reports were lost on the way.
+
+    The camera's own numbering tells that they exist. Their poses are never made up; the aircraft's own log has them.
+
+    Attributes:
+        first, last: Their numbers in this sortie, both included.
+        after: When the photograph before them was taken, or None when they are the first.
+        before: When the photograph behind them was taken.
+    """
+
+    first: int
+    last: int
+    after: datetime | None
+    before: datetime
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.first <= self.last:
+            raise ValueError("a gap has a first and a last photograph, numbered from 1")
+        object.__setattr__(self, "after", None if self.after is None else in_utc(self.after))
+        object.__setattr__(self, "before", in_utc(self.before))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +112,7 @@ class FlightLog:
         triggers: Photographs taken.
         events: Everything else, in order.
         last_item: Index of the last mission waypoint that was reached, for resuming.
+        gaps: Photographs taken without a known pose.
     """
 
     patrol: str
@@ -95,3 +122,4 @@ class FlightLog:
     triggers: tuple[Trigger, ...]
     events: tuple[FlightEvent, ...]
     last_item: int
+    gaps: tuple[PhotoGap, ...] = ()

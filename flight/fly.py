@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Final
 
 from core.clock import Clock, iso_utc
-from core.errors import LinkFailed, PlanRefused, VehicleRefused
+from core.errors import InputRefused, LinkFailed, PlanRefused, VehicleRefused
 from core.text import _
 from flight.flight_log import FlightLog, Outcome
 from flight.flight_plan import FlightPlan, Severity, Sortie
-from flight.flying.log_file import LogFile
+from flight.flying.log_file import LogFile, read_log
 from flight.flying.monitors import Bounds, Monitors
 from flight.flying.preflight import Check, Override, failures, preflight, set_demanded
 from flight.flying.recording import Recording
@@ -245,15 +245,25 @@ def attend(
 
     Raises:
         ValueError: The plan has no such sortie.
+        InputRefused: The log is another flight's.
         LinkFailed: The vehicle is not in the air, or flies another mission.
     """
     sortie = sortie_of(plan, sortie_number)
+    before = read_log(log_path) if log_path.is_file() and log_path.stat().st_size > 0 else None
+    if before is not None and (before.patrol, before.sortie) != (plan.patrol, sortie_number):
+        raise InputRefused(
+            log_path,
+            _("is the log of sortie {number} of {patrol}").format(number=before.sortie, patrol=before.patrol),
+            _("Name the log of the flight that is to be taken up, or a new one."),
+        )
     with LogFile(log_path, clock) as file:
         recording = Recording(plan.patrol, sortie, file, clock)
         recording.begin(rehearsal=rehearsal, approval=None if approval is None else approval.number, attached=True)
+        if before is not None:
+            recording.go_on(before)
         link.on_message(recording.message)
         try:
-            _take_up(link, sortie)
+            _take_up(link, recording)
         except LinkFailed as error:
             recording.note("refused", str(error))
             raise
@@ -266,17 +276,18 @@ def attend(
             orders=orders if orders is not None else queue.SimpleQueue(),
             patience_s=link_patience_s,
             flew=True,
+            events_seen=0 if before is None else len(before.events),
         )
         return recording.finish(_watch(watch, link, sortie, on_state, on_view, reopen, wait))
 
 
-def _take_up(link: Link, sortie: Sortie) -> None:
+def _take_up(link: Link, recording: Recording) -> None:
     """Make sure that the vehicle flies this sortie.
 
     Raises:
         LinkFailed: It holds another mission, or stands on the ground.
     """
-    link.adopt(sortie)
+    link.adopt(recording.sortie, tuple(recording.triggers))
     if not link.state().armed:
         raise LinkFailed(_("The vehicle is on the ground and disarmed; there is nothing to attend."))
 
@@ -395,7 +406,7 @@ def _reopened(
         try:
             link.on_message(recording.message)
             link.on_trigger(recording.trigger)
-            link.adopt(sortie)
+            link.adopt(sortie, tuple(recording.triggers))
         except LinkFailed as error:
             recording.note("link", str(error))
             link.close()

@@ -6,13 +6,13 @@ speaks to over TCP (``flight.rehearsal.vehicle``). One contract test runs agains
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from core.points import GeoPoint
-from flight.flight_log import Trigger
+from flight.flight_log import PhotoGap, Trigger
 from flight.flight_plan import Sortie
 from flight.mavlink.mission import MissionItem
 from flight.track import Pose
@@ -115,8 +115,13 @@ class Link(Protocol):
         """Load the rally points and verify them; none clears."""
         ...
 
-    def adopt(self, sortie: Sortie) -> None:
-        """Make sure that the vehicle holds this sortie already, by reading it back; loads nothing."""
+    def adopt(self, sortie: Sortie, taken: Sequence[Trigger] = ()) -> None:
+        """Make sure that the vehicle holds this sortie already, by reading it back; loads nothing.
+
+        Args:
+            sortie: What it is to hold.
+            taken: Photographs of it that are known already, so that the numbers go on.
+        """
         ...
 
     def await_ready(self, timeout_s: float, say: Callable[[str], None] | None = None) -> None:
@@ -156,6 +161,10 @@ class Link(Protocol):
 
     def poses(self) -> Iterator[Pose]:
         """Yield the camera's poses that arrived since the last call, by the vehicle's own time."""
+        ...
+
+    def photo_gaps(self) -> Iterator[PhotoGap]:
+        """Yield the photographs found missing since the last call: taken, and their reports lost on the way."""
         ...
 
     def on_trigger(self, listener: Callable[[Trigger], None]) -> None:

@@ -12,7 +12,8 @@ import json
 import os
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +24,7 @@ from core.errors import InputRefused, StoreFailed
 from core.heights import Geoid, HaeHeight, MslHeight, TakeoffHeight
 from core.points import GeoPoint
 from core.text import _
-from flight.flight_log import FlightEvent, FlightLog, Outcome, Trigger
+from flight.flight_log import FlightEvent, FlightLog, Outcome, PhotoGap, Trigger
 from flight.track import Pose, Track
 
 FORMAT: Final = "skywarden-flight-log/1"
@@ -173,7 +174,33 @@ def trigger_fields(trigger: Trigger) -> dict[str, Any]:
         "pitch_deg": _rounded(trigger.pitch_deg),
         "roll_deg": _rounded(trigger.roll_deg),
         "angles_from": trigger.angles_from,
+        "index": trigger.index,
     }
+
+
+def gap_fields(gap: PhotoGap) -> dict[str, Any]:
+    """Return a gap in the photographs as JSON values."""
+    return {
+        "first": gap.first,
+        "last": gap.last,
+        "after": None if gap.after is None else iso_micros(gap.after),
+        "before": iso_micros(gap.before),
+    }
+
+
+def still_missing(gaps: Iterable[PhotoGap], triggers: Iterable[Trigger]) -> tuple[PhotoGap, ...]:
+    """Return the gaps without the photographs whose reports came late after all."""
+    known = {trigger.number for trigger in triggers}
+    left: list[PhotoGap] = []
+    for gap in gaps:
+        for number in range(gap.first, gap.last + 1):
+            if number in known:
+                continue
+            if left and left[-1].last == number - 1 and left[-1].before == gap.before:
+                left[-1] = replace(left[-1], last=number)
+            else:
+                left.append(replace(gap, first=number, last=number))
+    return tuple(left)
 
 
 def _rounded(angle: float | None) -> float | None:
@@ -215,6 +242,7 @@ def read_log(path: Path) -> FlightLog:
     poses: list[Pose] = []
     triggers: list[Trigger] = []
     events: list[FlightEvent] = []
+    gaps: list[PhotoGap] = []
     outcome, last_item = Outcome.LINK_LOST, -1
     for record in records:
         at = from_iso(record["utc"])
@@ -222,6 +250,8 @@ def read_log(path: Path) -> FlightLog:
             poses.append(_pose(at, record))
         elif record["kind"] == "trigger":
             triggers.append(_trigger(at, record))
+        elif record["kind"] == "gap":
+            gaps.append(_gap(record))
         elif record["kind"] == "event":
             events.append(FlightEvent(at=at, kind=record["event"], text=record["text"]))
         if "last_item" in record:
@@ -237,6 +267,16 @@ def read_log(path: Path) -> FlightLog:
         triggers=tuple(triggers),
         events=tuple(events),
         last_item=last_item,
+        gaps=still_missing(gaps, triggers),
+    )
+
+
+def _gap(record: Mapping[str, Any]) -> PhotoGap:
+    return PhotoGap(
+        first=record["first"],
+        last=record["last"],
+        after=None if record["after"] is None else from_iso(record["after"]),
+        before=from_iso(record["before"]),
     )
 
 
@@ -265,4 +305,5 @@ def _trigger(at: datetime, record: Mapping[str, Any]) -> Trigger:
         pitch_deg=record["pitch_deg"],
         roll_deg=record["roll_deg"],
         angles_from=record.get("angles_from", "gimbal"),
+        index=record.get("index", record["number"]),
     )

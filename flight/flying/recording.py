@@ -14,9 +14,10 @@ from typing import Any
 
 from core.clock import Clock
 from core.errors import StoreFailed
-from flight.flight_log import FlightEvent, FlightLog, Outcome, Trigger
+from core.text import _
+from flight.flight_log import FlightEvent, FlightLog, Outcome, PhotoGap, Trigger
 from flight.flight_plan import Sortie
-from flight.flying.log_file import FORMAT, LogFile, pose_fields, trigger_fields
+from flight.flying.log_file import FORMAT, LogFile, gap_fields, pose_fields, still_missing, trigger_fields
 from flight.link import Link, VehicleState
 from flight.track import Pose, Track
 
@@ -45,6 +46,7 @@ class Recording:
     poses: list[Pose] = field(default_factory=list)
     triggers: list[Trigger] = field(default_factory=list)
     events: list[FlightEvent] = field(default_factory=list)
+    gaps: list[PhotoGap] = field(default_factory=list)
     disk_failed: bool = False
     highest_m: float = 0.0
     _states_at_s: float = -1e9
@@ -79,6 +81,14 @@ class Recording:
             attached=attached,
         )
 
+    def go_on(self, before: FlightLog) -> None:
+        """Go on from what the log of the same flight holds already; nothing of it is written again."""
+        self.poses += before.track.poses
+        self.triggers += before.triggers
+        self.events += before.events
+        self.gaps += before.gaps
+        self.last_item = before.last_item
+
     def note(self, kind: str, text: str) -> None:
         """Record an event, by the vehicle's time (UTC like the clock's, save in a rehearsal) once it is known."""
         event = FlightEvent(at=self.vehicle_time or self.clock.now(), kind=kind, text=text)
@@ -90,6 +100,30 @@ class Recording:
         self.file.enqueue("trigger", trigger.at, **trigger_fields(trigger))
         self.triggers.append(trigger)
 
+    def gap(self, gap: PhotoGap) -> None:
+        """Record photographs of which no pose is known, and say so."""
+        self._write("gap", gap.before, **gap_fields(gap))
+        self.gaps.append(gap)
+        self.note(
+            "camera",
+            _("photographs {first} to {last} were taken and not reported; their poses are not known").format(
+                first=gap.first, last=gap.last
+            )
+            if gap.last > gap.first
+            else _("photograph {number} was taken and not reported; its pose is not known").format(number=gap.first),
+        )
+
+    def _count_photographs(self) -> None:
+        """Say how many photographs there are, against those planned and those that were not reported."""
+        missing = sum(gap.last - gap.first + 1 for gap in still_missing(self.gaps, self.triggers))
+        if self.sortie.photos or self.triggers or missing:
+            self.note(
+                "camera",
+                _("{reported} photographs with a pose, {missing} without, {planned} planned").format(
+                    reported=len(self.triggers), missing=missing, planned=self.sortie.photos
+                ),
+            )
+
     def message(self, sent: bool, name: str, packed: bytes) -> None:  # noqa: FBT001 - a link's listener
         """Record a message as it went over the wire; called from the link's thread and from senders."""
         self.file.enqueue("tx" if sent else "rx", name=name, raw=base64.b64encode(packed).decode())
@@ -99,6 +133,8 @@ class Recording:
         state = link.state()
         self.vehicle_time = state.at
         self.said(link.messages())
+        for gap in link.photo_gaps():
+            self.gap(gap)
         for pose in link.poses():
             if not self.poses or pose.captured_at > self.poses[-1].captured_at:
                 self.file.enqueue("pose", pose.captured_at, **pose_fields(pose))
@@ -130,6 +166,8 @@ class Recording:
 
     def finish(self, outcome: Outcome) -> FlightLog:
         """Write the end and return the log."""
+        if outcome is not Outcome.REFUSED:
+            self._count_photographs()
         try:
             self.file.end(self.vehicle_time, outcome=outcome.value, last_item=self.last_item)
         except StoreFailed as error:
@@ -142,4 +180,5 @@ class Recording:
             triggers=tuple(sorted(self.triggers, key=lambda trigger: trigger.number)),
             events=tuple(self.events),
             last_item=self.last_item,
+            gaps=still_missing(self.gaps, self.triggers),
         )

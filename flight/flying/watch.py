@@ -92,6 +92,12 @@ class Watch:
         orders: The crew's orders.
         lost_after_s: Heartbeat age that counts as a lost link, seconds.
         patience_s: How long a lost link is waited for, seconds.
+        flew: Whether it has been in the air.
+        returning: Whether it is on its way home before its time.
+        pilot: Whether its pilot flies it.
+        lost: Whether it is not heard.
+        held_for: What it hovers for; empty when it does not.
+        events_seen: How many of the recording's events the crew has been shown.
     """
 
     recording: Recording
@@ -104,6 +110,7 @@ class Watch:
     pilot: bool = False
     lost: bool = False
     held_for: str = ""
+    events_seen: int = 0
     _mode: str = ""
     _boot_s: float = 0.0
     _ours: frozenset[str] = frozenset()
@@ -113,7 +120,6 @@ class Watch:
     _began_s: float | None = None
     _down_since_s: float | None = None
     _called_pilot: bool = False
-    _events_seen: int = 0
 
     # --- one turn -----------------------------------------------------------------------------------------------
 
@@ -160,6 +166,9 @@ class Watch:
         if self.flew and state.waypoint is not None and state.mode in MISSION_MODES:
             recording.last_item = max(recording.last_item, state.waypoint - 1)
         if state.mode != self._mode:
+            if not self._mode and self.flew and state.armed:
+                recording.note("mode", _("it flies in {mode}").format(mode=state.mode))
+                self.returning = self.returning or state.mode in RETURN_MODES
             if self._mode:
                 recording.note("mode", _("{before} → {after}").format(before=self._mode, after=state.mode))
                 self._mode_changed(state)
@@ -322,8 +331,8 @@ class Watch:
         return waypoints[state.waypoint].leg
 
     def _view(self, state: VehicleState, progress: Progress, advice: list[Advice]) -> FlightView:
-        events = self.recording.events[self._events_seen :]
-        self._events_seen = len(self.recording.events)
+        events = self.recording.events[self.events_seen :]
+        self.events_seen = len(self.recording.events)
         command = "pilot" if self.pilot else "hold" if self.held_for else "return" if self.returning else "mission"
         return FlightView(
             state=state,

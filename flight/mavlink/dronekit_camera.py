@@ -21,12 +21,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias
 
 from core.points import GeoPoint
-from flight.flight_log import Trigger
+from flight.flight_log import PhotoGap, Trigger
 
 Message: TypeAlias = Any  # a pymavlink message
 
 _STALE_S: Final = 1.0  # a gimbal report older than this (vehicle time) says nothing of the present
 _OTHER_CLOCK_S: Final = 3.0  # times further than this from the autopilot's are another clock's
+_REPORT_LATE_S: Final = 60.0  # a report that was asked for again tells of a photograph that is as old as this
+_LATE_S: Final = 3.0  # how long a report may be overtaken on the way before its number counts as missing
+_SAME_S: Final = 0.25  # two reports of one number and one time are of one photograph
 _WAIT_S: Final = 1.5  # how long a photograph waits for the gimbal report behind it, vehicle time
 _YAW_LOCK, _YAW_VEHICLE, _YAW_EARTH = 16, 32, 64  # GIMBAL_DEVICE_FLAGS
 
@@ -39,6 +42,18 @@ class Angles:
     yaw_deg: float
     pitch_deg: float
     roll_deg: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Photograph:
+    """A photograph that waits for its angles."""
+
+    boot_s: float
+    at: datetime
+    position: GeoPoint
+    height_m: float
+    number: int
+    index: int
 
 
 @dataclass(slots=True)
@@ -127,11 +142,14 @@ class CameraReports:
     planned_pitch_deg: float | None = None
     servo_gimbal: bool = False
     _leaning: deque[tuple[float, float, float]] = field(default_factory=lambda: deque(maxlen=50))
-    _number: int = 0
-    _last_index: int | None = None
-    _angles: deque[Angles] = field(default_factory=lambda: deque(maxlen=50))
-    _waiting: deque[tuple[float, datetime, GeoPoint, float, int]] = field(default_factory=deque)
+    _base: int | None = None
+    _highest: tuple[int, float] = (0, -math.inf)
+    _angles: deque[Angles] = field(default_factory=lambda: deque(maxlen=600))
+    _waiting: deque[_Photograph] = field(default_factory=deque)
     _seen: set[tuple[int, int]] = field(default_factory=set)
+    _known: dict[int, datetime] = field(default_factory=dict)
+    _complete_to: int = 0
+    _gaps: deque[PhotoGap] = field(default_factory=deque)
 
     def attitude(self, message: Message) -> None:
         """Take the aircraft's attitude (ATTITUDE)."""
@@ -202,53 +220,138 @@ class CameraReports:
         if message.get_type() == "CAMERA_FEEDBACK":
             unix_us, index = message.time_usec, message.img_idx
             lat, lon, height = message.lat, message.lng, message.alt_rel
+            late_s = _REPORT_LATE_S
         else:
             unix_us, index = message.time_utc, message.image_index
             lat, lon, height = message.lat, message.lon, message.relative_alt / 1000
-        if (unix_us, index) in self._seen:
-            return  # the link delivered it twice
+            late_s = _OTHER_CLOCK_S  # the camera's clock, which need not be the autopilot's
+        if (unix_us, index) in self._seen or self.times.zero is None:
+            return  # the link delivered it twice, or it comes before the first word of the vehicle's time
         self._seen.add((unix_us, index))
         if not (abs(lat) <= 900_000_000 and abs(lon) <= 1_800_000_000 and (lat or lon) and math.isfinite(height)):
-            return  # without a position a photograph is not a trigger; the image itself still exists on the card
+            if self._base is None and not self._known:
+                self._base = index  # asked for before the first photograph: where the camera's numbering stands
+            return  # without a position a photograph has no pose; what is missing shows as a gap in the numbering
+        at, boot_s = self._moment(unix_us, late_s)
+        if self._had(index, at):
+            return
+        self._waiting.append(
+            _Photograph(
+                boot_s=boot_s,
+                at=at,
+                position=GeoPoint(lon_deg=lon / 1e7, lat_deg=lat / 1e7),
+                height_m=float(height),
+                number=self._numbered(index, boot_s),
+                index=index,
+            )
+        )
+
+    def begin_sortie(self, taken: Sequence[Trigger] = ()) -> None:
+        """Number photographs from 1 again, or on from those that were taken before this link was opened."""
+        if self._base is not None:
+            self._base += self._highest[0]
+        self._known = {trigger.number: trigger.at for trigger in taken}
+        self._waiting.clear()
+        self._gaps.clear()
+        self._highest, self._complete_to = (0, -math.inf), 0
+        if taken:
+            last = max(taken, key=lambda trigger: trigger.number)
+            self._base = last.index - last.number
+            self._highest, self._complete_to = (last.number, -math.inf), last.number
+
+    def _had(self, index: int, at: datetime) -> bool:
+        """Return whether a photograph is here already: a report that was asked for again, by this link or another."""
+        known = None if self._base is None else self._known.get(index - self._base)
+        return known is not None and abs((at - known).total_seconds()) < _SAME_S
+
+    def _moment(self, unix_us: int, late_s: float) -> tuple[datetime, float]:
+        """Return when a photograph was taken, in UTC and in vehicle time.
+
+        A time further from the present than a report can be late is another clock's; that of arrival stands in.
+        """
+        boot_s = self.times.latest_s
         if self.times.zero is not None and unix_us > 1_500_000_000_000_000:
-            at = datetime.fromtimestamp(unix_us / 1e6, UTC)
-            boot_s = (at - self.times.zero).total_seconds()
-            if abs(boot_s - self.times.latest_s) > _OTHER_CLOCK_S:
-                boot_s = self.times.latest_s  # the camera's clock is not the autopilot's
-                at = self.times.utc(boot_s)
-        elif self.times.zero is not None:
-            boot_s = self.times.latest_s
-            at = self.times.utc(boot_s)
-        else:
-            return  # a photograph before the first word of the vehicle's time
-        # A gap in the image index is a report that was lost: the numbers keep step with the images on the card.
-        self._number += 1 if self._last_index is None else max(1, index - self._last_index)
-        self._last_index = index
-        position = GeoPoint(lon_deg=lon / 1e7, lat_deg=lat / 1e7)
-        self._waiting.append((boot_s, at, position, float(height), self._number))
+            told = datetime.fromtimestamp(unix_us / 1e6, UTC)
+            told_s = (told - self.times.zero).total_seconds()
+            if abs(told_s - boot_s) <= late_s:
+                return told, told_s
+        return self.times.utc(boot_s), boot_s
+
+    def _numbered(self, index: int, boot_s: float) -> int:
+        """Return a photograph's number in this sortie from the camera's own numbering.
+
+        Reports that were lost leave a gap, so numbers keep step with the images on the card; one that was overtaken on
+        the way keeps its place; a camera that began to count anew is counted on from where it was.
+        """
+        highest, highest_s = self._highest
+        if self._base is None:
+            self._base = index - 1 - highest
+        number = index - self._base
+        if number < 1 or (number <= highest and boot_s > highest_s):
+            self._base = index - 1 - highest
+            number = highest + 1
+        if number > highest:
+            self._highest = (number, boot_s)
+        return number
 
     def settled(self, *, flush: bool = False) -> list[Trigger]:
         """Return the photographs whose angles are now known (with ``flush``, all that still wait)."""
         done = []
         while self._waiting:
-            boot_s, at, position, height, number = self._waiting[0]
+            photograph = self._waiting[0]
             newest = self._angles[-1].time_s if self._angles else -math.inf
-            if newest < boot_s and self.times.latest_s - boot_s < _WAIT_S and not flush:
+            if newest < photograph.boot_s and self.times.latest_s - photograph.boot_s < _WAIT_S and not flush:
                 break
             self._waiting.popleft()
-            angles = self.at(boot_s)
+            angles = self.at(photograph.boot_s)
             if angles is None and self.planned_pitch_deg is None:
-                continue
+                continue  # no angles, not even ordered ones: its number becomes a gap
+            self._known[photograph.number] = photograph.at
             done.append(
                 Trigger(
-                    at=at,
-                    number=number,
-                    position=position,
-                    height_takeoff_m=height,
+                    at=photograph.at,
+                    number=photograph.number,
+                    position=photograph.position,
+                    height_takeoff_m=photograph.height_m,
                     yaw_deg=self.heading_deg if angles is None else angles.yaw_deg,
                     pitch_deg=(self.planned_pitch_deg or 0.0) if angles is None else angles.pitch_deg,
                     roll_deg=0.0 if angles is None else angles.roll_deg,
                     angles_from="plan" if angles is None else "gimbal",
+                    index=photograph.index,
                 )
             )
+        self._look_for_gaps(flush=flush)
         return done
+
+    def gaps(self) -> list[PhotoGap]:
+        """Return the gaps found since the last call."""
+        found = list(self._gaps)
+        self._gaps.clear()
+        return found
+
+    def _look_for_gaps(self, *, flush: bool) -> None:
+        """Note the numbers that are missing before the newest photograph, once a late report would have come."""
+        highest, highest_s = self._highest
+        if highest <= self._complete_to or (self.times.latest_s - highest_s < _LATE_S and not flush):
+            return
+        if any(photograph.number <= highest for photograph in self._waiting):
+            return
+        number = self._complete_to + 1
+        while number <= highest:
+            if number in self._known:
+                number += 1
+                continue
+            last = number
+            while last + 1 not in self._known and last + 1 <= highest:
+                last += 1
+            behind = self._known.get(last + 1)
+            self._gaps.append(
+                PhotoGap(
+                    first=number,
+                    last=last,
+                    after=self._known.get(number - 1),
+                    before=behind if behind is not None else self.times.utc(self.times.latest_s),
+                )
+            )
+            number = last + 1
+        self._complete_to = highest

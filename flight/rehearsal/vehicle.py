@@ -487,24 +487,23 @@ class RehearsalVehicle:
             )
             return
         # The angles of CAMERA_FEEDBACK are the vehicle's attitude, as ArduPilot fills them in: not the camera's.
-        self._radio.send(
-            self._mavlink.MAVLink_camera_feedback_message(
-                self._see.unix_usec(),
-                0,
-                0,
-                number,
-                round(seen.lat_deg * 1e7),
-                round(seen.lon_deg * 1e7),
-                seen.height_msl_m,
-                seen.height_takeoff_m,
-                self._body.roll_deg,
-                self._body.pitch_deg,
-                seen.heading_deg,
-                0.0,
-                self._mavlink.CAMERA_FEEDBACK_PHOTO,
-                number,
-            )
+        self._see.last_feedback = self._mavlink.MAVLink_camera_feedback_message(
+            self._see.unix_usec(),
+            0,
+            0,
+            number,
+            round(seen.lat_deg * 1e7),
+            round(seen.lon_deg * 1e7),
+            seen.height_msl_m,
+            seen.height_takeoff_m,
+            self._body.roll_deg,
+            self._body.pitch_deg,
+            seen.heading_deg,
+            0.0,
+            self._mavlink.CAMERA_FEEDBACK_PHOTO,
+            number,
         )
+        self._radio.send(self._see.last_feedback)
 
     def _move_home(self, x_e7: int, y_e7: int) -> bool:
         """Accept a home within 50 m of where the vehicle stands; heights stay those of the ground it stands on."""

@@ -46,6 +46,7 @@ class Instruments:
         home_hae_m: Home above the ellipsoid, metres.
         undulation_m: Geoid undulation at home, metres (HAE = MSL + undulation).
         start_at: UTC at the autopilot's time zero, aware (moved on by a restart).
+        last_feedback: The report of the last photograph, for who asks for it again.
         item_shift: How far the autopilot's item numbers lie above those on the wire (PX4: 1).
         nan: Whether positions are reported as nonsense (a fault).
     """
@@ -59,6 +60,7 @@ class Instruments:
     start_at: datetime
     nan: bool = False
     item_shift: int = 0
+    last_feedback: Message | None = None
     last_sent_s: dict[str, float] = field(default_factory=dict)
     _reported: tuple[float, Reported] | None = None
 
@@ -127,7 +129,7 @@ def build(name: str, see: Instruments, mavlink: Module) -> Message:
     """Return the MAVLink message ``name`` as the vehicle would send it now.
 
     Args:
-        name: One of :data:`STREAMS`, or HOME_POSITION, AUTOPILOT_VERSION, STORAGE_INFORMATION.
+        name: One of :data:`STREAMS`, or HOME_POSITION, AUTOPILOT_VERSION, STORAGE_INFORMATION, CAMERA_FEEDBACK.
         see: The instruments.
         mavlink: pymavlink's dialect module.
     """
@@ -321,7 +323,13 @@ def _storage(see: Instruments, mavlink: Module) -> Message:
     )
 
 
+def _feedback(see: Instruments, mavlink: Module) -> Message:
+    """Return the report of the last photograph again, or one without a place when there was none, as ArduPilot does."""
+    return see.last_feedback or mavlink.MAVLink_camera_feedback_message(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+
+
 _BUILDERS = {
+    "CAMERA_FEEDBACK": _feedback,
     "GLOBAL_POSITION_INT": _global_position,
     "ATTITUDE": _attitude,
     "GIMBAL_DEVICE_ATTITUDE_STATUS": _gimbal,
