@@ -38,6 +38,7 @@ class VehicleState:
         east_m_s, north_m_s, climb_m_s: Velocity over ground, metres per second.
         waypoint: Index in ``Sortie.waypoints`` that it flies to; None while no sortie is known to be loaded.
         boot_s: Seconds since the autopilot started.
+        time_rate: Vehicle seconds per second of the wall clock: 1 in the air, more in a simulator.
     """
 
     at: datetime
@@ -59,6 +60,7 @@ class VehicleState:
     climb_m_s: float = 0.0
     waypoint: int | None = None
     boot_s: float = 0.0
+    time_rate: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,4 +101,7 @@ def print_flight(flown: FlightLog, log: Path, console: Console, aircraft: str = 
     text = _("sortie {number}: {outcome}, {photos} photographs; log {log}").format(
         number=flown.sortie, outcome=outcome_name(flown.outcome), photos=len(flown.triggers), log=log
     )
+    missing = sum(gap.last - gap.first + 1 for gap in flown.gaps)
+    if missing:
+        text += "; " + _("{count} photographs were taken and not reported").format(count=missing)
     console.print(f"{aircraft}: {text}" if aircraft else text, soft_wrap=True, markup=False)

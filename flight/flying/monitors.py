@@ -25,8 +25,9 @@ from flight.flight_plan import Sortie
 from flight.link import VehicleState
 from flight.patrol import Limits, NoFlyZone
 
-BRAKING_M_S2: Final = 2.5  # ArduCopter's default; at 10 m/s it stops in 20 m, as measured past a fence
+BRAKING_M_S2: Final = 2.5  # ArduCopter's default; from 9.5 m/s it took 23 m from the order to the stop, as measured
 REACTION_S: Final = 1.0  # from the report of a position to the beginning of braking
+_STATION_S: Final = 0.12  # of which the station itself, its poll and its order, takes this, wall clock
 _RETURN_SPEED_M_S: Final = 8.0
 _DESCENT_M_S: Final = 1.2
 
@@ -114,6 +115,7 @@ class Monitors:
     bounds: Bounds
     _plane: LocalPlane = field(init=False)
     _points: list[tuple[float, float]] = field(init=False)
+    _top_m_s: float = field(init=False)
     _lengths: list[float] = field(init=False)
     _zones: list[tuple[NoFlyZone, Polygon | MultiPolygon]] = field(init=False)
     _permitted: Polygon | MultiPolygon | None = field(init=False)
@@ -129,6 +131,7 @@ class Monitors:
     def __post_init__(self) -> None:
         self._plane = LocalPlane(origin=self.bounds.home)
         self._points = [self._flat(waypoint.position) for waypoint in self.bounds.sortie.waypoints]
+        self._top_m_s = max(waypoint.speed_m_s for waypoint in self.bounds.sortie.waypoints)
         self._lengths = [0.0]
         for before, after in zip(self._points, self._points[1:], strict=False):
             self._lengths.append(self._lengths[-1] + math.dist(before, after))
@@ -337,7 +340,7 @@ class Monitors:
     def _edge(self, state: VehicleState, here: tuple[float, float]) -> Advice | None:
         """Look ahead by the distance that stopping takes at the present speed: before the edge, not after it."""
         speed = math.hypot(state.east_m_s, state.north_m_s)
-        stop_m = stopping_distance_m(speed)
+        stop_m = stopping_distance_m(speed, top_m_s=self._top_m_s, reaction_s=reaction_s(state.time_rate))
         at = shapely.Point(here)
         ahead: shapely.Point | LineString = at
         if speed > 0.5:
@@ -379,9 +382,23 @@ class Monitors:
         return not any(shape.intersects(way) for _zone, shape in self._zones)
 
 
-def stopping_distance_m(speed_m_s: float) -> float:
-    """Return the way to a stop: reaction at the present speed, then even braking, v·t + v²/2a."""
-    return speed_m_s * REACTION_S + speed_m_s**2 / (2 * BRAKING_M_S2)
+def stopping_distance_m(speed_m_s: float, *, top_m_s: float | None = None, reaction_s: float = REACTION_S) -> float:
+    """Return the way to a stop: reaction, then even braking, v·t + v²/2a.
+
+    Args:
+        speed_m_s: The present speed.
+        top_m_s: The speed that it may be gathering still: it is taken to gain on it until the braking begins. None for
+            an aircraft that flies as fast as it will.
+        reaction_s: From the report of the position to the beginning of braking.
+    """
+    gained = min(BRAKING_M_S2 * reaction_s, max(0.0, (top_m_s or 0.0) - speed_m_s))
+    until_braking_m = speed_m_s * reaction_s + 0.5 * gained * reaction_s
+    return until_braking_m + (speed_m_s + gained) ** 2 / (2 * BRAKING_M_S2)
+
+
+def reaction_s(time_rate: float) -> float:
+    """Return the reaction in vehicle time: a station needs its moment by its own clock, whatever the vehicle's rate."""
+    return REACTION_S + _STATION_S * max(0.0, time_rate - 1.0)
 
 
 def _trespass(name: str) -> Advice:

@@ -25,7 +25,7 @@ from typing import Final
 
 from core.points import GeoPoint, LocalPlane, to_plane
 from core.text import _
-from flight.flying.monitors import stopping_distance_m
+from flight.flying.monitors import reaction_s, stopping_distance_m
 from flight.flying.separation import Separation, gap, gap_to_way
 from flight.flying.watch import RETURN_MODES, FlightView, Order, OrderKind
 
@@ -154,7 +154,14 @@ class Sky:
     def _within(self, first: str, later: str, factor: float, *, moving: bool) -> bool:
         """Return whether a pair is within the separation times ``factor``, plus its ways to a stop when ``moving``."""
         pair = {name: self.views[name].state for name in (first, later)}
-        stops = sum(stopping_distance_m(state.ground_speed_m_s) for state in pair.values()) if moving else 0.0
+        stops = (
+            sum(
+                stopping_distance_m(state.ground_speed_m_s, reaction_s=reaction_s(state.time_rate))
+                for state in pair.values()
+            )
+            if moving
+            else 0.0
+        )
         reach_m = self.separation.horizontal_m * factor + stops
         for lost, other in ((first, later), (later, first)):
             if pair[lost].heartbeat_age_s >= _LOST_S and lost in self.homes:

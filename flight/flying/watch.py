@@ -29,6 +29,8 @@ HOLD_MODES: Final = frozenset({"BRAKE", "LOITER"})
 _GROUNDED_S: Final = 3.0  # disarmed for this long after the start: it will not take off any more
 _AGAIN_S: Final = 2.0  # between tries of an order that failed
 _HOLD_AT_EDGE_S: Final = 60.0  # how long a pilot is waited for at the edge of a no-fly zone, vehicle time
+_STILL_M_S: Final = 1.0
+_STOPPED_BY_S: Final = 15.0  # by then the wind moves it, not its way
 _AT_HOME_M: Final = 30.0
 
 
@@ -306,7 +308,7 @@ class Watch:
             self._decide(_("continue"), _("the position is steady again"))
             if self._do(link.resume, self.held_for):
                 self.held_for = ""
-        elif self.held_for in {"no-fly", "airspace"} and held_s > 2.0:
+        elif self.held_for in {"no-fly", "airspace"} and held_s > 2.0 and self._stands(state, held_s):
             if self.monitors.way_home_clear(state):
                 self._decide(_("return home"), _("stopped before the edge; the straight way home is clear"))
                 if self._do(link.return_home, self.held_for):
@@ -318,6 +320,11 @@ class Watch:
                 self._decide(_("land"), _("no pilot came"))
                 if self._do(link.land, self.held_for):
                     self.held_for = ""
+
+    @staticmethod
+    def _stands(state: VehicleState, held_s: float) -> bool:
+        """Return whether it has come to a stop: only then is it said, and the way home begun."""
+        return state.ground_speed_m_s < _STILL_M_S or held_s > _STOPPED_BY_S
 
     def _decide(self, what: str, why: str) -> None:
         self.recording.note("decision", _("{what}: {why}").format(what=what, why=why))

@@ -195,6 +195,7 @@ class Reports:
             climb_m_s=climb,
             waypoint=waypoint_of.get(item),
             boot_s=self.times.latest_s,
+            time_rate=self.times.rate,
         )
 
     def lacking(self, vehicle: Vehicle) -> str:

@@ -13,7 +13,7 @@ from shapely import Polygon
 from core.heights import TakeoffHeight
 from core.points import GeoPoint, LocalPlane, from_plane
 from flight.flight_plan import Leg, Sortie, Waypoint
-from flight.flying.monitors import Action, Advice, Bounds, Monitors, stopping_distance_m
+from flight.flying.monitors import Action, Advice, Bounds, Monitors, reaction_s, stopping_distance_m
 from flight.link import VehicleState
 from flight.patrol import Limits, NoFlyZone
 
@@ -192,10 +192,18 @@ def test_advice_comes_before_the_edge_at_any_speed_and_from_any_side(
         reach -= speed * dt
         elapsed += dt
     inward = 40 / max(abs(east), abs(north))  # where the box begins on this heading
-    # One more report at full speed before braking, then even braking.
-    stands = reach - speed * min(dt, 1.0) - speed**2 / 5.0
+    # One more report before braking, gathering speed up to the plan's 8 m/s if it is slower, then even braking.
+    gained = min(2.5 * dt, max(0.0, 8.0 - speed))
+    stands = reach - (speed + 0.5 * gained) * dt - (speed + gained) ** 2 / 5.0
     assert stands > inward - 1e-6
-    assert reach - inward < stopping_distance_m(speed) + speed * dt + 1e-6
+    assert reach - inward < stopping_distance_m(speed, top_m_s=8.0) + speed * dt + 1e-6
+
+
+def test_a_simulator_leaves_the_station_less_time() -> None:
+    """At ten times the speed a tenth of a second of the station is one of the vehicle."""
+    assert reaction_s(1.0) == 1.0
+    assert 1.5 < reaction_s(10.0) < 3.0
+    assert stopping_distance_m(7.0, top_m_s=10.0) == pytest.approx(7.0 + 1.25 + 9.5**2 / 5)
 
 
 @pytest.mark.parametrize(("speed", "metres"), [(0.0, 0.0), (5.0, 10.0), (10.0, 30.0)])
