@@ -8,6 +8,7 @@ import queue
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -17,12 +18,13 @@ from app.commands.flying_arguments import aircraft_of, fault_of, override_of, re
 from app.commands.flying_orders import order_of, orders_help, take_line
 from core.errors import InputRefused
 from flight.flight_log import Outcome
+from flight.flight_plan import Finding, Severity
 from flight.flying.log_file import read_log
 from flight.flying.view_stream import SCHEMA
 from flight.flying.watch import Order, OrderKind
 from flight.plan import plan
 from flight.planning.patrol_file import read_patrol
-from flight.planning.plan_file import write_plan_file
+from flight.planning.plan_file import read_plan_file, write_plan_file
 from flight.rehearsal.vehicle import RehearsalVehicle
 from flight.rehearsal.vehicle_faults import FaultKind, Phase
 
@@ -61,6 +63,9 @@ def test_a_sortie_is_checked_flown_and_logged(tmp_path: Path) -> None:
     told = read_log(log)
     assert told.outcome is Outcome.COMPLETED
     assert len(told.triggers) >= 4
+    overrides = [event.text for event in told.events if event.kind == "override"]
+    assert overrides == ["clock: the duty officer: a rehearsal runs fifteen times as fast"]
+    assert any(event.kind == "guard" and event.text.startswith("RTL_ALT set to") for event in told.events)
     views = [json.loads(line) for line in stream.read_text(encoding="utf-8").splitlines()]
     assert len(views) > 10
     for view in views:
@@ -106,6 +111,13 @@ def test_without_an_approval_nothing_takes_off(tmp_path: Path) -> None:
         (("fly", "{plan}", "--connect", "x", "--patrol", "{patrol}", "--override", "mood:me:fine"), 3, "no line of"),
         (("fly", "{plan}", "--connect", "x", "--patrol", "{patrol}", "--signing-key", "{plan}"), 3, "no signing key"),
         (("fly", "{patrol}", "--connect", "x"), 3, "this is not JSON"),
+        (("fly", "{unlawful}", "--connect", "x", "--patrol", "{patrol}"), 1, "checklist has failures: height-limit"),
+        (
+            ("fly", "{unlawful}", "--connect", "x", "--patrol", "{patrol}", "--override", "plan:me:I want to"),
+            1,
+            "checklist has failures",
+        ),
+        (("fly", "{unchecked}", "--connect", "x", "--patrol", "{patrol}"), 1, "carries no checklist"),
         (
             (
                 "fly-together", "{plan}", "--logs", "{tmp}", "--simulator",
@@ -128,7 +140,12 @@ def test_what_cannot_be_is_one_sentence(
     other.write_text(
         re.sub(r"(?m)^name:.*$", "name: another one", PATROL.read_text(encoding="utf-8")), encoding="utf-8"
     )
-    named = {"{plan}": folder / "plan.json", "{patrol}": PATROL, "{other}": other, "{tmp}": folder / "logs"}
+    made = read_plan_file(folder / "plan.json")
+    breach = Finding(code="height-limit", severity=Severity.FAIL, text="130 m over the road")
+    write_plan_file(replace(made, findings=(*made.findings, breach)), folder / "unlawful.json")
+    write_plan_file(replace(made, findings=()), folder / "unchecked.json")
+    named = {"{unlawful}": folder / "unlawful.json", "{unchecked}": folder / "unchecked.json"}
+    named |= {"{plan}": folder / "plan.json", "{patrol}": PATROL, "{other}": other, "{tmp}": folder / "logs"}
     filled = [
         next((one.replace(key, str(path)) for key, path in named.items() if key in one), one) for one in arguments
     ]
