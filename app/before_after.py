@@ -89,7 +89,7 @@ def pairs_of(ledger: Ledger, names: Mapping[str, str]) -> Iterator[Pair]:
     """Yield every hazard that a later patrol had a word on, with its pictures.
 
     Args:
-        ledger: The patrols.
+        ledger: The patrols, read with their frames.
         names: Of sites, by code.
     """
     patrols = {patrol.patrol_id: patrol for patrol in ledger.patrols}
@@ -179,7 +179,11 @@ def _looks(standing: Standing, entry: Entry, patrol: PatrolRecord, frames: Mappi
             for fix in incident.sighting.fixes
         ]
         best = sorted(fixes, key=lambda fix: (-fix.detection.score, fix.detection.detection_id))
-        return [(frames[fix.detection.frame_id], fix.point, _depth_m(fix), fix) for fix in best[:_TRIES]]
+        return [
+            (frames[fix.detection.frame_id], fix.point, _depth_m(fix), fix)
+            for fix in best[:_TRIES]
+            if fix.detection.frame_id in frames
+        ]
     seen: list[tuple[float, FrameRecord, float]] = []
     for frame in patrol.frames:
         height_m = height_above_ground_m(frame.pose)

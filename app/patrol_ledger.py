@@ -4,7 +4,8 @@ One file a patrol, in a folder that all runs of a bureau share. What stands is n
 patrols in order of time: a run that is repeated replaces its own file, one that is processed late takes its place, and
 the outcome is the same in whatever order patrols were processed::
 
-    PATROL-ID.json     a patrol: its frames' poses, its incidents, the ground it looked at
+    PATROL-ID.json     a patrol: its incidents, and the ground it looked at
+    PATROL-ID.frames   its frames' poses, read only for pictures
     deadlines.json     by when a hazard must be put right, as set by a person
     standings.json     what stands, for reading; written anew by every run
 """
@@ -31,15 +32,17 @@ from core.text import _
 from core.whole_file import write_bytes, write_text
 from evidence.incident import Incident
 from evidence.sealing.canonical import (
-    RECORDS,
     SHAPE_ERRORS,
     Json,
     canonical_bytes,
+    decode,
+    encode,
     instant_from,
     instant_text,
     read_canonical,
 )
-from evidence.sealing.frame_record import FrameRecord
+from evidence.sealing.frame_record import SCHEMA as FRAMES_SCHEMA
+from evidence.sealing.frame_record import FrameRecord, FrameRecords
 from evidence.sealing.incident_json import incident_from_json, incident_to_json
 from geofence.attribution import Undecided
 from geofence.persistence.carry_over import carry_over
@@ -48,6 +51,7 @@ from geofence.persistence.standing import Found, Look, Standing
 SCHEMA: Final = "skywarden/patrol-record/1"
 DEADLINES: Final = "deadlines.json"
 STANDINGS: Final = "standings.json"
+_FRAMES: Final = ".frames"
 _PATIENCE_S: Final = 60.0
 _NO_PATROLS: Final = frozenset({DEADLINES, STANDINGS})
 
@@ -62,8 +66,9 @@ class PatrolRecord:
         case_folder: Where its map and packages lie.
         footage: Where its originals lie.
         started_at, ended_at: Of its first and last frame, aware UTC.
-        frames: Every frame's pose.
+        frames: Every frame's pose; empty where it was read without them.
         incidents: Every incident.
+        gsd_m: Ground that a pixel saw where each incident was seen best, metres, by incident id.
         grades: The ground it looked at, by how finely; see :func:`app.looked_at.ground_looked_at`.
     """
 
@@ -75,6 +80,7 @@ class PatrolRecord:
     ended_at: datetime
     frames: tuple[FrameRecord, ...]
     incidents: tuple[Incident, ...]
+    gsd_m: Mapping[str, float]
     grades: tuple[tuple[float, Polygon | MultiPolygon], ...]
 
     def __post_init__(self) -> None:
@@ -90,18 +96,32 @@ class PatrolRecord:
     @property
     def found(self) -> tuple[Found, ...]:
         """What it found, as the standings need it."""
-        frames = {frame.frame_id: frame for frame in self.frames}
-        return tuple(_found(incident, frames) for incident in self.incidents)
+        return tuple(
+            Found(
+                hazard=incident.hazard,
+                sighting=incident.sighting,
+                site_code=None if isinstance(incident.attribution, Undecided) else incident.attribution.site_code,
+                gsd_m=self.gsd_m.get(incident.incident_id),
+            )
+            for incident in self.incidents
+        )
 
 
-def _found(incident: Incident, frames: Mapping[str, FrameRecord]) -> Found:
-    finest = [gsd_of(frames.get(fix.detection.frame_id), fix.slant_m) for fix in incident.sighting.fixes]
-    return Found(
-        hazard=incident.hazard,
-        sighting=incident.sighting,
-        site_code=None if isinstance(incident.attribution, Undecided) else incident.attribution.site_code,
-        gsd_m=min((gsd for gsd in finest if gsd is not None), default=None),
-    )
+def finest_gsd_m(incidents: Iterable[Incident], frames: Iterable[FrameRecord]) -> dict[str, float]:
+    """Return the ground that a pixel saw where each incident was seen best, metres, by incident id.
+
+    Args:
+        incidents: The incidents; those seen by no known camera are left out.
+        frames: The frames that they were seen in.
+    """
+    known = {frame.frame_id: frame for frame in frames}
+    finest = {}
+    for incident in incidents:
+        seen = (gsd_of(known.get(fix.detection.frame_id), fix.slant_m) for fix in incident.sighting.fixes)
+        least = min((gsd for gsd in seen if gsd is not None), default=None)
+        if least is not None:
+            finest[incident.incident_id] = least
+    return finest
 
 
 def patrol_id_of(originals: Iterable[str]) -> str:
@@ -122,14 +142,18 @@ class Ledger:
     standings: tuple[Standing, ...]
 
 
-def read_ledger(folder: Path) -> Ledger:
+def read_ledger(folder: Path, *, with_frames: bool = False) -> Ledger:
     """Return a ledger; an empty one when the folder does not exist.
+
+    Args:
+        folder: The ledger.
+        with_frames: Whether the frames' poses are wanted too.
 
     Raises:
         InputRefused: A record is not as it was written.
         StoreFailed: A record or the deadlines are not as they were written.
     """
-    patrols = read_patrols(folder)
+    patrols = read_patrols(folder, with_frames=with_frames)
     return Ledger(patrols=patrols, standings=standings_after(patrols, read_deadlines(folder)))
 
 
@@ -148,6 +172,10 @@ def keep_patrol(record: PatrolRecord, folder: Path) -> Ledger:
             for other in read_patrols(folder):
                 if other.case_folder == record.case_folder and other.patrol_id != record.patrol_id:
                     (folder / f"{other.patrol_id}.json").unlink()
+                    (folder / f"{other.patrol_id}{_FRAMES}").unlink(missing_ok=True)
+            write_bytes(
+                folder / f"{record.patrol_id}{_FRAMES}", encode(FRAMES_SCHEMA, FrameRecords(frames=record.frames))
+            )
             write_bytes(folder / f"{record.patrol_id}.json", canonical_bytes(_as_json(record)))
             ledger = read_ledger(folder)
             write_text(folder / STANDINGS, _standings_text(ledger))
@@ -158,15 +186,26 @@ def keep_patrol(record: PatrolRecord, folder: Path) -> Ledger:
     return ledger
 
 
-def read_patrols(ledger: Path) -> tuple[PatrolRecord, ...]:
+def read_patrols(ledger: Path, *, with_frames: bool = False) -> tuple[PatrolRecord, ...]:
     """Return the patrols of a ledger in order of time; none when the folder does not exist.
 
+    Args:
+        ledger: The ledger.
+        with_frames: Whether the frames' poses are wanted too.
+
     Raises:
-        InputRefused: A record is not as it was written.
+        InputRefused: A record is not canonical JSON.
+        StoreFailed: A record is not as it was written.
     """
     paths = (path for path in ledger.glob("*.json") if path.name not in _NO_PATROLS and not path.name.startswith("."))
     records = [_from_json(read_canonical(path.read_bytes(), path), path) for path in paths]
+    if with_frames:
+        records = [replace(record, frames=_frames(ledger / f"{record.patrol_id}{_FRAMES}")) for record in records]
     return tuple(sorted(records, key=lambda record: (record.ended_at, record.patrol_id)))
+
+
+def _frames(path: Path) -> tuple[FrameRecord, ...]:
+    return decode(FRAMES_SCHEMA, FrameRecords, path.read_bytes(), path).frames if path.is_file() else ()
 
 
 def standings_after(patrols: Sequence[PatrolRecord], deadlines: Mapping[str, datetime]) -> tuple[Standing, ...]:
@@ -275,8 +314,8 @@ def _as_json(record: PatrolRecord) -> dict[str, Json]:
         "footage": record.footage,
         "started_at": instant_text(record.started_at),
         "ended_at": instant_text(record.ended_at),
-        "frames": cast("Json", RECORDS.unstructure(record.frames)),
         "incidents": cast("Json", [incident_to_json(incident) for incident in record.incidents]),
+        "gsd_m": dict(record.gsd_m),
         "grades": [[gsd, shapely.to_wkb(shape, hex=True)] for gsd, shape in record.grades],
     }
 
@@ -293,8 +332,9 @@ def _from_json(document: Json, path: Path) -> PatrolRecord:
             footage=fields["footage"],
             started_at=instant_from(fields["started_at"]),
             ended_at=instant_from(fields["ended_at"]),
-            frames=RECORDS.structure(fields["frames"], tuple[FrameRecord, ...]),
+            frames=(),
             incidents=tuple(incident_from_json(entry, path) for entry in fields["incidents"]),
+            gsd_m={str(key): float(gsd) for key, gsd in fields["gsd_m"].items()},
             grades=tuple((float(gsd), shapely.from_wkb(shape)) for gsd, shape in fields["grades"]),
         )
     except (*SHAPE_ERRORS, shapely.errors.ShapelyError) as unfit:

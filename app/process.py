@@ -32,7 +32,7 @@ from app.journal import InputFindings, journal_folder, recall, remember
 from app.lock import held
 from app.looked_at import ground_looked_at
 from app.over_patrols import histories, tell_over_patrols
-from app.patrol_ledger import PatrolRecord, keep_patrol, patrol_id_of
+from app.patrol_ledger import PatrolRecord, finest_gsd_m, keep_patrol, patrol_id_of
 from app.publish import Sealed, context_of, fixes_to_mark, register_of, scene_of, seal_incident
 from app.run_report import IncidentLine, RunReport, write_report
 from core.clock import from_iso, iso_utc
@@ -183,6 +183,7 @@ def _patrol(taken: _Taken, conclusion: Conclusion, job: Job) -> PatrolRecord | N
         ended_at=max(instants),
         frames=frames,
         incidents=conclusion.incidents,
+        gsd_m=finest_gsd_m(conclusion.incidents, frames),
         grades=ground_looked_at(frames),
     )
 

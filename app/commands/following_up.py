@@ -149,7 +149,7 @@ def _compare(
     from app.patrol_ledger import read_ledger
     from maps.before_after_page import render_pairs
 
-    known = read_ledger(ledger_folder(ledger))
+    known = read_ledger(ledger_folder(ledger), with_frames=True)
     pairs = list(pairs_of(known, site_names(known)))
     out.mkdir(parents=True, exist_ok=True)
     written = write_pairs(pairs, out)

@@ -58,6 +58,15 @@ def draw_attribution(outcome: Attribution | Undecided, sighting: Sighting, index
         legend.append(_legend(number, colour, f"{index.register.sites[place].name} {share.probability:.3f}"))
     outside = max(0.0, 1 - math.fsum(share.probability for share in outcome.sites))
     legend.append(_legend(len(legend), "none", _("outside all sites {share:.3f}").format(share=outside)))
+    legend += [
+        _legend(
+            len(legend) + number,
+            "none",
+            f"{index.register.zones[index.zones.place_of[share.key]].name} {share.probability:.3f}",
+            dashed=True,
+        )
+        for number, share in enumerate(outcome.zones[:4])
+    ]
     for radius, dash in ((_HALF95, ' stroke-dasharray="2 2"'), (_HALF50, "")):
         ring = shapely.Polygon(_ellipse(covariance, radius))
         lines.append(f'<path d="{_path(ring, half_m)}" fill="none" stroke="#000"{dash}/>')
@@ -114,9 +123,10 @@ def _scale(half_m: float) -> str:
     )
 
 
-def _legend(number: int, colour: str, text: str) -> str:
+def _legend(number: int, colour: str, text: str, *, dashed: bool = False) -> str:
     y = _SIZE_PX + 18 * number + 8
+    stroke = f'stroke="{_ZONE}" stroke-dasharray="4 3"' if dashed else 'stroke="#000" stroke-width="0.5"'
     return (
-        f'<rect x="8" y="{y}" width="10" height="10" fill="{colour}" stroke="#000" stroke-width="0.5"/>'
+        f'<rect x="8" y="{y}" width="10" height="10" fill="{colour}" {stroke}/>'
         f'<text x="24" y="{y + 9}">{escape(text)}</text>'
     )

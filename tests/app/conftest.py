@@ -149,6 +149,6 @@ def run(job: Callable[..., Job], station: Station) -> Run:
     if not _RUNS:
         made = job()
         report = process(made, station)
-        (record,) = read_patrols(made.out / LEDGER)
+        (record,) = read_patrols(made.out / LEDGER, with_frames=True)
         _RUNS.append(Run(job=made, report=report, record=record))
     return _RUNS[0]

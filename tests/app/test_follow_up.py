@@ -121,7 +121,7 @@ def test_only_what_people_confirmed_is_checked_again(ledger: Path, like: Patrol,
 
 
 def test_the_pictures_show_the_same_ground(ledger: Path) -> None:
-    pairs = list(pairs_of(read_ledger(ledger), {}))
+    pairs = list(pairs_of(read_ledger(ledger, with_frames=True), {}))
     assert [(pair.verdict, pair.there) for pair in pairs] == [("seen again", True), ("gone", False)]
     for pair in pairs:
         assert pair.before is not None
@@ -150,7 +150,7 @@ def test_the_page_is_one_file_and_the_pictures_lie_beside_it(ledger: Path, run: 
 def test_pictures_that_no_longer_exist_are_said_to_be_missing(ledger: Path, run: Any, tmp_path: Path) -> None:
     lost = again(run.record, 14, 2)
     keep_patrol(replace(lost, footage=str(tmp_path / "nowhere"), case_folder=str(tmp_path / "lost")), ledger)
-    pairs = list(pairs_of(read_ledger(ledger), {}))
+    pairs = list(pairs_of(read_ledger(ledger, with_frames=True), {}))
     assert [pair.after for pair in pairs] == [None, None]
     call("compare", str(ledger), "--out", str(tmp_path / "page"))
     assert "shows this ground any more" in (tmp_path / "page" / "before-after.html").read_text(encoding="utf-8")
