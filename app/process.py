@@ -33,7 +33,7 @@ from app.lock import held
 from app.looked_at import ground_looked_at
 from app.over_patrols import histories, tell_over_patrols
 from app.patrol_ledger import PatrolRecord, finest_gsd_m, keep_patrol, patrol_id_of
-from app.publish import Sealed, context_of, fixes_to_mark, register_of, scene_of, seal_incident
+from app.publish import Sealed, context_of, fixes_to_mark, register_of, scene_of, seal_incident, track_of
 from app.run_report import IncidentLine, RunReport, write_report
 from core.clock import from_iso, iso_utc
 from core.errors import StoreFailed
@@ -277,6 +277,7 @@ def _seal_all(conclusion: Conclusion, taken: _Taken, job: Job, station: Station)
         return opened(frames[frame_id].frame.original_sha256).get(frame_id)
 
     sealed = {}
+    track = track_of(taken.findings)
     station.progress.start(_("sealing incidents"), len(conclusion.incidents))
     for incident in conclusion.incidents:
         sealed[incident.incident_id] = seal_incident(
@@ -297,6 +298,7 @@ def _seal_all(conclusion: Conclusion, taken: _Taken, job: Job, station: Station)
             clock=station.instruments.clock,
             packages=job.out / PACKAGES,
             store=station.store,
+            track=track,
         )
         station.progress.step()
     return sealed

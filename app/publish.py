@@ -36,7 +36,7 @@ from evidence.sealing.incident_json import encode_incident
 from evidence.sealing.package import INCIDENT, STATEMENT
 from flight.patrol import NoFlyZone
 from flight.planning.footprint import footprint
-from flight.track import orientation_of
+from flight.track import Track, orientation_of
 from geofence.attribution import Undecided
 from geofence.fix import Fix
 from geofence.site import Register
@@ -68,6 +68,7 @@ def seal_incident(
     clock: Clock,
     packages: Path,
     store: CaseStore | None = None,
+    track: Track | None = None,
 ) -> Sealed:
     """Seal an incident, unless a package of exactly this incident exists; an older one is kept and a revision added.
 
@@ -80,6 +81,7 @@ def seal_incident(
         open_frame: Opens a frame's pixels again, by its id; None when they cannot be read any more.
         clock: The station's clock.
         packages: The folder of packages.
+        track: Where the camera was during the run; the part around each fix is sealed.
         store: Keeps the case; it is opened there, and its custody and decisions are sealed with it.
 
     Raises:
@@ -109,6 +111,7 @@ def seal_incident(
         out=folder,
         custody=custody_with_ingestion(incident, originals, records, entries) if entries else (),
         life=life,
+        track=track,
     )
     if store is not None:
         note_sealed(store, incident, package)
@@ -186,6 +189,18 @@ def _clips(incident: Incident, frames: Mapping[str, FrameRecord], originals: Seq
         return ()
     clip = review_clip(original, record.index)
     return () if isinstance(clip, Refusal) else (clip,)
+
+
+def track_of(findings: Sequence[InputFindings]) -> Track | None:
+    """Return where the camera was, by every frame that was looked at; None when no frame says."""
+    poses = {
+        frame.frame.captured_at: replace(frame.frame.pose, captured_at=frame.frame.captured_at)
+        for given in findings
+        for frame in given.frames
+    }
+    if not poses:
+        return None
+    return Track(poses=tuple(poses[at] for at in sorted(poses)), source="frames")
 
 
 def _thumbnail(content: bytes) -> bytes:
