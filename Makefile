@@ -89,7 +89,7 @@ telemetry-table: $(STAMP)
 
 # Every reader of foreign files against damaged ones, for longer than the tests do.
 fuzz: $(STAMP)
-	SKYWARDEN_FUZZ=3000 $(BIN)/python -m pytest -n 2 --timeout 3600 tests/flight/test_telemetry_fuzz.py
+	SKYWARDEN_FUZZ=3000 $(BIN)/python -m pytest -n 2 --timeout 3600 tests/flight/test_telemetry_fuzz.py tests/detection/test_video_decoding.py
 
 .PHONY: bench-locating
 bench-locating: $(STAMP)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections import Counter
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from evidence.originals.vault_records import Deposit
     from evidence.originals.vault_store import VaultStore
 
+MOST_NAMED = 10
 _VAULT = _("Vault: a folder, or an fsspec address such as s3://bucket/vault.")
 
 
@@ -74,7 +76,9 @@ def _ingest(
     held = Card(serial=serial or card_serial(card), device=device, operator=operator)
     report = ingest_card(card, store, card=held, clock=clock, on_file=show)
     if report.left_out:
-        names = ", ".join(report.left_out)
+        names = ", ".join(report.left_out[:MOST_NAMED])
+        if len(report.left_out) > MOST_NAMED:
+            names += _(" and {count} more").format(count=len(report.left_out) - MOST_NAMED)
         console.print(_("not copied, for they are no footage: {names}").format(names=names), soft_wrap=True)
     if report.deposits:
         pairing = pair_deposits(report.deposits, store, folder=card, card=held, declared=declared, clock=clock)
@@ -102,10 +106,11 @@ def show_pairing(pairing: RecordedPairing, console: Console) -> None:
         pairing: What an ingest found.
         console: Where to print.
     """
-    whole = 0
+    alike = Counter(
+        recording.missing for recording in pairing.recordings if recording.kind == "photo" and not recording.logs
+    )
     for recording in pairing.recordings:
-        if recording.kind == "photo" and not recording.missing and not recording.logs:
-            whole += 1
+        if recording.kind == "photo" and not recording.logs and (not recording.missing or alike[recording.missing] > 3):
             continue
         others = [recording.footage, *([recording.subtitle] if recording.subtitle else []), *recording.logs]
         names = [others[0].source, *(Path(other.source).name for other in others[1:])]
@@ -114,8 +119,12 @@ def show_pairing(pairing: RecordedPairing, console: Console) -> None:
             console.print(f"    {sentence}", soft_wrap=True)
         for sentence in recording.missing:
             console.print("    " + _("missing: {what}").format(what=sentence), soft_wrap=True)
-    if whole:
-        console.print(_("{count} photos carry their whole pose in their own header").format(count=whole))
+    for lacking, count in alike.items():
+        if not lacking:
+            console.print(_("{count} photos carry their whole pose in their own header").format(count=count))
+        elif count > 3:
+            what = ", ".join(lacking)
+            console.print(_("{count} photos, missing: {what}").format(count=count, what=what), soft_wrap=True)
     for named, _code, reason in pairing.unpaired:
         console.print(
             _("belongs to none: {source}: {reason}").format(source=named.source, reason=reason), soft_wrap=True

@@ -161,18 +161,26 @@ def gaps_in_numbers(footage: Sequence[Path]) -> tuple[str, ...]:
     for (_parent, _before), names in sorted(groups.items()):
         absent = [number for number in range(min(names), max(names)) if number not in names]
         if absent and len(absent) < 10 * len(names):  # a number that jumps by hundreds began anew; nothing is missing
-            shown = ", ".join(f"{number:04d}" for number in absent[:MOST_GAPS_NAMED])
-            more = (
-                ""
-                if len(absent) <= MOST_GAPS_NAMED
-                else _(" and {count} more").format(count=len(absent) - MOST_GAPS_NAMED)
-            )
+            runs = _runs(absent)
+            shown = ", ".join(runs[:MOST_GAPS_NAMED])
+            more = _(" and more") if len(runs) > MOST_GAPS_NAMED else ""
             sentences.append(
                 _("between {first} and {last} these numbers are missing: {numbers}").format(
                     first=names[min(names)], last=names[max(names)], numbers=shown + more
                 )
             )
     return tuple(sentences)
+
+
+def _runs(numbers: Sequence[int]) -> list[str]:
+    """Return rising numbers as four digits each, neighbours drawn together ("0004–0012")."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return [f"{first:04d}" if first == last else f"{first:04d}–{last:04d}" for first, last in runs]
 
 
 def _left_over(

@@ -41,7 +41,7 @@ def test_a_card_is_taken_in_shown_listed_and_given_back(card: Path, tmp_path: Pa
     assert "DCIM/DJI_0002.MP4 + DJI_0002.SRT" in done.output
     assert "has the same name" in done.output
     assert "missing: no subtitle file, and no telemetry inside" in done.output
-    assert "these numbers are missing: 0003, 0004" in done.output
+    assert "these numbers are missing: 0003–0004" in done.output
     assert "3 files: 3 in the vault, 0 refused" in done.output
     assert "known" in run("ingest", card, "--vault", vault, "--serial", "SD1").output
     assert "Every original is there and unchanged." in run("vault", "verify", vault).output

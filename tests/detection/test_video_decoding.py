@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
+import random
 import shutil
+import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -222,3 +225,36 @@ def test_hardware_that_does_not_work_is_asked_once(tmp_path: Path, monkeypatch: 
         with decoding(path) as how:
             assert how.device == "software"
     assert len(asked) == 1
+
+
+FUZZED = int(os.environ.get("SKYWARDEN_FUZZ", "60")) // 10
+
+
+@pytest.mark.parametrize(("codec", "suffix"), [("libx264", "mp4"), ("libx265", "mp4"), ("libx264", "ts")])
+def test_damaged_films_are_answered(tmp_path: Path, codec: str, suffix: str) -> None:
+    seed = film(tmp_path / f"seed.{suffix}", codec, times=[n / 30 for n in range(40)], key_every=10).read_bytes()
+    chance = random.Random(codec + suffix)  # noqa: S311 - repeatable damage, not a secret
+    path = tmp_path / f"damaged.{suffix}"
+    for _example in range(FUZZED):
+        content = bytearray(seed)
+        for _blow in range(chance.randrange(1, 8)):
+            at, length = chance.randrange(len(content)), chance.randrange(1, 400)
+            match chance.randrange(3):
+                case 0:
+                    content[at : at + length] = chance.randbytes(len(content[at : at + length]))
+                case 1:
+                    del content[at : at + length]
+                case _:
+                    content[at] ^= 1 << chance.randrange(8)
+        path.write_bytes(content)
+        begun = time.process_time()
+        still = thumbnail(path, chance.uniform(0, 2), hardware=False)
+        assert isinstance(still, Still | Refusal)
+        try:
+            with decoding(path, hardware=False) as how:
+                cursor = VideoCursor(how, zero_s=timeline_zero_s(how.container))
+                assert sum(1 for _image in iter(cursor.next if cursor.at(0.0) else lambda: None, None)) <= 40
+        except NotAVideoError:
+            continue
+        finally:
+            assert time.process_time() - begun < 20, "a small film keeps the decoder busy"

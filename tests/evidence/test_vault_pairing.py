@@ -75,7 +75,7 @@ def test_what_belongs_together_is_recorded_with_its_evidence(card: Path, store: 
     assert "only a flight log" in second.missing[0]
     assert "moov" in cut_off.missing[0]
     assert [(named.source, code) for named, code, _reason in pairing.unpaired] == [("DCIM/orphan.SRT", "no-footage")]
-    assert "0003, 0004" in pairing.gaps[0]
+    assert "0003–0004" in pairing.gaps[0]
     assert list(read_pairings(store)) == [pairing]
     digests = {deposit.source: deposit.original.sha256 for deposit in read_deposits(store)}
     assert {named.source: named.sha256 for named in pairing.names()} == digests
@@ -133,7 +133,7 @@ def test_a_log_of_another_place_is_not_taken_for_its_time(tmp_path: Path, store:
     ("names", "missing"),
     [
         (("DJI_0001.JPG", "DJI_0002.JPG"), None),
-        (("DJI_0001.JPG", "DJI_0004.JPG"), "0002, 0003"),
+        (("DJI_0001.JPG", "DJI_0004.JPG", "DJI_0006.JPG"), "0002–0003, 0005"),
         (("DJI_20261001100304_0001_W.MP4", "DJI_20261001100304_0001_T.MP4", "DJI_20261001100500_0003_W.MP4"), "0002"),
         (("DJI_0001.JPG", "DJI_0900.JPG"), None),  # numbering began anew; nothing is missing
         (("a.jpg", "b.jpg"), None),
