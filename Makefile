@@ -117,3 +117,7 @@ soak-evidence: $(STAMP)
 .PHONY: bench-maps
 bench-maps: $(STAMP)
 	$(BIN)/python -m benchmarks.maps
+
+.PHONY: bench-station
+bench-station: $(STAMP)
+	$(BIN)/python -m benchmarks.station_load
