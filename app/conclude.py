@@ -10,18 +10,23 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from app.instruments import Jurisdiction
 from app.journal import InputFindings
 from evidence.incident import Incident
 from flight.calendars.periods import active_periods
 from geofence.attribute import attribute_all
+from geofence.attributing.attribute_extended import attribute_moving
 from geofence.attributing.attribute_picture import draw_attribution
 from geofence.attribution import Attribution, Undecided
 from geofence.gather import gather
 from geofence.judge import Judgement, judge_all
 from geofence.register.site_index import build_index
 from geofence.sighting import Sighting
+
+DRIFTING: Final = frozenset({"smoke", "flame", "vapour", "flood_water", "firework_burst"})
+"""What changes its outline without going anywhere: its fused position counts, not its path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +62,12 @@ def conclude(findings: Sequence[InputFindings], jurisdiction: Jurisdiction, *, o
     )
     sightings = gather(fixes)
     index = build_index(jurisdiction.register)
-    attributions = tuple(attribute_all(sightings, index, prior=jurisdiction.prior))
+    attributions = tuple(
+        attribute_moving(sighting, index, prior=jurisdiction.prior)
+        if sighting.moving and sighting.label not in DRIFTING
+        else outcome
+        for sighting, outcome in zip(sightings, attribute_all(sightings, index, prior=jurisdiction.prior), strict=True)
+    )
     judged = judge_all(
         zip(sightings, attributions, strict=True),
         rules=jurisdiction.rules,

@@ -44,6 +44,9 @@ Zones = Annotated[str, typer.Option(help=_("A second file (or table) of zones, i
 Postgis = Annotated[
     str, typer.Option(help=_("Connection string of a PostGIS database; then sites and zones are names of tables."))
 ]
+Shifted = Annotated[
+    bool, typer.Option("--shifted", help=_("Take it in although it lies as a whole where another datum puts it."))
+]
 DATUMS: Final = _("WGS-84, CGCS2000, GCJ-02 (Amap, Tencent) or BD-09 (Baidu)")
 
 
@@ -109,6 +112,7 @@ def _mend(
     register: Annotated[Path, typer.Option(help=_("Folder to take the mended register in."))],
     zones: Zones = "",
     postgis: Postgis = "",
+    shifted: Shifted = False,
     crossings: Annotated[bool, typer.Option("--crossings", help=_("Outlines that cross themselves."))] = False,
     repeats: Annotated[bool, typer.Option("--repeats", help=_("Entries that repeat another word for word."))] = False,
     slivers: Annotated[
@@ -145,7 +149,7 @@ def _mend(
     for one in done:
         table.add_row(one.subject, one.mend.value, one.says)
     console.print(table if done else _("nothing needed mending"))
-    _take_in(source, features=features, name=sites, datum=_datum(datum), folder=register, done=done)
+    _take_in(source, features=features, name=sites, datum=_datum(datum), folder=register, done=done, shifted=shifted)
 
 
 def _import(
@@ -157,20 +161,36 @@ def _import(
     register: Annotated[Path, typer.Option(help=_("The register's folder; made when missing."))],
     zones: Zones = "",
     postgis: Postgis = "",
+    shifted: Shifted = False,
 ) -> None:
     source = _read(sites, zones, postgis, _datum(datum))
-    _take_in(source, features=source.features, name=sites, datum=_datum(datum), folder=register, done=())
+    _take_in(
+        source, features=source.features, name=sites, datum=_datum(datum), folder=register, done=(), shifted=shifted
+    )
 
 
 def _take_in(
-    source: Source, *, features: Sequence[Feature], name: str, datum: Datum, folder: Path, done: Sequence[Mended]
+    source: Source,
+    *,
+    features: Sequence[Feature],
+    name: str,
+    datum: Datum,
+    folder: Path,
+    done: Sequence[Mended],
+    shifted: bool,
 ) -> None:
-    from geofence.register.site_files import compile_register, refuse_empty
+    from geofence.register.site_files import SITES_FILE, compile_register, read_register, refuse_empty
     from geofence.register.site_folder import take_in
+    from geofence.register.site_shift import find_shift
 
     compiled, refused = compile_register(features, sha256=source.sha256)
     refusals = (*source.doubts, *refused)
     refuse_empty(compiled, refusals, name)
+    earlier = read_register(folder)[0] if (folder / SITES_FILE).is_file() else None
+    moved = next((one for one in find_shift(compiled, earlier) if one.code == "datum-shift"), None)
+    if moved is not None and not shifted:
+        remedy = _("Declare its datum; if it is the register in force that was wrong, say --shifted.")
+        raise InputRefused(name, moved.says, remedy)
     origin = {"source": name, "sha256": source.sha256, "datum": datum.value}
     register, change = take_in(features, folder, source=origin, at=SystemClock().now(), mended=done)
     console = Console()

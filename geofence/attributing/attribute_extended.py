@@ -18,9 +18,12 @@ from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
+from core.clock import BEIJING
 from core.points import GeoPoint, LocalPlane, from_plane, to_plane
+from core.text import _
 from geofence.attribute import DEFAULT_MARGIN, DEFAULT_THRESHOLD, attribute_all
 from geofence.attributing.attribute_belief import Belief, Mode
+from geofence.attributing.attribute_prior import AdjacencyPrior
 from geofence.attribution import Attribution, Undecided
 from geofence.fix import Covariance
 from geofence.register.site_index import Fences, SiteIndex
@@ -28,6 +31,7 @@ from geofence.sighting import Sighting
 
 Floats = NDArray[np.float64]
 
+_MOST_STEPS: Final = 6
 _END: Final = 0.15
 """The share of a plume's length that is its upwind end."""
 _HERMITE: Final = np.polynomial.hermite_e.hermegauss(9)
@@ -142,6 +146,7 @@ def attribute_path(
     *,
     threshold: float = DEFAULT_THRESHOLD,
     margin: float = DEFAULT_MARGIN,
+    prior: AdjacencyPrior | None = None,
 ) -> tuple[tuple[datetime, Attribution | Undecided], ...]:
     """Return where a moving thing was at each fix: a fused position would lie where it never stood.
 
@@ -150,6 +155,7 @@ def attribute_path(
         index: The register's index.
         threshold: Least probability to name a site (or nobody).
         margin: Least lead over the second site.
+        prior: What is declared of neighbours, if anything is.
 
     Returns:
         The time of each fix and its attribution, in order of time; each speaks of the whole sighting's id.
@@ -157,11 +163,50 @@ def attribute_path(
     alone = [
         replace(sighting, fixes=(fix,), point=fix.point, covariance=fix.covariance, passes=1) for fix in sighting.fixes
     ]
-    outcomes = attribute_all(alone, index, threshold=threshold, margin=margin)
+    outcomes = attribute_all(alone, index, threshold=threshold, margin=margin, prior=prior)
     return tuple(
         (fix.captured_at, replace(outcome, sighting_id=sighting.sighting_id))
         for fix, outcome in zip(sighting.fixes, outcomes, strict=True)
     )
+
+
+def attribute_moving(
+    sighting: Sighting, index: SiteIndex, *, prior: AdjacencyPrior | None = None
+) -> Attribution | Undecided:
+    """Return whose site a moving thing was on all the time, or, undecided, where it was when.
+
+    Args:
+        sighting: What moved.
+        index: The register's index.
+        prior: What is declared of neighbours, if anything is.
+
+    Returns:
+        What is said of its last fix, where every fix says the same; zones are those of the last fix.
+    """
+    path = attribute_path(sighting, index, prior=prior)
+    steps: list[tuple[datetime, str]] = []
+    for moment, outcome in path:
+        where = _where(outcome, index)
+        if not steps or steps[-1][1] != where:
+            steps.append((moment, where))
+    last = path[-1][1]
+    if len(steps) == 1 and isinstance(last, Attribution):
+        return last
+    told = ", ".join(f"{moment.astimezone(BEIJING):%H:%M:%S} {where}" for moment, where in steps[:_MOST_STEPS])
+    reason = _("it moved: {steps} (Beijing time)").format(steps=told + (", …" if len(steps) > _MOST_STEPS else ""))
+    if isinstance(last, Undecided) and len(steps) == 1:
+        reason = last.reason
+    return Undecided(
+        sighting_id=sighting.sighting_id, sites=last.sites, zones=last.zones, reason=reason, prior=last.prior
+    )
+
+
+def _where(outcome: Attribution | Undecided, index: SiteIndex) -> str:
+    if isinstance(outcome, Undecided):
+        return _("undecided")
+    if outcome.site_code is None:
+        return _("outside all sites")
+    return index.register.sites[index.sites.place_of[outcome.site_code]].name
 
 
 def overlaps(area: Polygon | MultiPolygon, fences: Fences) -> tuple[Overlap, ...]:

@@ -105,6 +105,17 @@ def test_an_empty_register_is_refused_and_the_one_in_force_stays(tmp_path: Path)
     assert (folder / "sites.geojson").read_bytes() == before
 
 
+def test_a_register_that_lies_where_another_datum_puts_it_is_not_taken_in_unasked(tmp_path: Path) -> None:
+    folder = tmp_path / "register"
+    run("import", SITES, "--zones", ZONES, "--datum", "wgs84", "--register", str(folder))
+    before = (folder / "sites.geojson").read_bytes()
+    with pytest.raises(InputRefused, match="as WGS-84 read as GCJ-02 does"):
+        run("import", SITES, "--zones", ZONES, "--datum", "gcj02", "--register", str(folder))
+    assert (folder / "sites.geojson").read_bytes() == before
+    said = run("import", SITES, "--zones", ZONES, "--datum", "gcj02", "--register", str(folder), "--shifted")
+    assert "278 changed" in said
+
+
 def test_the_datum_has_to_be_declared(tmp_path: Path) -> None:
     done = CliRunner().invoke(build(), ["register", "import", SITES, "--register", str(tmp_path)])
     assert done.exit_code == 2

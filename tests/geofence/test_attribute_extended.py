@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 from core.points import GeoPoint, LocalPlane, from_plane, to_plane
 from geofence.attributing.attribute_belief import Belief, Mode, attribute_belief, belief_shares
-from geofence.attributing.attribute_extended import Wind, attribute_path, locate_source, overlaps
+from geofence.attributing.attribute_extended import Wind, attribute_moving, attribute_path, locate_source, overlaps
 from geofence.attribution import Attribution, Undecided
 from geofence.fix import Covariance
 from geofence.register.site_index import SiteIndex, build_index
@@ -127,3 +127,13 @@ def test_a_moving_thing_is_attributed_where_it_was_at_each_time(index: SiteIndex
     assert [moment for moment, _ in path] == [fix.captured_at for fix in fixes]
     assert [getattr(outcome, "site_code", "undecided") for _, outcome in path] == [WEST, WEST, "undecided", EAST]
     assert {outcome.sighting_id for _, outcome in path} == {lorry.sighting_id}
+    moved = attribute_moving(lorry, index)
+    assert isinstance(moved, Undecided)
+    assert "it moved" in moved.reason
+    assert "undecided" in moved.reason
+    at_home = dataclasses.replace(lorry, fixes=tuple(fixes[:2]))
+    stayed = attribute_moving(at_home, index)
+    assert isinstance(stayed, Attribution)
+    assert stayed.site_code == WEST
+    at_fence = dataclasses.replace(lorry, fixes=(fixes[2],))
+    assert "would decide" in getattr(attribute_moving(at_fence, index), "reason", "")
