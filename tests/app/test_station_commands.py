@@ -1,0 +1,146 @@
+"""The station's commands, and what they take in."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from app.commands import build
+from app.instruments import Station
+from app.process import Job, process
+from app.station.options import StationOptions
+from core.errors import InputRefused
+from tests.app.station_world import PASSWORD, Bureau
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "SKYWARDEN_LANG": "en", "COLUMNS": "300", "NO_COLOR": "1"} | more
+    return subprocess.run(
+        [sys.executable, "-m", "app", *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_an_administrator_is_made_on_the_terminal(tmp_path: Path) -> None:
+    call = ("station", "create-admin", "wang", "--store", str(tmp_path / "s.sqlite3"), "--person", "王")
+    short = run(*call, SKYWARDEN_STATION_PASSWORD="x" * 5)
+    assert short.returncode == 3
+    assert "password" in short.stderr
+    done = run(*call, SKYWARDEN_STATION_PASSWORD=PASSWORD)
+    assert done.returncode == 0, done.stderr
+    assert run(*call, SKYWARDEN_STATION_PASSWORD=PASSWORD).returncode == 3  # the name is taken
+    assert run("station", "webhooks", "--store", str(tmp_path / "s.sqlite3")).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--listen", "0.0.0.0:8443"),
+        ("--listen", "127.0.0.1"),
+        ("--listen", "127.0.0.1:99999"),
+        ("--certificate", "c.pem"),
+        ("--behind-proxy", "--certificate", "c.pem", "--key", "k.pem"),
+    ],
+)
+def test_a_station_that_would_be_unsafe_is_not_served(tmp_path: Path, options: tuple[str, ...]) -> None:
+    call = ["serve", "--store", str(tmp_path / "s.sqlite3"), "--vault", str(tmp_path / "v"), *options]
+    done = CliRunner().invoke(build(), call)
+    assert isinstance(done.exception, InputRefused)
+    assert not (tmp_path / "s.sqlite3").exists()
+
+
+def test_a_certificate_that_is_none_is_one_sentence(tmp_path: Path) -> None:
+    place = ("--store", str(tmp_path / "s.sqlite3"), "--vault", str(tmp_path / "v"), "--listen", "127.0.0.1:0")
+    done = run("serve", *place, "--certificate", "none.pem", "--key", "none.pem")
+    assert done.returncode == 3, done.stderr
+    assert "none.pem" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_store_that_is_none_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "no.sqlite3"
+    path.write_bytes(b"this is no database" * 100)
+    done = run("serve", "--store", str(path), "--vault", str(tmp_path / "v"))
+    assert done.returncode == 1
+    assert "cannot be opened" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_options_check_themselves() -> None:
+    assert StationOptions(store="postgresql://x", vault="v").upload_folder is None
+    assert StationOptions(store=Path("a/s.db"), vault="v").upload_folder == Path("a/s.db.uploads")
+    assert "station.example" in StationOptions(store=Path("s"), vault="v", names=("station.example",)).allowed_hosts
+    with pytest.raises(ValueError, match="loopback"):
+        StationOptions(store=Path("s"), vault="v", host="192.168.1.2")
+
+
+def test_a_run_is_taken_in_once_with_its_files(
+    bureau: Bureau, station: Station, job: Callable[..., Job], tmp_path: Path
+) -> None:
+    from app.station.context import station as console
+    from app.station.filling import take_in_run
+    from app.station.models import CaseCard, MediaRow
+    from app.station.vault_keys import media_key
+
+    report = process(job(), station)
+    folder, before = tmp_path / "cases", CaseCard.objects.count()
+    taken = take_in_run(folder, actor="test", district="north")
+    assert (taken.opened, taken.known, taken.refusals) == (len(report.incidents), 0, ())
+    assert CaseCard.objects.count() == before + len(report.incidents)
+    for row in MediaRow.objects.filter(case__run__isnull=False):
+        assert console().vault.size(media_key(row.kind, row.sha256)) == row.size_bytes
+        assert row.case.district.code == "north"
+    again = take_in_run(folder, actor="test", district="north")
+    assert (again.opened, again.known) == (0, len(report.incidents))
+    assert console().store.audit_breaks() == ()
+    assert bureau.vault.is_dir()
+
+
+def test_an_altered_file_of_a_package_is_not_taken_in(
+    bureau: Bureau, station: Station, job: Callable[..., Job], tmp_path: Path
+) -> None:
+    from app.station.filling import take_in_run
+
+    process(job(), station)
+    for crop in (tmp_path / "cases/packages").rglob("*crop*.jpg"):
+        crop.chmod(0o644)
+        crop.write_bytes(crop.read_bytes() + b"x")
+    refusals = take_in_run(tmp_path / "cases", actor="test").refusals
+    assert refusals
+    assert {refusal.code for refusal in refusals} == {"altered"}
+    assert bureau.vault.is_dir()
+
+
+def test_a_folder_that_is_no_run_and_a_district_that_is_none_are_refused(bureau: Bureau, tmp_path: Path) -> None:
+    from app.station.filling import take_in_run
+
+    assert bureau.store.exists()
+    with pytest.raises(InputRefused, match="no report"):
+        take_in_run(tmp_path, actor="test")
+
+
+def test_an_outline_puts_a_case_into_its_district(bureau: Bureau) -> None:
+    from app.station.cards import Districts, make_card
+    from app.station.models import District
+    from benchmarks.station_cases import synthetic_incidents
+
+    square: Any = "[[[113,22],[114,22],[114,24],[113,24],[113,22]]]"
+    District.objects.filter(code="south").update(outline=f'{{"type":"Polygon","coordinates":{square}}}')
+    outlines = Districts(District.objects.all())
+    [incident] = synthetic_incidents(1, seed=77)
+    assert make_card(incident, districts=outlines).district.code == "south"
+    assert outlines.holding(0.0, 0.0) is None
+    assert bureau.store.exists()
