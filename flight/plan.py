@@ -58,12 +58,8 @@ def plan(
         InputRefused: The terrain raster or the jurisdiction's rules cannot be read.
     """
     rules = read_airspace_rules(patrol.jurisdiction)
-    known = read_calendar() if calendar is None else calendar
-    times = None
-    if at is not None:
-        check_time(patrol, at, known)
-        times = open_times(patrol, at, known, rules)
-        _check_open(patrol, times, (known, rules))
+    sources = (read_calendar() if calendar is None else calendar, rules)
+    times = None if at is None else open_day(patrol, at, sources)
     ground = Ground(patrol)
     terrain = read_ground_heights(patrol, ground)
     ground.check_launch(ground.home, min(area.height_agl_m for area in patrol.areas))
@@ -76,11 +72,7 @@ def plan(
             )
         )
     runs, strays = _over_terrain(everybody, runs, terrain)
-    builders = crew_builders(patrol, ground, terrain)
-    shared = share_out(patrol, ground, runs, builders, times)
-    if shared.late and times is not None:
-        raise PlanRefused(_too_late(patrol, shared, times, (known, rules)))
-    sorties = _sorties(shared, builders)
+    sorties, left = flown_sorties(patrol, ground, terrain, runs, times, sources)
     surveyed = [share for share in shares.values() if share.unit == "m2"] or list(shares.values())
     asked = math.fsum(share.asked for share in surveyed)
     covered = math.fsum(share.asked * share.share for share in surveyed) / asked if asked > 0 else 0.0
@@ -90,7 +82,7 @@ def plan(
         sorties=tuple(sorties),
         shares=shares,
         strays_m=strays,
-        left=shared.left,
+        left=left,
         terrain=terrain,
     )
     return FlightPlan(
@@ -100,6 +92,39 @@ def plan(
         findings=(*engineering_findings(measured, at), *law_findings(measured, rules, at, now)),
         covered_share=min(1.0, covered),
     )
+
+
+def open_day(patrol: Patrol, at: datetime, sources: Sources) -> OpenTimes:
+    """Return when a patrol's areas may be flown on the day that begins at ``at`` (aware).
+
+    Raises:
+        PlanRefused: It is outside the patrol's key periods, or an area is not open that day, or none at its beginning;
+            the text names what opens next.
+    """
+    check_time(patrol, at, sources[0])
+    times = open_times(patrol, at, *sources)
+    _check_open(patrol, times, sources)
+    return times
+
+
+def flown_sorties(  # noqa: PLR0917 - what a plan and the rest of a plan have in common, in the order of the work
+    patrol: Patrol,
+    ground: Ground,
+    terrain: Terrain | None,
+    runs: list[Run],
+    times: OpenTimes | None,
+    sources: Sources,
+) -> tuple[list[Sortie], tuple[Run, ...]]:
+    """Return the sorties that fly ``runs``, and the runs for which the crews' batteries do not suffice.
+
+    Raises:
+        PlanRefused: A run is beyond what a battery reaches, or an area cannot be flown whole while it is open.
+    """
+    builders = crew_builders(patrol, ground, terrain)
+    shared = share_out(patrol, ground, runs, builders, times)
+    if shared.late and times is not None:
+        raise PlanRefused(_too_late(patrol, shared, times, sources))
+    return _sorties(shared, builders), shared.left
 
 
 def check_time(patrol: Patrol, at: datetime, calendar: PeriodCalendar) -> None:

@@ -43,29 +43,42 @@ def _plan(
     out: Annotated[Path, typer.Option(help=_("Folder for the plan, its picture and its exports."))],
     at: Annotated[str, typer.Option(help=_("When it will be flown, e.g. 2026-10-01T09:00; Beijing time."))] = "",
     resume: Annotated[
-        list[Path] | None, typer.Option(help=_("Flight log of a sortie already flown; plans only what is left."))
+        list[Path] | None,
+        typer.Option(help=_("Flight log of a sortie already flown; plans only what is left. May be repeated.")),
+    ] = None,
+    of: Annotated[
+        Path | None, typer.Option(help=_("With --resume: the plan file that was flown; made anew by default."))
     ] = None,
     formats: Annotated[
         str,
-        typer.Option(help=_("Of json, qgc, waypoints, wpml, kml, gpx, geojson, png, sheet, map.")),
-    ] = "json,qgc,kml,png,map",
+        typer.Option(
+            help=_(
+                "Of json, qgc, waypoints, wpml, kml, gpx, geojson, png, sheet, map; by default json, qgc, kml, png, "
+                "map, and with --at the application sheet."
+            )
+        ),
+    ] = "",
 ) -> None:
     from flight.exports.bundle import FORMATS, export
     from flight.flying.log_file import read_log
     from flight.plan import plan
     from flight.planning.patrol_file import read_patrol
+    from flight.planning.plan_file import read_plan_file
     from flight.planning.resume import residual
     from maps.plan_map import draw_plan
 
-    wanted = [name.strip() for name in formats.split(",") if name.strip()]
+    usual = "json,qgc,kml,png,map" + (",sheet" if at else "")
+    wanted = [name.strip() for name in (formats or usual).split(",") if name.strip()]
     for name in wanted:
         if name not in {*FORMATS, MAP}:
             raise InputRefused(name, _("is no export format"), _("Use {all}.").format(all=", ".join([*FORMATS, MAP])))
     instant = beijing_time(at) if at else None
     asked = read_patrol(patrol)
-    made = plan(asked, at=instant, now=SystemClock().now())
     if resume:
-        made = residual(asked, made, [read_log(path) for path in resume], at=instant)
+        flown = plan(asked) if of is None else read_plan_file(of)
+        made = residual(asked, flown, [read_log(path) for path in resume], at=instant)
+    else:
+        made = plan(asked, at=instant, now=SystemClock().now())
     in_flight = [name for name in wanted if name != MAP]
     written, refused = export(made, asked, out, at=instant or SystemClock().now(), formats=in_flight)
     if MAP in wanted:

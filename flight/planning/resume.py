@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,14 +25,14 @@ from flight.calendars.periods import read_calendar
 from flight.flight_log import FlightLog
 from flight.flight_plan import FlightPlan, Leg, Sortie
 from flight.patrol import Patrol
-from flight.plan import read_ground_heights
+from flight.plan import flown_sorties, open_day, read_ground_heights
 from flight.planning.airspace_rules import read_airspace_rules
-from flight.planning.fleet import crew_builders, share_out
 from flight.planning.ground import Ground
-from flight.planning.open_times import open_times
 from flight.planning.plan_findings import Measured, engineering_findings, law_findings
 from flight.planning.routing import Points
 from flight.planning.sorties import Run
+
+Taken: TypeAlias = tuple[Points, NDArray[np.float64]]
 
 _NEAR_SPACINGS: Final = 0.6
 _LEAST_NEAR_M: Final = 6.0
@@ -62,38 +63,32 @@ def residual(
             )
         )
     ground = Ground(patrol)
+    taken = _taken(logs, ground)
     missing: list[Run] = []
     planned_m = left_m = 0.0
     for sortie in flight_plan.sorties:
         mine = [log for log in logs if log.sortie == sortie.number]
         for run in _lines(sortie, ground):
             planned_m += _weight(run)
-            stretches = _undone(run, mine, ground)
+            stretches = _undone(run, mine, taken)
             left_m += sum(_weight(stretch) for stretch in stretches)
             missing += stretches
     if not missing:
         raise PlanRefused(_("{patrol}: every planned photograph was taken").format(patrol=flight_plan.patrol))
     terrain = read_ground_heights(patrol, ground)
-    builders = crew_builders(patrol, ground, terrain)
     rules = read_airspace_rules(patrol.jurisdiction)
-    times = None if at is None else open_times(patrol, at, read_calendar(), rules)
-    shares = share_out(patrol, ground, missing, builders, times)
-    sorties: list[Sortie] = []
-    for task in shares.tasks:
-        sorties += builders[task.crew].build(
-            list(task.runs),
-            task.launch,
-            first_number=len(sorties) + 1,
-            crew=task.crew,
-            takeoff_s=task.takeoff_s,
-        )
+    sources = (read_calendar(), rules)
+    left = {run.area for run in missing}
+    rest = replace(patrol, areas=tuple(area for area in patrol.areas if area.name in left))
+    times = None if at is None else open_day(rest, at, sources)
+    sorties, unflown = flown_sorties(rest, ground, terrain, missing, times, sources)
     measured = Measured(
         patrol=patrol,
         ground=ground,
         sorties=tuple(sorties),
         shares={},
         strays_m=(0.0, 0.0),
-        left=shares.left,
+        left=unflown,
         terrain=terrain,
     )
     return FlightPlan(
@@ -134,32 +129,42 @@ def _lines(sortie: Sortie, ground: Ground) -> list[Run]:
     return found
 
 
-def _undone(run: Run, logs: Sequence[FlightLog], ground: Ground) -> list[Run]:
-    """Return the stretches of a leg whose photographs were not taken."""
-    if not logs:
-        return [run]
+def _taken(logs: Sequence[FlightLog], ground: Ground) -> Taken | None:
+    """Return where and how high photographs were taken, by whatever sortie; None when no vehicle reported any."""
     triggers = [trigger for log in logs for trigger in log.triggers]
-    if not triggers:  # a vehicle that reports no photographs is believed by the waypoints it reached
-        reached = max(log.last_item for log in logs)
-        return [] if run.waypoint <= reached else [run]
-    taken = to_plane(ground.plane, [[t.position.lon_deg, t.position.lat_deg] for t in triggers])
-    heights = np.array([trigger.height_takeoff_m for trigger in triggers])
+    if not triggers:
+        return None
+    places = to_plane(ground.plane, [[t.position.lon_deg, t.position.lat_deg] for t in triggers])
+    return places, np.array([trigger.height_takeoff_m for trigger in triggers])
+
+
+def _undone(run: Run, mine: Sequence[FlightLog], taken: Taken | None) -> list[Run]:
+    """Return the stretches of a leg whose photographs were not taken.
+
+    Photographs count by where they were taken, whichever sortie took them: a plan made anew may divide its lines
+    otherwise. A vehicle that reports no photographs is believed by the waypoints that it reached.
+    """
+    if mine and not any(log.triggers for log in mine):
+        return [] if run.waypoint <= max(log.last_item for log in mine) else [run]
+    if taken is None:
+        return [run]
     if run.look:
-        return [] if _near(run.path[0], float(run.heights_m[0]), taken, heights, run) else [run]
+        return [] if _near(run.path[0], float(run.heights_m[0]), taken, run) else [run]
     length = _length(run.path)
     count = math.floor(length / run.photo_spacing_m + 1e-6)
     shares = np.minimum(np.arange(count + 1) * run.photo_spacing_m / length, 1.0)
     places = run.path[0] + (run.path[1] - run.path[0]) * shares[:, None]
     wanted = run.heights_m[0] + (run.heights_m[1] - run.heights_m[0]) * shares
-    done = np.array([_near(place, height, taken, heights, run) for place, height in zip(places, wanted, strict=True)])
+    done = np.array([_near(place, height, taken, run) for place, height in zip(places, wanted, strict=True)])
     ends = np.append(shares[:-1], 1.0)  # the last photograph is due a little before the line's end
     return [_stretch(run, shares[first], ends[last]) for first, last in _gaps(done)]
 
 
-def _near(place: Points, height: float, taken: Points, heights: NDArray[np.float64], run: Run) -> bool:
+def _near(place: Points, height: float, taken: Taken, run: Run) -> bool:
+    places, heights = taken
     within = _LEAST_NEAR_M if run.look else max(_LEAST_NEAR_M, _NEAR_SPACINGS * run.photo_spacing_m)
     level = np.abs(heights - height) <= max(_LEAST_NEAR_M, _HEIGHT_SHARE * height)
-    return bool(np.any(level & (np.hypot(*(taken - place).T) <= within)))
+    return bool(np.any(level & (np.hypot(*(places - place).T) <= within)))
 
 
 def _gaps(done: NDArray[np.bool_]) -> list[tuple[int, int]]:

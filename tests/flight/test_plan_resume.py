@@ -16,7 +16,7 @@ from core.errors import PlanRefused
 from core.points import GeoPoint, LocalPlane, from_plane, to_plane
 from flight.flight_log import FlightLog, Outcome, Trigger
 from flight.flight_plan import FlightPlan, Leg
-from flight.patrol import KeyArea, Patrol
+from flight.patrol import KeyArea, Patrol, TimeWindow
 from flight.plan import plan
 from flight.planning.catalogue import read_catalogue
 from flight.planning.resume import residual
@@ -123,3 +123,18 @@ def test_a_flight_that_went_well_leaves_nothing_to_fly(tmp_path: Path) -> None:
     assert len(done.log.triggers) == flight_plan.sorties[0].photos
     with pytest.raises(PlanRefused, match="every planned photograph"):
         residual(asked, flight_plan, [done.log])
+
+
+def test_photographs_count_whichever_sortie_took_them_and_the_rest_keeps_to_its_window(
+    patrol: Patrol, planned: FlightPlan
+) -> None:
+    every = photographs(planned)
+    elsewhere = replace(log_of(every), sortie=7)
+    with pytest.raises(PlanRefused, match="every planned photograph"):
+        residual(patrol, planned, [elsewhere])
+    window = TimeWindow(starts_at=START, ends_at=START + timedelta(hours=2))
+    windowed = replace(patrol, areas=(replace(patrol.areas[0], window=window),))
+    half = log_of(every[: len(every) // 2])
+    assert residual(windowed, planned, [half], at=START + timedelta(minutes=30)).sorties
+    with pytest.raises(PlanRefused, match="field may be flown from"):
+        residual(windowed, planned, [half], at=START + timedelta(hours=3))
