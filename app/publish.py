@@ -25,7 +25,8 @@ from evidence.cases.life import Life, state_of
 from evidence.custody import Action, CustodyEntry
 from evidence.incident import Incident
 from evidence.original import Original
-from evidence.seal import package_path, seal
+from evidence.papers.documents import CaseFile, Paper, write_document
+from evidence.seal import list_originals, package_path, seal
 from evidence.sealing.chain import PROGRAM_ACTOR, custody_with_ingestion
 from evidence.sealing.clip import review_clip
 from evidence.sealing.context import Attachment, Context, FlightApproval
@@ -33,7 +34,7 @@ from evidence.sealing.derivation import Derived
 from evidence.sealing.derive import annotate_frame, crop_frame
 from evidence.sealing.frame_record import FrameRecord
 from evidence.sealing.incident_json import encode_incident
-from evidence.sealing.package import INCIDENT, STATEMENT
+from evidence.sealing.package import INCIDENT, STATEMENT, OriginalRecord
 from flight.patrol import NoFlyZone
 from flight.planning.footprint import footprint
 from flight.track import Track, orientation_of
@@ -100,6 +101,9 @@ def seal_incident(
     copies = (*_derived_copies(incident, open_frame), *_clips(incident, frames, originals))
     seen_in = {fix.detection.frame_id for fix in incident.sighting.fixes}
     records = [frames[frame_id] for frame_id in sorted(seen_in)]
+    report = _report_of(
+        incident, listed=list_originals(incident, originals, records), copies=copies, context=context, at=clock.now()
+    )
     package = seal(
         incident,
         originals=originals,
@@ -112,10 +116,30 @@ def seal_incident(
         custody=custody_with_ingestion(incident, originals, records, entries) if entries else (),
         life=life,
         track=track,
+        documents=(report,),
     )
     if store is not None:
         note_sealed(store, incident, package)
     return Sealed(package=package, thumbnail=_thumbnail(_sealed_picture(package)))
+
+
+def _report_of(
+    incident: Incident, *, listed: tuple[OriginalRecord, ...], copies: Sequence[Derived], context: Context, at: datetime
+) -> Attachment:
+    """Return the evidence report that is sealed with a case."""
+    case = CaseFile(
+        incident=incident,
+        originals=listed,
+        derived=tuple(copies),
+        site_name=context.site_name,
+        program=context.program,
+        at=at,
+    )
+    return Attachment(
+        name=f"{Paper.EVIDENCE_REPORT.value}.pdf",
+        media_type="application/pdf",
+        content=write_document(Paper.EVIDENCE_REPORT, case),
+    )
 
 
 def _kept(incident: Incident, store: CaseStore | None) -> tuple[Life | None, tuple[CustodyEntry, ...]]:

@@ -122,6 +122,7 @@ def test_the_cases_are_opened_in_the_store_and_sealed_with_their_custody_and_fli
         seen = read_package(open_folder(made.out / line.package))
         assert seen.context is not None
         assert seen.context.flight == made.flight
+        assert "data/documents/evidence-report.pdf" in seen.members
         assert seen.track is not None
         assert {pose.position for pose in seen.track.poses} >= {frame.pose.position for frame in seen.frames.frames}  # type: ignore[union-attr]
         assert seen.custody is not None
