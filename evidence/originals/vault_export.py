@@ -6,9 +6,11 @@ Files that are there already with the same bytes are kept, with other bytes they
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Final
 
 from core.errors import StoreFailed
 from core.refusal import Refusal
@@ -17,6 +19,8 @@ from core.whole_file import written_whole
 from evidence.ingest import read_digests
 from evidence.originals.vault_records import Deposit, object_key
 from evidence.originals.vault_store import VaultStore
+
+_NOT_IN_NAMES: Final = re.compile(r"[^\w.\- ]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +80,8 @@ def export_originals(
 def _export(deposit: Deposit, store: VaultStore, folder: Path) -> Exported | Refusal:
     """Copy one original, or say why not."""
     original, key = deposit.original, object_key(deposit.original.sha256)
-    parts = [part for part in (deposit.card.serial.strip().strip("."), *PurePosixPath(deposit.source).parts) if part]
+    card = _NOT_IN_NAMES.sub("_", deposit.card.serial).strip(". ")  # of a live source it may be an address
+    parts = [part for part in (card, *PurePosixPath(deposit.source).parts) if part]
     if any(part in {"..", "/"} or "/" in part or "\0" in part for part in parts):
         reason = _("its path on the card would lead out of the folder")
         return Refusal(subject=deposit.source, code="unsafe-name", reason=reason)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from types import ModuleType
@@ -172,3 +173,27 @@ def test_what_cannot_come_out_is_refused_and_nothing_is_overwritten(card: Path, 
     assert [refusal.code for refusal in refused] == ["exists", "altered", "missing"]
     assert taken.read_text() == "mine"
     assert not (tmp_path / "out/SD-0042" / deposits[1].source).exists()
+
+
+@pytest.mark.parametrize(
+    ("serial", "folder"),
+    [("", "."), ("udp://10.0.0.1:5000/x", "udp_10.0.0.1_5000_x"), ("../..", "_"), ("SD 1", "SD 1")],
+)
+def test_whatever_a_card_is_called_its_copies_stay_in_the_folder(
+    card: Path, tmp_path: Path, serial: str, folder: str
+) -> None:
+    store = open_vault(tmp_path / "vault")
+    ingest_card(card, store, card=Card(serial=serial), clock=CLOCK)
+    done, refused = export_originals(list(read_deposits(store)), store, tmp_path / "out")
+    assert refused == ()
+    assert {copy.path for copy in done} == {tmp_path / "out" / folder / copy.deposit.source for copy in done}
+    assert all(copy.path.resolve().is_relative_to(tmp_path / "out") for copy in done)
+
+
+def test_a_record_that_would_lead_out_of_the_folder_is_refused(card: Path, tmp_path: Path) -> None:
+    store = open_vault(tmp_path / "vault")
+    ingest_card(card, store, card=CARD, clock=CLOCK)
+    deposits = [replace(deposit, source=f"../../{deposit.source}") for deposit in read_deposits(store)]
+    done, refused = export_originals(deposits, store, tmp_path / "out")
+    assert done == ()
+    assert {refusal.code for refusal in refused} == {"unsafe-name"}
