@@ -112,6 +112,7 @@ def fly(
     ready_s: float = READY_S,
     set_guards: bool = False,
     return_height_m: float | None = None,
+    clear_above: Callable[[], bool] | None = None,
     wait: Callable[[float], None] = time.sleep,
 ) -> FlightLog:
     """Fly one sortie of a plan and return what happened.
@@ -140,6 +141,7 @@ def fly(
             (:func:`flight.flying.preflight.demanded_parameters`); what changed is in the log.
         return_height_m: Where a failsafe brings it home, metres above take-off; that of the plan when None. Used with
             ``set_guards``.
+        clear_above: Asked before arming, until it says that nobody is in the way; None for an aircraft alone.
         wait: Sleeps; a test may hand in another.
 
     Raises:
@@ -169,6 +171,7 @@ def fly(
                 on_checks(checks)
             _settle_checks(recording, checks, confirm)
             link.on_trigger(recording.trigger)
+            _await_clear_air(recording, clear_above, wait)
             _start(recording, link)
         except (LinkFailed, PlanRefused) as error:
             recording.said(link.messages())
@@ -309,6 +312,16 @@ def _await_ready(recording: Recording, link: Link, ready_s: float, on_wait: Call
             on_wait(text)
 
     link.await_ready(ready_s, say)
+
+
+def _await_clear_air(
+    recording: Recording, clear_above: Callable[[], bool] | None, wait: Callable[[float], None]
+) -> None:
+    if clear_above is None or clear_above():
+        return
+    recording.note("wait", _("another aircraft is in the air above; the take-off waits"))
+    while not clear_above():
+        wait(POLL_S)
 
 
 def _set_guards(

@@ -76,7 +76,7 @@ def view_line(view: FlightView) -> str:
         mode=state.mode,
         along=progress.along_m,
         length=progress.length_m,
-        height=state.height_takeoff_m,
+        height=max(0.0, state.height_takeoff_m),
         speed=state.ground_speed_m_s,
         now=share(state.battery_share),
         home=share(progress.battery_home),

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from core.clock import Clock
@@ -135,7 +136,8 @@ def fly_together(
                 flight.link, flight.plan, flight.sortie_number, clock=clock, log_path=flight.log_path,
                 approval=flight.approval, patrol=flight.patrol, rehearsal=rehearsal, overrides=overrides,
                 orders=sky.orders[flight.name], on_view=see, reopen=flight.reopen, set_guards=set_guards,
-                return_height_m=heights[flight.name], wait=wait,
+                return_height_m=heights[flight.name], clear_above=partial(_clear_above, sky, flight.name, sorties),
+                wait=wait,
             )  # fmt: skip
         except SkywardenError as error:
             return error
@@ -148,6 +150,11 @@ def fly_together(
         except KeyboardInterrupt:
             leaving.set()
             raise
+
+
+def _clear_above(sky: Sky, name: str, sorties: Mapping[str, Sortie]) -> bool:
+    takeoff = sorties[name].waypoints[0]
+    return sky.clear_above(name, takeoff.position, takeoff.height.metres)
 
 
 def _names(flights: Sequence[Together]) -> list[str]:

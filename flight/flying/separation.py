@@ -2,8 +2,9 @@
 
 Two sorties are apart when, at every moment at which both are in the air, they are ``horizontal_m`` or ``vertical_m``
 away from each other. :func:`conflicts` looks for moments when they would not be; :func:`departures` delays take-offs
-until none is left; :func:`too_close` watches the aircraft that really fly. Times are those that the plan expects, so a
-margin covers wind and delay: each aircraft is taken to be anywhere on the part of its way that it could have reached.
+until none is left; ``flight.flying.sky`` watches the aircraft that really fly. Times are those that the plan expects,
+so a margin covers wind and delay: each aircraft is taken to be anywhere on the part of its way that it could have
+reached.
 """
 
 from __future__ import annotations

@@ -6,9 +6,10 @@ The answers, in order:
 2. One that cannot be ordered keeps its way and the other gives way, whatever the order of names: one that is flown by
    its pilot, comes home, lands, or is not heard. One that is not heard may be anywhere on its straight way home.
 3. If the two are too close all the same, the other holds too: two that hover are safer than one that guesses.
-4. If both hover too close for fifteen seconds, the later one is sent home at its own return height, which is a vertical
-   separation away from the other's present height; without such a height, or when neither can be ordered, the pilots
-   are called.
+4. If both hover too close for fifteen seconds, the upper one is sent home: a way home begins with a climb, so it goes
+   up and away, at its own return height, which is a vertical separation above the other; the lower one goes on when
+   they are apart. Without such a height, or when the upper one cannot be ordered, the pilots are called.
+5. Nobody takes off into the air above its place while another is there, whatever the plan's times said.
 
 A crew's own order to pause outlives the separation: nobody is sent on whom a person stopped.
 """
@@ -16,6 +17,7 @@ A crew's own order to pause outlives the separation: nobody is sent on whom a pe
 from __future__ import annotations
 
 import itertools
+import math
 import queue
 import threading
 from collections.abc import Callable, Mapping
@@ -58,6 +60,7 @@ class Sky:
     holding: dict[str, set[str]] = field(default_factory=dict)
     stopped_by_crew: set[str] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    sent_home: set[str] = field(default_factory=set)
     _both_still_since: dict[tuple[str, str], datetime] = field(default_factory=dict)
     _called: set[tuple[str, str]] = field(default_factory=set)
 
@@ -98,6 +101,7 @@ class Sky:
     def _forget(self, name: str) -> None:
         self.views.pop(name, None)
         self.holding.pop(name, None)
+        self.sent_home.discard(name)
         for other in [other for other, whom in self.holding.items() if name in whom]:
             self._release(other, name)
 
@@ -123,30 +127,45 @@ class Sky:
             return
         if len(orderable) == 2:
             self._hold(first, later)
-        self._end_stalemate(first, later, orderable[0])
+        self._end_stalemate(first, later)
 
-    def _end_stalemate(self, first: str, later: str, yielding: str) -> None:
-        """Send the one that gives way home over the other, when both have hovered too close for long enough."""
-        now = self.views[yielding].state.at
+    def _end_stalemate(self, first: str, later: str) -> None:
+        """Send the upper one home over the other, when both have hovered too close for long enough."""
+        upper, lower = sorted((first, later), key=lambda name: -self.views[name].state.height_takeoff_m)
+        now = max(self.views[name].state.at for name in (upper, lower))
         since = self._both_still_since.setdefault((first, later), now)
         if (now - since).total_seconds() < _STALEMATE_S:
             return
-        other = self.views[first if yielding == later else later].state
-        height = self.return_heights.get(yielding)
-        if height is None or abs(height - other.height_takeoff_m) < self.separation.vertical_m:
+        height, below_m = self.return_heights.get(upper), self.views[lower].state.height_takeoff_m
+        if height is None or height - below_m < self.separation.vertical_m or not self._takes_orders(upper):
             self._call_pilots(first, later)
             return
-        self.holding.pop(yielding, None)
-        reason = _("clear of {other}, {height:.0f} m high").format(
-            other=first if yielding == later else later, height=height
-        )
-        self.orders[yielding].put(Order(kind=OrderKind.RETURN, reason=reason))
+        self.holding.pop(upper, None)
+        self.sent_home.add(upper)
+        reason = _("clear of {other}, {height:.0f} m high").format(other=lower, height=height)
+        self.orders[upper].put(Order(kind=OrderKind.RETURN, reason=reason))
         del self._both_still_since[first, later]
+
+    def clear_above(self, name: str, place: GeoPoint, top_m: float) -> bool:
+        """Return whether nobody is in the air through which ``name`` would climb from ``place`` to ``top_m``."""
+        plane = LocalPlane(origin=place)
+        with self.lock:
+            for other, view in self.views.items():
+                if other == name:
+                    continue
+                if view.state.position is None:
+                    return False
+                east, north = to_plane(plane, [view.state.position.lon_deg, view.state.position.lat_deg])
+                near = math.hypot(float(east), float(north)) < self.separation.horizontal_m * _APART_AGAIN
+                if near and view.state.height_takeoff_m < top_m + self.separation.vertical_m:
+                    return False
+        return True
 
     def _takes_orders(self, name: str) -> bool:
         view = self.views[name]
         return (
-            view.in_command in {"mission", "hold"}
+            name not in self.sent_home
+            and view.in_command in {"mission", "hold"}
             and view.state.mode not in RETURN_MODES
             and view.state.heartbeat_age_s < _LOST_S
         )

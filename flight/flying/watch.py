@@ -352,6 +352,10 @@ class Watch:
 
     def _next_action(self, state: VehicleState) -> str:
         leg = self._leg(state)
+        if self.pilot or self.held_for:
+            return _("the pilot flies") if self.pilot else _("hover")
+        if state.mode in RETURN_MODES:
+            return _("land here") if state.mode == "LAND" else _("come home and land")
         if state.mode not in MISSION_MODES or leg is None or state.waypoint is None:
             return state.mode
         waypoint = self.recording.sortie.waypoints[state.waypoint]

@@ -192,13 +192,27 @@ def test_one_that_is_not_heard_may_be_anywhere_on_its_way_home() -> None:
 
 
 def test_two_that_hover_too_close_are_separated_by_height() -> None:
-    two = Watched(return_heights={"A": 30.0, "B": 45.0})
-    two.see("A", 0)
-    for second in range(0, 20, 4):
+    """The upper one goes up and home, for a way home begins with a climb: never the lower one, through the other."""
+    two = Watched(return_heights={"A": 60.0, "B": 45.0})
+    two.see("A", 0, height=34.0)
+    for second in range(0, 40, 4):
         two.see("B", 12, after_s=second, in_command="hold")
-    assert two.orders("B") == [OrderKind.PAUSE, OrderKind.RETURN]
-    assert two.orders("A") == [OrderKind.PAUSE]
+        two.see("A", 0, after_s=second, in_command="hold", height=34.0)
+    assert two.orders("B") == [OrderKind.PAUSE]
+    assert two.orders("A") == [OrderKind.PAUSE, OrderKind.RETURN], "once, and not stopped again on its way"
     assert two.told == []
+    two.see("A", 0, after_s=60, in_command="return", mode="RTL", height=60.0)
+    assert two.orders("B") == [OrderKind.CONTINUE]
+
+
+def test_nobody_takes_off_under_another() -> None:
+    two = Watched()
+    assert two.sky.clear_above("B", HOME, 30.0)
+    two.see("A", 10, height=40.0)
+    assert not two.sky.clear_above("B", HOME, 30.0)
+    assert two.sky.clear_above("B", HOME, 20.0), "A is high above all that B will fly"
+    two.see("A", 100, height=40.0)
+    assert two.sky.clear_above("B", HOME, 30.0)
 
 
 def test_without_a_height_to_go_to_the_pilots_are_called_once() -> None:
