@@ -195,7 +195,7 @@ def test_two_that_hover_too_close_are_separated_by_height() -> None:
     """The upper one goes up and home, for a way home begins with a climb: never the lower one, through the other."""
     two = Watched(return_heights={"A": 60.0, "B": 45.0})
     two.see("A", 0, height=34.0)
-    for second in range(0, 40, 4):
+    for second in range(0, 28, 4):
         two.see("B", 12, after_s=second, in_command="hold")
         two.see("A", 0, after_s=second, in_command="hold", height=34.0)
     assert two.orders("B") == [OrderKind.PAUSE]
