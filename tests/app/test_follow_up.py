@@ -29,6 +29,7 @@ from flight.patrol import Patrol, Pattern
 from flight.plan import plan
 from flight.planning.patrol_file import read_patrol
 from flight.planning.patrol_writer import write_patrol
+from geofence.attribution import Undecided, Viewpoint
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 DEMO = Path(__file__).resolve().parents[2] / "missions" / "demo" / "patrol.yaml"
@@ -118,6 +119,32 @@ def test_only_what_people_confirmed_is_checked_again(ledger: Path, like: Patrol,
     recheck = plan_recheck(known, late, like, name="late", now=NOW)
     assert [(area.pattern, area.priority) for area in recheck.patrol.areas] == [(Pattern.ORBIT, 1)]
     assert "2026-10-31" in recheck.note
+
+
+def test_an_undecided_site_is_looked_at_from_where_it_would_be_decided(ledger: Path, like: Patrol) -> None:
+    known = read_ledger(ledger)
+    standing = next(one for one in known.standings if one.is_there)
+    view = Viewpoint(point=standing.point, height_agl_m=31.0, receiver="rtk", needed_m=0.9, expected_m=0.8)
+    patrols = tuple(
+        replace(
+            patrol,
+            incidents=tuple(
+                replace(
+                    incident,
+                    attribution=Undecided(
+                        sighting_id=incident.sighting.sighting_id, sites=(), zones=(), reason="a fence", view=view
+                    ),
+                )
+                for incident in patrol.incidents
+            ),
+        )
+        for patrol in known.patrols
+    )
+    recheck = plan_recheck(replace(known, patrols=patrols), [standing], like, name="x", now=NOW)
+    assert [area.height_agl_m for area in recheck.patrol.areas] == [31.0]
+    assert [area.height_agl_m for area in plan_recheck(known, [standing], like, name="x", now=NOW).patrol.areas] == [
+        60.0
+    ]
 
 
 def test_the_pictures_show_the_same_ground(ledger: Path) -> None:

@@ -181,6 +181,23 @@ def test_follow_up_looks_where_hazards_still_stand_and_first_where_it_is_late() 
     assert follow_up([], now=now) == ()
 
 
+def test_what_is_decided_only_from_lower_down_is_looked_at_from_there() -> None:
+    standings = carry_over((), look(0), [found(0), found(300)])
+    low, plain = follow_up(standings, now=SEEN_AT, heights_m={standings[0].standing_id: 35.0})[:2]
+    if low.standing_ids != (standings[0].standing_id,):
+        low, plain = plain, low
+    assert (low.height_agl_m, plain.height_agl_m) == (35.0, None)
+    catalogue = read_catalogue()
+    before = Patrol(
+        name="first",
+        areas=(KeyArea(name="a", shape=EVERYWHERE, height_agl_m=60.0, speed_m_s=6.0),),
+        aircraft=next(iter(catalogue.aircraft.values())),
+        camera=next(iter(catalogue.cameras.values())).camera,
+        home=CENTRE,
+    )
+    assert [area.height_agl_m for area in plan_revisit((low, plain), before, name="x").areas] == [35.0, 60.0]
+
+
 def test_a_revisit_is_flown_like_the_patrol_that_found_it() -> None:
     catalogue = read_catalogue()
     high, low = (
