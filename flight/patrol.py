@@ -263,6 +263,7 @@ class Kit:
         photo_interval_s: Shortest time between two photographs that the camera allows, seconds.
         camera_key: The camera's key in the catalogue; empty when it was made by hand.
         wpml_payload: DJI's payloadEnumValue of the camera for WPML files, or None.
+        wpml_lens: DJI's payloadLensIndex of the lens that photographs: "wide", "ir", "visable" (their spelling).
     """
 
     aircraft: Aircraft
@@ -270,6 +271,7 @@ class Kit:
     photo_interval_s: float = 2.0
     camera_key: str = ""
     wpml_payload: int | None = None
+    wpml_lens: str = "wide"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -333,6 +335,7 @@ class Patrol:
         emergency: Whether this is an emergency flight (应急任务), for which shorter notice holds.
         operator: Who organises the flight, for the application sheet.
         wpml_payload: DJI's payloadEnumValue of the camera for WPML files, or None.
+        wpml_lens: DJI's payloadLensIndex of the lens that photographs.
         declares: Camera angles to go by where the footage's telemetry does not tell them.
     """
 
@@ -358,6 +361,7 @@ class Patrol:
     emergency: bool = False
     operator: str = ""
     wpml_payload: int | None = None
+    wpml_lens: str = "wide"
     declares: PoseDeclaration = NOTHING_DECLARED
 
     def __post_init__(self) -> None:
@@ -383,4 +387,5 @@ def flown_by(patrol: Patrol, crew: str) -> Patrol:
         photo_interval_s=kit.photo_interval_s,
         camera_key=kit.camera_key,
         wpml_payload=kit.wpml_payload,
+        wpml_lens=kit.wpml_lens,
     )

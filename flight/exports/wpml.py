@@ -162,10 +162,10 @@ def _template(sortie: Sortie, patrol: Patrol, made_at: datetime) -> ET.Element:
         _add(place, "waypointSpeed", _number(point.speed_m_s))
         _add(place, "gimbalPitchAngle", _number(point.gimbal_pitch_deg))
         _heading(_add(place, "waypointHeadingParam"), point.yaw_deg)
-        _actions(place, route, index)
+        _actions(place, route, index, patrol.wpml_lens)
     payload = _add(folder, "payloadParam")
     _add(payload, "payloadPositionIndex", "0")
-    _add(payload, "imageFormat", "wide")
+    _add(payload, "imageFormat", patrol.wpml_lens)
     return root
 
 
@@ -190,7 +190,7 @@ def _waylines(sortie: Sortie, patrol: Patrol) -> ET.Element:
         _add(turn, "waypointTurnMode", "toPointAndStopWithDiscontinuityCurvature")
         _add(turn, "waypointTurnDampingDist", "0")
         _add(place, "useStraightLine", "1")
-        _actions(place, route, index)
+        _actions(place, route, index, patrol.wpml_lens)
         gimbal = _add(place, "waypointGimbalHeadingParam")
         _add(gimbal, "waypointGimbalPitchAngle", _number(point.gimbal_pitch_deg))
         _add(gimbal, "waypointGimbalYawAngle", "0")
@@ -223,7 +223,7 @@ def _signed(yaw_deg: float) -> str:
     return _number((yaw_deg + 180.0) % 360.0 - 180.0)
 
 
-def _actions(place: ET.Element, route: tuple[Waypoint, ...], index: int) -> None:
+def _actions(place: ET.Element, route: tuple[Waypoint, ...], index: int, lens: str) -> None:
     """Add what happens on reaching this waypoint and, where a line begins here, on the way to the next."""
     following = route[index + 1] if index + 1 < len(route) else None
     point = route[index]
@@ -233,14 +233,14 @@ def _actions(place: ET.Element, route: tuple[Waypoint, ...], index: int) -> None
     if point.hover_s:
         reached.append(_Action(function="hover", params=(("hoverTime", _number(point.hover_s)),)))
     if point.leg is Leg.LOOK:
-        reached.append(_photo(f"w{index}"))
+        reached.append(_photo(f"w{index}", lens))
     if following is not None and following.leg is Leg.LINE:
         reached += [*_turned(following.yaw_deg), _gimbal(following.gimbal_pitch_deg)]
     if reached:
         _group(place, 2 * index, (index, index), ("reachPoint", None), reached)
     if following is not None and following.leg is Leg.LINE and following.photo_spacing_m is not None:
         trigger = ("multipleDistance", following.photo_spacing_m)
-        _group(place, 2 * index + 1, (index, index + 1), trigger, [_photo(f"w{index}")])
+        _group(place, 2 * index + 1, (index, index + 1), trigger, [_photo(f"w{index}", lens)])
 
 
 def _turned(yaw_deg: float | None) -> list[_Action]:
@@ -250,13 +250,13 @@ def _turned(yaw_deg: float | None) -> list[_Action]:
     return [_Action(function="rotateYaw", params=params)]
 
 
-def _photo(suffix: str) -> _Action:
+def _photo(suffix: str, lens: str) -> _Action:
     return _Action(
         function="takePhoto",
         params=(
             ("payloadPositionIndex", "0"),
             ("fileSuffix", suffix),
-            ("payloadLensIndex", "wide"),
+            ("payloadLensIndex", lens),
             ("useGlobalPayloadLensIndex", "0"),
         ),
     )

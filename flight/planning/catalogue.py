@@ -34,12 +34,14 @@ class CatalogueCamera:
         camera: Its geometry.
         interval_s: Shortest time between two photographs, seconds.
         wpml_payload: DJI's payloadEnumValue, or None.
+        wpml_lens: DJI's payloadLensIndex of this lens.
     """
 
     key: str
     camera: Camera
     interval_s: float
     wpml_payload: int | None = None
+    wpml_lens: str = "wide"
 
     def __post_init__(self) -> None:
         if not self.interval_s > 0:
@@ -152,6 +154,7 @@ def _camera(path: Path, key: str, entry: dict[str, Any]) -> CatalogueCamera:
             camera=camera,
             interval_s=interval_s,
             wpml_payload=None if payload is None else int(payload),
+            wpml_lens=str(entry.get("wpml_lens", "wide")),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _unfit(path, key, error) from error

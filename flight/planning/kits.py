@@ -24,6 +24,7 @@ def kits_of(patrol: Patrol) -> tuple[Kit, ...]:
         photo_interval_s=patrol.photo_interval_s,
         camera_key=patrol.camera_key,
         wpml_payload=patrol.wpml_payload,
+        wpml_lens=patrol.wpml_lens,
     )
     return tuple(dict.fromkeys(crew.kit or own for crew in patrol.crews)) or (own,)
 

@@ -140,6 +140,7 @@ def _patrol(
         emergency=table.get("emergency", False),
         operator=table.get("operator", ""),
         wpml_payload=camera.wpml_payload,
+        wpml_lens=camera.wpml_lens,
         declares=_declares(reader, table.get("declares", {})),
     )
 
@@ -226,6 +227,7 @@ def _kit(reader: _Reader, index: int, entry: dict[str, Any], patrols: tuple[str,
         photo_interval_s=camera.interval_s,
         camera_key=camera.key,
         wpml_payload=camera.wpml_payload,
+        wpml_lens=camera.wpml_lens,
     )
 
 

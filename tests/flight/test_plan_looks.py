@@ -213,3 +213,15 @@ def test_a_flown_look_gives_one_photograph_that_looks_at_its_spot(tmp_path: Path
         assert look.yaw_deg is not None
         assert abs((trigger.yaw_deg - look.yaw_deg + 180) % 360 - 180) < 5
         assert trigger.pitch_deg == pytest.approx(look.gimbal_pitch_deg, abs=2)
+
+
+def test_a_thermal_camera_photographs_with_its_own_lens(tmp_path: Path) -> None:
+    thermal = CATALOGUE.cameras["dji-m3t-thermal"]
+    asked = replace(
+        patrol("dji-m3t"), camera=thermal.camera, wpml_payload=thermal.wpml_payload, wpml_lens=thermal.wpml_lens
+    )
+    (path,) = write_wpml(plan(asked), tmp_path / "x.kmz", patrol=asked, made_at=datetime(2026, 10, 1, tzinfo=UTC))
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            root = ET.fromstring(archive.read(name))  # noqa: S314 - ours
+            assert {one.text for one in root.iter(f"{WPML}payloadLensIndex")} == {"ir"}
