@@ -121,3 +121,7 @@ bench-maps: $(STAMP)
 .PHONY: bench-station
 bench-station: $(STAMP)
 	$(BIN)/python -m benchmarks.station_load
+
+.PHONY: bench-station-map
+bench-station-map: $(STAMP)
+	$(BIN)/python -m benchmarks.station_map

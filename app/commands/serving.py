@@ -59,6 +59,15 @@ def add_commands(application: typer.Typer) -> None:
             Path | None,
             typer.Option(help=_("File with options of skywarden process, for footage uploaded in the browser.")),
         ] = None,
+        stream: Annotated[
+            list[Path] | None,
+            typer.Option(help=_("File that skywarden fly --stream writes: an aircraft on the map; may be repeated.")),
+        ] = None,
+        base: Annotated[
+            list[str] | None,
+            typer.Option(help=_("What lies under the map, as for skywarden map; nothing by default.")),
+        ] = None,
+        base_key: Annotated[str, typer.Option(envvar="SKYWARDEN_BASE_KEY", help=_("Key that Tianditu asks for."))] = "",
         language: Annotated[str, typer.Option(help=_("For people who chose none: zh_CN or en."))] = "zh_CN",
     ) -> None:
         from app.station.context import station
@@ -68,6 +77,7 @@ def add_commands(application: typer.Typer) -> None:
         options = _options(
             store, vault, listen=listen, certificate=certificate, key=key, behind_proxy=behind_proxy,
             names=tuple(name or ()), language=language, webhooks=tuple(webhook or ()), uploads=uploads, patrols=patrols,
+            streams=tuple(stream or ()), base=tuple(base or ()), base_key=base_key,
         )  # fmt: skip
         clock = SystemClock()
         open_station(options, clock)
@@ -177,6 +187,9 @@ def _options(
     webhooks: tuple[str, ...] = (),
     uploads: Path | None = None,
     patrols: Path | None = None,
+    streams: tuple[Path, ...] = (),
+    base: tuple[str, ...] = (),
+    base_key: str = "",
     language: str = "",
 ) -> StationOptions:
     """Return the options of a station; what cannot go together is refused in a sentence."""
@@ -196,6 +209,9 @@ def _options(
             webhooks=webhooks,
             uploads=uploads,
             patrols=patrols,
+            streams=streams,
+            base=base,
+            base_key=base_key,
             language=language or language_of(os.environ),
         )
     except ValueError as unfit:

@@ -243,6 +243,30 @@ PAGES: Final[tuple[Page, ...]] = (
         audited=False,
         rate=Rate.API,
     ),
+    # Where it stands: the commander's map.
+    Page(name="map", route="map", view="commander_map.show", roles=_READERS, label=lambda: _("Map")),
+    Page(
+        name="map-marks", route="map/marks", view="commander_map.marks", roles=_READERS, audited=False, rate=Rate.ASSET
+    ),
+    Page(name="map-ground", route="map/ground", view="commander_map.ground", roles=_READERS, audited=False),
+    Page(name="map-live", route="map/live", view="commander_map.live", roles=_READERS, audited=False),
+    Page(
+        name="map-mosaic",
+        route="map/mosaic",
+        view="commander_map.mosaic",
+        roles=_READERS,
+        audited=False,
+        rate=Rate.ASSET,
+    ),
+    Page(
+        name="map-tile",
+        route="map/tiles/<int:layer>/<int:z>/<int:x>/<int:y>",
+        view="commander_map.tile",
+        roles=_READERS,
+        audited=False,
+        rate=Rate.ASSET,
+    ),
+    Page(name="map-offline", route="map/offline", view="commander_map.offline", roles=_READERS),
     # Watching over it.
     Page(name="audit", route="audit", view="audit_log.browse", roles=_AUDITORS, label=lambda: _("Audit")),
     Page(name="audit-check", route="audit/check", view="audit_log.check", roles=_AUDITORS, methods=WRITE),

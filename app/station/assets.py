@@ -22,6 +22,8 @@ SOURCES: Final = (
     ("station", "app.station", "static/station"),
     ("htmx", "django_htmx", "static/django_htmx/htmx-2.min.js"),
     ("htmx", "django_htmx", "static/django_htmx/ext/hx-sse-2.min.js"),
+    ("map", "maps", "page"),
+    ("map", "maps", "templates/sheet.css"),
     ("leaflet", "leaflet", "static/leaflet/leaflet.js"),
     ("leaflet", "leaflet", "static/leaflet/leaflet.css"),
     ("leaflet/images", "leaflet", "static/leaflet/images"),

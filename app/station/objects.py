@@ -17,7 +17,13 @@ from app.station.models import ApiToken, CaseCard, District, MediaRow, SavedFilt
 def cards_of(user: User) -> Any:  # noqa: ANN401 - a queryset of Django
     """Return the query of the case cards that ``user`` may see."""
     cards = CaseCard.objects.all()
-    return cards if user.all_districts else cards.filter(district_id__in=district_ids_of(user))
+    scope = district_scope(user)
+    return cards if scope is None else cards.filter(district_id__in=scope)
+
+
+def district_scope(user: User) -> frozenset[int] | None:
+    """Return the ids of the districts whose cases ``user`` may see; None for all cases, those of no district too."""
+    return None if user.all_districts else frozenset(district_ids_of(user))
 
 
 def district_ids_of(user: User) -> list[int]:

@@ -25,6 +25,9 @@ class StationOptions:
         uploads: Folder where pieces of uploads wait until they are whole; beside a SQLite store where None.
         patrols: Folder of patrol files that the fleet page shows.
         processing: Options of ``skywarden process`` for footage that was uploaded; empty where it is processed by hand.
+        streams: Files that ``skywarden fly --stream`` appends to: aircraft on the map.
+        base: What lies under the map, as ``maps.base_layers.base_layer`` reads it; nothing by default.
+        base_key: Key that Tianditu asks for.
         language: What is spoken to people who chose nothing: "zh_CN" or "en".
     """
 
@@ -40,6 +43,9 @@ class StationOptions:
     uploads: Path | None = None
     patrols: Path | None = None
     processing: tuple[str, ...] = ()
+    streams: tuple[Path, ...] = ()
+    base: tuple[str, ...] = ()
+    base_key: str = ""
     language: str = "zh_CN"
 
     def __post_init__(self) -> None:

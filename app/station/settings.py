@@ -6,11 +6,14 @@ what differs from station to station (database, hosts, cookies) is set here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
 
+from app.station.map_base import layers_of
 from app.station.options import StationOptions
 from app.store.open_store import APPLICATIONS, database_settings
+from maps.base_layers import services_of
 
 ALIAS: Final = "default"
 MEBIBYTE: Final = 1024 * 1024
@@ -35,8 +38,12 @@ _MIDDLEWARE: Final = (
 _VALIDATION: Final = "django.contrib.auth.password_validation"
 
 
-def content_security_policy() -> dict[str, Any]:
-    """Return the policy of every page: nothing from elsewhere, no script or style that the page did not vouch for."""
+def content_security_policy(pictures_from: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the policy of every page: nothing from elsewhere, no script or style that the page did not vouch for.
+
+    Args:
+        pictures_from: Origins of map services that the station was told to show under its map; none by default.
+    """
     from csp.constants import NONCE, NONE, SELF
 
     return {
@@ -44,7 +51,7 @@ def content_security_policy() -> dict[str, Any]:
             "default-src": [NONE],
             "script-src": [SELF, NONCE],
             "style-src": [SELF, NONCE],
-            "img-src": [SELF, "data:", "blob:"],
+            "img-src": [SELF, "data:", "blob:", *pictures_from],
             "media-src": [SELF, "blob:"],
             "font-src": [SELF],
             "connect-src": [SELF],
@@ -118,7 +125,7 @@ def station_settings(options: StationOptions, *, secret_key: str) -> dict[str, A
         "SECURE_REFERRER_POLICY": "same-origin",
         "SECURE_CROSS_ORIGIN_OPENER_POLICY": "same-origin",
         "X_FRAME_OPTIONS": "DENY",
-        "CONTENT_SECURITY_POLICY": content_security_policy(),
+        "CONTENT_SECURITY_POLICY": content_security_policy(services_of(layers_of(options))),
         "DATA_UPLOAD_MAX_MEMORY_SIZE": MAX_BODY_BYTES,
         "DATA_UPLOAD_MAX_NUMBER_FIELDS": 500,
         "DATA_UPLOAD_MAX_NUMBER_FILES": 4,

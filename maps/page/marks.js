@@ -104,15 +104,15 @@
       if (wanted.window) { query.set("from", wanted.window[0]); query.set("to", wanted.window[1]); }
       if (wanted.site.trim()) query.set("q", wanted.site.trim());
       this.query = query.toString();
-      return this.refresh(this.map, this.by);
+      return this.refresh(this.map, this.by, this.fine);
     }
     // Asks for the view and a quarter more on every side; an answer that a newer question overtook is dropped.
-    async refresh(map, by) {
-      this.map = map; this.by = by;
+    async refresh(map, by, fine) {
+      this.map = map; this.by = by; this.fine = fine;
       if (!map) return this.answer.total;
       const area = map.getBounds().pad(0.25), asked = this.asked += 1;
       const box = [area.getWest(), area.getSouth(), area.getEast(), area.getNorth()].map((d) => d.toFixed(6)).join(",");
-      const response = await fetch(`${this.address}?bbox=${box}&zoom=${map.getZoom()}&by=${by}&${this.query}`, { credentials: "same-origin" });
+      const response = await fetch(`${this.address}?bbox=${box}&zoom=${map.getZoom()}&by=${by}${fine ? "&fine=1" : ""}&${this.query}`, { credentials: "same-origin" });
       if (!response.ok) throw new Error(`${response.status}`);
       const answer = await response.json();
       if (asked === this.asked) {
@@ -130,8 +130,8 @@
       return this.answer.items.map((one, i) => ({ ...one, x: wx[i] * view.scale - view.x0, y: wy[i] * view.scale - view.y0, marks: one.ids || [], place: i }));
     }
     positions(crs) {
-      const { wx, wy } = this.inWorld(crs);
-      return this.answer.items.map((one, i) => [wx[i], wy[i], one.n]);
+      const cells = this.answer.heat || [], { wx, wy } = Sky.worldOf(crs, cells.map((one) => one[0]), cells.map((one) => one[1]));
+      return cells.map((one, i) => [wx[i], wy[i], one[2]]);
     }
     bounds(_marks, item) {
       const box = item && item.box;

@@ -111,7 +111,7 @@
     find(".sky-find").addEventListener("input", (event) => { clearTimeout(typing); typing = setTimeout(() => { page.wanted.site = event.target.value; page.apply(); }, 250); });
     for (const tick of root.querySelectorAll(".sky-layers input")) {
       tick.checked = page.on[tick.name];
-      tick.addEventListener("change", () => { page.on[tick.name] = tick.checked; page.redraw(); });
+      tick.addEventListener("change", () => { page.on[tick.name] = tick.checked; if (tick.name === "heat") page.ask(); else page.redraw(); });
     }
     for (const [name, there] of Object.entries(page.there)) if (!there) find(`.sky-layers [name="${name}"]`)?.closest("label").remove();
     find(".sky-print").addEventListener("click", () => window.print());

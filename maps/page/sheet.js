@@ -84,7 +84,7 @@
     }
 
     async ask() {
-      try { this.tell(await this.source.refresh(this.map, this.by)); } catch { this.failed(); return; }
+      try { this.tell(await this.source.refresh(this.map, this.by, this.on.heat)); } catch { this.failed(); return; }
       this.redraw();
     }
 
@@ -214,7 +214,7 @@
     }
   };
 
-  Sky.start = (map) => {
+  Sky.start = async (map) => {
     const sheet = JSON.parse(document.getElementById("sky-sheet").textContent), root = document.querySelector(".sky-sheet");
     const [west, south, east, north] = sheet.bounds, fit = () => {
       map.invalidateSize({ animate: false });
@@ -222,6 +222,10 @@
     };
     map.setMinZoom(3); map.setMaxZoom(22);
     fit();
+    if (sheet.groundFrom) {
+      Object.assign(sheet, { sites: [], zones: [], patrols: [] });
+      try { Object.assign(sheet, await (await fetch(sheet.groundFrom, { credentials: "same-origin" })).json()); } catch { /* the incidents are there without it */ }
+    }
     Sky.page = new Sky.Page(map, sheet, root);
     fit(); // the panel has its size only now
     new ResizeObserver(() => map.invalidateSize({ animate: false, pan: false })).observe(map.getContainer());

@@ -13,7 +13,9 @@ from app.station.roles import Role
 from tests.app.station_world import NOW, Bureau
 
 # Values for the parts of addresses that name no object of the access table.
-OTHER_PARTS: dict[str, str] = {"digest": "0" * 16, "path": "nothing.css"}
+OTHER_PARTS: dict[str, str] = {
+    "digest": "0" * 16, "path": "nothing.css", "layer": "0", "z": "0", "x": "0", "y": "0",
+}  # fmt: skip
 UPLOAD = "00000000-0000-4000-8000-000000000000"
 CLOSED = [page for page in PAGES if not page.public]
 OWNED = [page for page in CLOSED if page.about in {About.CASE, About.MEDIA}]

@@ -1,0 +1,125 @@
+"""The map's ground: sites, zones, and what patrols flew and looked at, from the case folders of the runs taken in.
+
+A folder is read once and held as long as it stays as it is. A folder that is gone or unreadable is left out, and the
+page says how many were; the cases themselves are in the store. Patrols are those of runs in somebody's districts; sites
+are those whose middle lies in one of them (or in none, for a run of one of them).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from app.station.cards import Districts
+from app.station.models import District, Run
+from app.station.objects import district_scope
+from core.errors import InputRefused
+from geofence.site import Register, Site, Zone
+from maps.case_folder import CaseFolder, read_case_folder
+from maps.geo_files import GEOPACKAGE, MOSAIC
+from maps.sheet import Premises, Seen, patrols_of, premises_of
+
+MOST_PATROLS: Final = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What lies under somebody's incidents.
+
+    Attributes:
+        patrols: In order of time, each with the run that it was.
+        premises: Sites.
+        zones: Zones.
+        left_out: Runs whose folder cannot be read any more.
+    """
+
+    patrols: tuple[tuple[Run, Seen], ...]
+    premises: tuple[Premises, ...]
+    zones: tuple[Zone, ...]
+    left_out: int
+
+
+@lru_cache(maxsize=128)
+def _read(folder: str, _changed_ns: int) -> tuple[CaseFolder, tuple[Seen, ...]]:
+    read = read_case_folder(Path(folder))
+    return read, patrols_of([] if read.trace is None else [read.trace])
+
+
+def folder_of(run: Run) -> tuple[CaseFolder, tuple[Seen, ...]] | None:
+    """Return what a run left for the map, or None where its folder is gone or unreadable."""
+    try:
+        return _read(run.folder, (Path(run.folder) / GEOPACKAGE).stat().st_mtime_ns)
+    except (OSError, InputRefused):
+        return None
+
+
+def runs_of(user: Any, *, since: datetime | None = None, until: datetime | None = None) -> list[Run]:  # noqa: ANN401 - Django
+    """Return the runs of somebody's districts, newest first."""
+    scope = district_scope(user)
+    runs = Run.objects.all() if scope is None else Run.objects.filter(district_id__in=scope)
+    if since is not None:
+        runs = runs.filter(finished_at__gte=since)
+    if until is not None:
+        runs = runs.filter(started_at__lt=until)
+    return list(runs.order_by("-started_at"))
+
+
+def ground_of(user: Any, leads: dict[str, int]) -> Ground:  # noqa: ANN401 - as above
+    """Return the ground under somebody's incidents.
+
+    Args:
+        user: Whose.
+        leads: How many incidents are open on each site, by its code.
+    """
+    scope = district_scope(user)
+    outlines = Districts(District.objects.all())
+    sites: dict[str, Site] = {}
+    zones: dict[str, Zone] = {}
+    patrols: list[tuple[Run, Seen]] = []
+    left_out = 0
+    for run in reversed(runs_of(user)[:MOST_PATROLS]):
+        found = folder_of(run)
+        if found is None:
+            left_out += 1
+            continue
+        read, seen = found
+        patrols += [(run, one) for one in seen]
+        for site in _within(read.register.sites, outlines, scope):
+            sites[site.code] = site
+        zones |= {zone.zone_id: zone for zone in _zones(read.register, sites)}
+    patrols.sort(key=lambda pair: pair[1].trace.started_at)
+    return Ground(
+        patrols=tuple(patrols),
+        premises=premises_of(sites.values(), leads, [seen for _run, seen in patrols]),
+        zones=tuple(zones.values()),
+        left_out=left_out,
+    )
+
+
+def _within(sites: Sequence[Site], outlines: Districts, scope: frozenset[int] | None) -> list[Site]:
+    if scope is None:
+        return list(sites)
+    found = []
+    for site in sites:
+        middle = site.shape.representative_point()
+        if outlines.holding(middle.x, middle.y) in {None, *scope}:
+            found.append(site)
+    return found
+
+
+def _zones(register: Register, sites: dict[str, Site]) -> list[Zone]:
+    return [zone for zone in register.zones if zone.site_code is None or zone.site_code in sites]
+
+
+def mosaic_of(user: Any, run_id: int) -> bytes | None:  # noqa: ANN401 - as above
+    """Return the mosaic of a run of somebody's districts (WebP), or None where there is none for them."""
+    run = next((one for one in runs_of(user) if one.pk == run_id), None)
+    path = None if run is None else Path(run.folder) / MOSAIC
+    try:
+        return None if path is None else path.read_bytes()
+    except OSError:
+        return None

@@ -1,0 +1,222 @@
+"""The commander's map: the page, what it asks for while it is open, and the same as one offline file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+from django.db.models import Count
+from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+
+from app.station.context import station
+from app.station.map_base import layers_of, tile_of
+from app.station.map_ground import Ground, ground_of, mosaic_of
+from app.station.map_live import events, pulse
+from app.station.map_marks import HELD, MAX_IDS, gather, in_scope, read_wanted, totals_of
+from app.station.models import CaseCard
+from app.station.objects import cards_of
+from core.clock import BEIJING, iso_utc
+from core.errors import InputRefused
+from core.text import _
+from evidence.incident import State
+from geofence.hazard import Value
+from maps.offline_map import SCRIPTS, page_parts, render_sheet
+from maps.palette import ZONE_STYLES, zone_name
+from maps.sheet import OPEN_STATES, Mark, Sheet
+from maps.sheet_json import ground_json, layer_json, looks_of, outline
+
+CHINA: Final = (73.5, 18.0, 135.1, 53.6)
+MOST_OFFLINE: Final = 10_000
+
+
+def show(request: Any) -> Any:  # noqa: ANN401 - Django's request and response
+    """Show the map; what is on it is asked for by its script."""
+    here = station()
+    columns = HELD.columns(here.store, pulse(here.store))
+    scope = in_scope(columns, request.user)
+    totals = totals_of(columns, scope)
+    chosen = columns.lon[scope], columns.lat[scope]
+    bounds = CHINA
+    if scope.any():
+        bounds = (float(chosen[0].min()), float(chosen[1].min()), float(chosen[0].max()), float(chosen[1].max()))
+    names = _hazard_names(request)
+    content = {
+        "title": _("Map"),
+        "drawnAt": iso_utc(here.clock.now()),
+        "bounds": [round(number, 7) for number in bounds],
+        "marksFrom": reverse("map-marks"),
+        "groundFrom": reverse("map-ground"),
+        "live": reverse("map-live"),
+        "totals": totals,
+        "closed": [],
+        "areas": [],
+        "others": [],
+        "base": [
+            layer_json(layer, bounds) if layer.file is None else _served(layer_number, layer)
+            for layer_number, layer in enumerate(layers_of(here.options))
+        ],
+        "look": looks_of(totals["hazard"], names),
+    }
+    parts = page_parts(content, title=_("Map"), bounds=bounds)
+    return render(request, "station/map.html", {"parts": parts, "scripts": SCRIPTS, "most": MOST_OFFLINE})
+
+
+def _served(number: int, layer: Any) -> dict[str, Any]:  # noqa: ANN401 - a base layer
+    address = reverse("map-tile", kwargs={"layer": number, "z": 0, "x": 0, "y": 0}).removesuffix("0/0/0")
+    return {
+        "name": layer.name, "datum": layer.datum.value, "url": f"{address}{{z}}/{{x}}/{{y}}", "hosts": [],
+        "attribution": layer.attribution, "least": layer.least_zoom, "most": layer.most_zoom, "tiles": {},
+    }  # fmt: skip
+
+
+def _hazard_names(request: Any) -> dict[str, str]:  # noqa: ANN401 - as above
+    """Return the hazards' names in the reader's language, by code."""
+    field = "hazard_zh" if request.language == "zh_CN" else "hazard_en"
+    codes = CaseCard.objects.order_by("hazard_code").values_list("hazard_code", flat=True).distinct()
+    found = {}
+    for code in codes:
+        found[code] = CaseCard.objects.filter(hazard_code=code).values_list(field, flat=True).first() or code
+    return found
+
+
+def marks(request: Any) -> Any:  # noqa: ANN401 - as above
+    """Return what a screen shows, or what a click tells."""
+    if "ids" in request.GET:
+        ids = request.GET["ids"].split(",")[:MAX_IDS]
+        cards = cards_of(request.user).filter(pk__in=ids).order_by("-severity", "number")
+        return _json({"marks": [_mark_json(card, request) for card in cards]})
+    here = station()
+    columns = HELD.columns(here.store, pulse(here.store))
+    now = here.clock.now()
+    scope = in_scope(columns, request.user)
+    return _json(gather(columns, read_wanted(request.GET.dict(), now), scope, now))
+
+
+def _json(content: object) -> Any:  # noqa: ANN401 - as above
+    return JsonResponse(content, safe=False, json_dumps_params={"ensure_ascii": False, "separators": (",", ":")},
+                        headers={"Cache-Control": "no-store"})  # fmt: skip
+
+
+def _mark_json(card: CaseCard, request: Any) -> dict[str, Any]:  # noqa: ANN401 - as above
+    name = card.hazard_zh if request.language == "zh_CN" else card.hazard_en
+    return {
+        "number": card.number,
+        "hazard": f"{card.hazard_code} {name}",
+        "state": card.state,
+        "value": card.value,
+        "severity": card.severity,
+        "site": card.site_code or None,
+        "siteName": card.site_name or card.site_code,
+        "candidates": _("the case tells the candidates"),
+        "note": "",
+        "zone": card.zone_id,
+        "basis": "",
+        "authority": "",
+        "history": "",
+        "error": round(card.error_90_m, 1),
+        "first": int(card.first_seen.timestamp() // 60),
+        "last": int(card.last_seen.timestamp() // 60),
+        "lon": card.lon_deg,
+        "lat": card.lat_deg,
+        "link": reverse("incident", kwargs={"incident_id": card.pk}),
+    }
+
+
+def _ground(request: Any) -> Ground:  # noqa: ANN401 - as above
+    rows = cards_of(request.user).filter(state__in=[state.value for state in OPEN_STATES]).exclude(site_code="")
+    return ground_of(request.user, dict(rows.order_by().values_list("site_code").annotate(open=Count("pk"))))
+
+
+def ground(request: Any) -> Any:  # noqa: ANN401 - as above
+    """Return sites, zones and patrols of the person's districts."""
+    found = _ground(request)
+    content = ground_json(
+        found.premises, [replace(seen, trace=replace(seen.trace, mosaic=None)) for _run, seen in found.patrols]
+    )
+    for (run, seen), line in zip(found.patrols, content["patrols"], strict=True):
+        if seen.trace.mosaic is not None:
+            mosaic = seen.trace.mosaic
+            line["mosaic"] = {
+                "image": f"{reverse('map-mosaic')}?run={run.pk}",
+                "bounds": [mosaic.west_deg, mosaic.south_deg, mosaic.east_deg, mosaic.north_deg],
+            }
+        line["name"] = run.title
+    content["zones"] = [
+        {"name": zone.name or zone.zone_id, "kind": zone_name(zone.zone_type), "site": zone.site_code or "",
+         "shape": outline(zone.shape), "look": dict(ZONE_STYLES[zone.zone_type])}
+        for zone in found.zones
+    ]  # fmt: skip
+    content["leftOut"] = found.left_out
+    return _json(content)
+
+
+def mosaic(request: Any) -> Any:  # noqa: ANN401 - as above
+    """Return the mosaic of a run of the person's districts."""
+    asked = request.GET.get("run", "")
+    image = mosaic_of(request.user, int(asked)) if asked.isdigit() and len(asked) < 12 else None
+    if image is None:
+        return HttpResponse(status=204)
+    return HttpResponse(image, content_type="image/webp", headers={"Cache-Control": "private, max-age=3600"})
+
+
+def tile(request: Any, layer: int, z: int, x: int, y: int) -> Any:  # noqa: ANN401, ARG001 - as above
+    """Return a tile of a file that the station was given."""
+    layers = layers_of(station().options)
+    found = tile_of(layers[layer], z, x, y) if layer < len(layers) and z <= 24 and max(x, y) < 1 << z else None
+    if found is None:
+        return HttpResponse(status=204)
+    return HttpResponse(found[0], content_type=found[1], headers={"Cache-Control": "private, max-age=86400"})
+
+
+def live(request: Any) -> Any:  # noqa: ANN401 - as above
+    """Tell, as long as the page is open, that something changed and where aircraft are."""
+    here = station()
+    if not hasattr(request, "scope"):  # without ASGI an answer that never ends would hold a thread
+        return HttpResponse(status=204)
+    answer = StreamingHttpResponse(
+        events(request.user, here.store, here.options.streams), content_type="text/event-stream; charset=utf-8"
+    )
+    answer.headers["Cache-Control"] = "no-store"
+    answer.headers["X-Accel-Buffering"] = "no"
+    return answer
+
+
+def offline(request: Any) -> Any:  # noqa: ANN401 - as above
+    """Return the map as one file that needs no network: the gravest and newest cases of the person's districts."""
+    cards = list(cards_of(request.user).order_by("-severity", "-last_seen", "pk")[:MOST_OFFLINE])
+    chinese = request.language == "zh_CN"
+    found = _ground(request)
+    sheet = Sheet(
+        title=_("Map of {day}").format(day=station().clock.now().astimezone(BEIJING).strftime("%Y-%m-%d")),
+        drawn_at=station().clock.now(),
+        marks=tuple(_mark(card, chinese=chinese) for card in cards),
+        premises=found.premises,
+        zones=found.zones,
+        patrols=tuple(seen for _run, seen in found.patrols),
+    )
+    if not (sheet.marks or sheet.premises or sheet.patrols):
+        raise InputRefused(_("map"), _("has nothing to show yet"), _("Take in a run first."))
+    body = render_sheet(sheet, chinese=chinese)
+    return HttpResponse(body, content_type="application/octet-stream",
+                        headers={"Content-Disposition": 'attachment; filename="map.html"'})  # fmt: skip
+
+
+def _mark(card: CaseCard, *, chinese: bool) -> Mark:
+    return Mark(
+        number=card.number,
+        hazard=card.hazard_code,
+        hazard_name=card.hazard_zh if chinese else card.hazard_en,
+        severity=card.severity,
+        value=Value(card.value),
+        state=State(card.state),
+        lon_deg=card.lon_deg,
+        lat_deg=card.lat_deg,
+        error_90_m=card.error_90_m,
+        first_seen=card.first_seen,
+        last_seen=card.last_seen,
+        site_code=card.site_code or None,
+        site_name=card.site_name or card.site_code,
+        zone=card.zone_id,
+    )
