@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from core.clock import Clock
-from core.errors import StoreFailed
+from core.errors import InputRefused, StoreFailed
 from core.text import _
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ def database_settings(where: Path | str) -> dict[str, Any]:
     """Return Django's settings of a store in the SQLite file, or the PostgreSQL database, at ``where``.
 
     Raises:
-        ValueError: A text that is no ``postgresql://`` address.
+        ValueError: A text that does not begin with ``postgresql://``.
+        InputRefused: One that does, and is no address all the same.
     """
     settings: dict[str, Any] = {
         "ATOMIC_REQUESTS": False,
@@ -83,9 +84,17 @@ def database_settings(where: Path | str) -> dict[str, Any]:
         }
     if not where.startswith(("postgresql://", "postgres://")):
         raise ValueError("a store is a file, or an address that begins with postgresql://")
+    import psycopg
     from psycopg.conninfo import conninfo_to_dict
 
-    known = conninfo_to_dict(where)
+    try:
+        known = conninfo_to_dict(where)
+    except psycopg.ProgrammingError as problem:  # its text does not repeat the address, which may hold a password
+        raise InputRefused(
+            _("the address of the store"),
+            _("is no PostgreSQL address ({problem})").format(problem=str(problem).strip()),
+            _("Write postgresql://user:password@host:port/database."),
+        ) from problem
     columns = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
     return settings | {
         "ENGINE": "django.db.backends.postgresql",

@@ -350,6 +350,14 @@ def test_a_backup_that_was_altered_is_not_put_back(sqlite_store: Any, case: Any,
         restore_store(tmp_path / "none", tmp_path / "again.sqlite3", sqlite_store.clock)
 
 
+def test_an_address_that_is_none_is_refused_without_repeating_it(case: Any) -> None:
+    with pytest.raises(InputRefused, match="no PostgreSQL address") as refusal:
+        open_store("postgresql://keeper:secret@%zz", case.clock)
+    assert "secret" not in str(refusal.value)
+    with pytest.raises(StoreFailed, match="cannot be opened"):
+        open_store("postgresql://keeper@127.0.0.1:1/none", case.clock)
+
+
 def test_a_file_that_is_no_store_is_a_plain_failure(tmp_path: Path, case: Any) -> None:
     path = tmp_path / "none.sqlite3"
     path.write_bytes(b"this is no database" * 100)
