@@ -452,7 +452,7 @@ class Autopilot:
             self.disarm()
 
     def _photographs(self) -> None:
-        if self._spacing_m <= 0 or not self.body.flying:
+        if self._spacing_m <= 0 or not self.body.flying or not self.parameters["CAM1_TYPE"]:
             return
         here = (self.body.position[0], self.body.position[1])
         if self._last_photo is None or math.dist(here, self._last_photo) >= self._spacing_m:

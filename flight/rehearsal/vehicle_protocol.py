@@ -420,6 +420,8 @@ def _c_speed(self: Protocol, msg: Message) -> int:
 
 
 def _c_mount(self: Protocol, msg: Message) -> int:
+    if not self.autopilot.parameters["MNT1_TYPE"]:
+        return int(self.mavlink.MAV_RESULT_FAILED)
     self.autopilot.body.gimbal_setpoint_deg = max(-90.0, min(30.0, float(msg.param1)))
     return int(self.mavlink.MAV_RESULT_ACCEPTED)
 

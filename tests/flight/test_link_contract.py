@@ -286,6 +286,25 @@ def test_a_mission_begins_at_its_beginning_whatever_was_flown_before(
     assert vehicle._autopilot.item <= 2
 
 
+def test_without_a_gimbal_and_a_camera_it_flies_and_skips_all_the_same() -> None:
+    bare = RehearsalVehicle(HOME, speedup=20, seed=2)
+    for name in ("MNT1_TYPE", "CAM1_TYPE"):
+        bare.set_parameter(name, 0)
+    with bare:
+        connected = connect(bare.address, timeout_s=10)
+        try:
+            connected.upload(make_sortie())
+            connected.arm_and_start()
+            until = time.monotonic() + 20
+            while connected.state().waypoint != 1 and time.monotonic() < until:
+                time.sleep(0.02)
+            connected.skip_to(5)
+            assert bare._autopilot.item >= navigation_seq(connected._items, 5)
+            assert bare.true_triggers() == ()
+        finally:
+            connected.close()
+
+
 def test_a_vehicle_just_switched_on_is_waited_for() -> None:
     with RehearsalVehicle(HOME, speedup=10, seed=2) as fresh:
         fresh._autopilot.gps_ok = False
