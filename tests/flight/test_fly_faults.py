@@ -201,7 +201,7 @@ def fly_with(faults: list[Planned], log_path: Path, *, seed: int = 1, speedup: f
         speedup=speedup,
         patience_s=6.0,
         connect_s=4.0,
-        silence_s=1.2,
+        silence_s=2.4,
         heartbeat_every_s=0.2,
         parameters=PARAMETERS,
     )
