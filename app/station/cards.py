@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from threading import Event
 from typing import Any
 
+from django.db import DatabaseError
+
+from app.station.background import let_go
 from app.station.models import CaseCard, District, Run
 from app.store.models import CaseRow
 from evidence.incident import Incident
@@ -12,6 +16,7 @@ from evidence.sealing.incident_json import decode_incident
 from maps.features import semi_major_90_m
 
 AT_A_TIME = 500
+LOOK_EVERY_S = 10.0
 
 
 def card_fields(incident: Incident, *, site_name: str = "") -> dict[str, Any]:
@@ -70,6 +75,18 @@ def make_card(
     if district is None and run is not None:
         district = run.district_id
     return CaseCard(**fields | ({} if state is None else {"state": state}), district_id=district, run=run)
+
+
+def keep_up(stop: Event) -> None:
+    """Make the cards of cases that come in while the station runs (``skywarden process --store``), until ``stop``."""
+    while not stop.wait(LOOK_EVERY_S):
+        try:
+            if CaseRow.objects.count() != CaseCard.objects.count():
+                fill_missing_cards()
+        except DatabaseError:  # busy or away; the next look finds them
+            continue
+        finally:
+            let_go()
 
 
 def fill_missing_cards() -> int:

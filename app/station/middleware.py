@@ -30,6 +30,10 @@ def harden_headers(answer: Answer) -> Answer:
         response.headers.setdefault("Permissions-Policy", _POLICY)
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         response.headers.setdefault("Cache-Control", "no-store")
+        page = getattr(request, "page", None)
+        if page is not None and page.framed:
+            response.headers["X-Frame-Options"] = "SAMEORIGIN"
+            response._csp_replace = {"frame-ancestors": ["'self'"]}  # noqa: SLF001 - django-csp's own way to say it
         return response
 
     return middleware

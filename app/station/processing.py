@@ -12,6 +12,7 @@ import os
 import shlex
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Final
 
@@ -115,12 +116,14 @@ def _done(job: ProcessingJob) -> str:
 
 def _link_originals(job: ProcessingJob, footage: Path) -> None:
     """Lay a job's originals out under their names; the vault's files are only linked, and are read-only."""
-    here = station()
-    footage.mkdir(parents=True, exist_ok=True)
+    here, seen = station(), Counter[str]()
     for name, sha256 in job.files:
+        seen[name] += 1  # cameras begin again at DJI_0001 in each folder of a card
+        folder = footage / f"{seen[name]:03d}"
+        folder.mkdir(parents=True, exist_ok=True)
         place = here.vault.local_path(media_key("original", sha256))
         if place is None:
             raise StoreFailed(_("The vault is on another machine; process the footage there."))
-        target = footage / Path(name).name
+        target = folder / Path(name).name
         if not target.exists():
             target.symlink_to(place.resolve())

@@ -35,6 +35,7 @@ def serve_station(options: StationOptions, clock: Clock) -> None:
 
     import uvicorn
 
+    from app.station.cards import keep_up
     from app.station.processing import resume_jobs
     from app.station.uploads import resume_storing
     from app.station.webhooks import keep_telling, post_over_http, settle_targets
@@ -80,15 +81,17 @@ def serve_station(options: StationOptions, clock: Clock) -> None:
         if config.ssl is not None:
             config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
         stop = Event()
-        teller = Thread(target=keep_telling, args=(clock, post_over_http, stop), name="webhooks")
+        threads = [Thread(target=keep_up, args=(stop,), name="cards")]
         if options.webhooks:
-            teller.start()
+            threads.append(Thread(target=keep_telling, args=(clock, post_over_http, stop), name="webhooks"))
+        for thread in threads:
+            thread.start()
         try:
             uvicorn.Server(config).run(sockets=[listener])
         finally:
             stop.set()
-            if options.webhooks:
-                teller.join()
+            for thread in threads:
+                thread.join()
 
 
 def _text(path: Path | None) -> str | None:
