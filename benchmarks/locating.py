@@ -229,9 +229,11 @@ def main() -> None:
     console = Console(width=110)
     speed(console)
     if options.full:
+        from benchmarks.locating_auair import auair_spreads
         from benchmarks.locating_photos import spreads
 
         spreads(console)
+        auair_spreads(console)
         ellipses(console, options.draws)
 
 
