@@ -168,4 +168,3 @@ def auair_spreads(console: Console) -> None:
             f"{np.median(cars_after):.2f} m" if cars_after else "",
         )
     console.print(table)
-

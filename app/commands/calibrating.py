@@ -66,6 +66,9 @@ def _calibrate_camera(
     from flight.cameras.lens_file import write_lens_file
 
     console = Console()
+    for given in photos:
+        if not given.exists():
+            raise InputRefused(given, _("does not exist"), _("Name the photos, or the folder that holds them."))
     paths = [path for given in photos for path in (sorted(given.iterdir()) if given.is_dir() else [given])]
     if out.suffix.lower() not in {".yaml", ".yml"}:
         raise InputRefused(out, _("is no name for a lens file"), _("Let it end in .yaml."))

@@ -20,6 +20,7 @@ from core.text import _
 from flight.camera import Camera
 
 LEAST_PHOTOS: Final = 6
+_SEARCHED_PX: Final = 1_600  # a board is looked for at this size: at 48 megapixels a search takes a minute
 _WORST_RMS_PX: Final = 2.0  # beyond, the corners were not where the model says: a bent board, or a rolling shutter
 _LEAST_TURN_DEG: Final = 10.0  # boards that all face one way leave focal length and distance undecided
 
@@ -96,13 +97,34 @@ def _boards(
                 )
             )
             continue
-        good, corners = cv2.findChessboardCornersSB(image, (columns, rows), flags=cv2.CALIB_CB_ACCURACY)
-        if not good:
+        corners = _corners(image, columns, rows)
+        if corners is None:
             refusals.append(Refusal(subject=path.name, code="no-board", reason=_("the board was not found in it")))
             continue
         size = here
-        found[path.name] = np.asarray(corners, dtype=np.float32)
+        found[path.name] = corners
     return found, refusals, size
+
+
+def _corners(image: Any, columns: int, rows: int) -> NDArray[np.float32] | None:  # noqa: ANN401 - OpenCV's own array
+    """Return the board's inner corners, pixels of the whole image, or None: found small, then measured at full size."""
+    import cv2
+
+    share = min(1.0, _SEARCHED_PX / max(image.shape))
+    small = cv2.resize(image, None, fx=share, fy=share, interpolation=cv2.INTER_AREA) if share < 1 else image
+    good, corners = cv2.findChessboardCornersSB(small, (columns, rows), flags=cv2.CALIB_CB_ACCURACY)
+    if not good:
+        return None
+    found = np.asarray(corners, dtype=np.float32)
+    if share == 1:
+        return found
+    # Both count from pixel centres; the window stays well within a square.
+    whole = ((found.reshape(-1, 1, 2) + 0.5) / share - 0.5).astype(np.float32)
+    along = np.diff(whole[:columns, 0], axis=0)
+    square = float(np.min(np.hypot(along[:, 0], along[:, 1])))
+    half = max(3, int(square / 4))
+    steps = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 60, 0.005)
+    return np.asarray(cv2.cornerSubPix(image, whole, (half, half), (-1, -1), steps), dtype=np.float32)
 
 
 def _solve(  # noqa: PLR0917 - what was found, and what it is of

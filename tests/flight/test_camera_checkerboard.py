@@ -89,3 +89,19 @@ def test_too_few_and_one_sided_boards_are_refused(boards: list[Path], tmp_path: 
 def test_square_boards_are_the_callers_mistake() -> None:
     with pytest.raises(ValueError, match="inner corners"):
         calibrate_from_checkerboard([], columns=6, rows=6, model="made")
+
+
+def test_large_photos_are_searched_small_and_measured_at_full_size(boards: list[Path], tmp_path: Path) -> None:
+    """Photos twice as large give a focal length twice as long, as precisely."""
+    large = []
+    for board in boards:
+        image = cv2.imread(str(board), cv2.IMREAD_GRAYSCALE)
+        assert image is not None
+        path = tmp_path / board.name
+        cv2.imwrite(str(path), cv2.resize(image, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC))
+        large.append(path)
+    found = calibrate_from_checkerboard(large, columns=COLUMNS, rows=ROWS, model="made")
+    assert isinstance(found, Calibration), found
+    assert len(found.used) == len(boards)
+    assert found.camera.focal_px == pytest.approx(2 * 820.0, rel=0.005)
+    assert found.camera.centre_x_px == pytest.approx(2 * 492.0, abs=8)
