@@ -1,7 +1,8 @@
 """Two reviewers at once on many incidents: no decision lost, none double; and how long a decision takes.
 
 Two threads, each with its own connection, give their verdicts on the same incidents in different orders; a third tries
-to be a third reviewer. Prints counts and rates for the store in memory and on SQLite.
+to be a third reviewer. Prints counts and rates for the store in memory, on SQLite, and on a PostgreSQL database without
+cases where one is named.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def run(name: str, store: CaseStore, incidents: list[Incident]) -> None:
         and not store.audit_breaks()
     )
     print(
-        f"{name:8s} {len(incidents)} incidents: {taken} verdicts taken, {refused} refused as third, {settled} settled, "
+        f"{name:10s} {len(incidents)} cases: {taken} verdicts taken, {refused} refused as third, {settled} settled, "
         f"{entries} audit entries, {(taken + refused) / seconds:.0f} decisions/s, {'all kept' if good else 'BROKEN'}"
     )
     if not good:
@@ -78,7 +79,9 @@ def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--incidents", type=int, default=1000)
-    count = parser.parse_args().incidents
+    parser.add_argument("--postgresql", default="", help="address of an empty database")
+    arguments = parser.parse_args()
+    count = arguments.incidents
     original = Original(
         name="DJI_0001.JPG", path=Path("none"), size_bytes=1, sha256="ab" * 32, sm3="cd" * 32,
         media_type="image/jpeg", ingested_at=START,
@@ -88,6 +91,8 @@ def main() -> None:
     run("memory", MemoryCaseStore(clock=clock), incidents)
     with tempfile.TemporaryDirectory() as place:
         run("SQLite", open_store(Path(place) / "store.sqlite3", clock), incidents)
+    if arguments.postgresql:
+        run("PostgreSQL", open_store(arguments.postgresql, clock), incidents)
 
 
 if __name__ == "__main__":
