@@ -92,7 +92,9 @@ def plan_recheck(ledger: Ledger, chosen: Sequence[Standing], before: Patrol, *, 
         if revisit.due is not None:
             line += _(", to be put right by {day}").format(day=f"{revisit.due.astimezone(BEIJING):%Y-%m-%d}")
         lines.append(line)
-    return Recheck(patrol=plan_revisit(revisits, before, name=name), revisits=revisits, note="\n".join(lines))
+    called = {key: incident_numbers(standing, numbers)[-1] for key, standing in by_id.items()}
+    patrol = plan_revisit(revisits, before, name=name, called=called)
+    return Recheck(patrol=patrol, revisits=revisits, note="\n".join(lines))
 
 
 def _heights_m(ledger: Ledger, chosen: Sequence[Standing]) -> dict[str, float]:

@@ -112,13 +112,16 @@ def _reach_m(area: Polygon) -> float:
     return float(np.linalg.norm(to_plane(plane, shapely.get_coordinates(area)), axis=1).max())
 
 
+_MOST_NAMES: Final = 4
 _ASIDE: Final = 0.2
 """How far from straight above the two looks of a point are, as a share of what a photograph holds."""
 _ORBIT_PITCH_DEG: Final = 65.0
 """An orbit this steep shows a yard from all sides and still its ground."""
 
 
-def plan_revisit(revisits: Sequence[Revisit], before: Patrol, *, name: str) -> Patrol:
+def plan_revisit(
+    revisits: Sequence[Revisit], before: Patrol, *, name: str, called: Mapping[str, str] | None = None
+) -> Patrol:
     """Return the patrol that looks again: aircraft, limits and no-fly zones as before, areas those to revisit.
 
     The approval is not taken over: it was given for another flight. Height, overlap and speed are those of the earlier
@@ -130,6 +133,7 @@ def plan_revisit(revisits: Sequence[Revisit], before: Patrol, *, name: str) -> P
         revisits: From :func:`follow_up`, at least one.
         before: The patrol that found the hazards.
         name: The new patrol's name.
+        called: What people call each hazard, by standing id, for the areas' names.
 
     Raises:
         ValueError: There is nothing to revisit.
@@ -137,16 +141,27 @@ def plan_revisit(revisits: Sequence[Revisit], before: Patrol, *, name: str) -> P
     if not revisits:
         raise ValueError("there is nothing to revisit")
     closest = min(before.areas, key=lambda area: area.height_agl_m)
-    areas = tuple(_key_area(number, revisit, closest, before) for number, revisit in enumerate(revisits, start=1))
+    areas = tuple(
+        replace(_key_area(revisit, closest, before), name=_area_name(number, revisit, called or {}))
+        for number, revisit in enumerate(revisits, start=1)
+    )
     return replace(before, name=name, areas=areas, approval=None, periods=())
 
 
-def _key_area(number: int, revisit: Revisit, like: KeyArea, before: Patrol) -> KeyArea:
+def _area_name(number: int, revisit: Revisit, called: Mapping[str, str]) -> str:
+    known = [called[key] for key in revisit.standing_ids if key in called]
+    if not known:
+        return _("{number}: revisit of {count}").format(number=number, count=len(revisit.standing_ids))
+    more = "" if len(known) <= _MOST_NAMES else " …"
+    return f"{number}: {', '.join(known[:_MOST_NAMES])}{more}"
+
+
+def _key_area(revisit: Revisit, like: KeyArea, before: Patrol) -> KeyArea:
     camera = before.camera
     height_m = min(like.height_agl_m, revisit.height_agl_m or like.height_agl_m)
     held_m = height_m * min(camera.width_px, camera.height_px) / 2 / camera.focal_px
     plain = KeyArea(
-        name=_("{number}: revisit of {count}").format(number=number, count=len(revisit.standing_ids)),
+        name="revisit",
         shape=revisit.area,
         pattern=Pattern.SURVEY,
         height_agl_m=height_m,

@@ -92,6 +92,7 @@ def test_the_patrol_file_looks_again_where_it_was_asked_and_can_be_planned(
     assert looks.mean(axis=0) == pytest.approx(
         [standing.sighting.point.lon_deg, standing.sighting.point.lat_deg], abs=3e-6
     )
+    assert area.name == f"1: {standing.number}"
     assert made.approval is None
     planned = plan(made)
     assert sum(sortie.photos for sortie in planned.sorties) >= 2  # ground counts as looked at when two frames saw it
