@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from app.calibrate import FlightPhoto, corrections_of, known_in
-from app.corrections import apply_corrections, read_corrections, write_corrections
+from app.corrections import CorrectedFrame, apply_corrections, read_corrections, write_corrections
 from app.known_point_file import read_known_points
 from app.site_corner import corner_at
 from core.errors import InputRefused
@@ -123,3 +123,46 @@ def test_a_view_of_another_camera_keeps_its_size(calibrated: tuple[list[View], S
     assert found.known_after_m is not None
     assert found.known_after_m < found.known_before_m
     assert isinstance(replace(views[0]).camera, Camera)
+
+
+def test_a_run_applies_corrections_to_the_photos_they_name_and_says_so_in_every_frame(
+    calibrated: tuple[list[View], SelfCalibration], tmp_path: Path
+) -> None:
+    from app.examine import examine
+    from app.inputs import FootageFile, Kind
+    from app.instruments import Instruments
+    from core.clock import FrozenClock
+    from detection.scripted import ScriptedDetector
+    from evidence.ingest import ingest_file
+    from evidence.original import Original
+    from flight.cameras.declared import read_declared_camera
+    from tests.app.test_placing import unknown
+
+    path = unknown(tmp_path)
+    clock = FrozenClock(instant=NOW)
+    original = ingest_file(path, clock=clock)
+    assert isinstance(original, Original)
+    plain = Instruments(
+        detector=ScriptedDetector({}),
+        ground=FlatAtTakeoff(),
+        camera_zone=UTC,
+        clock=clock,
+        weight_cards={},
+        camera=read_declared_camera("24mm"),
+    )
+    file = FootageFile(path=path, kind=Kind.PHOTO)
+    (before,) = examine(file, original, plain, views=tmp_path / "views").frames
+    views, found = calibrated
+    made = corrections_of(found, [], ground=FlatAtTakeoff(), known_points=0, made_at=NOW, program="skywarden test")
+    assert before.frame.camera is not None
+    turned = replace(before.frame.pose, yaw_deg=12.5, assumptions=("self-calibrated by hand",))
+    named = replace(
+        made, frames={before.frame.frame_id: CorrectedFrame(name=path.name, pose=turned, camera=before.frame.camera)}
+    )
+    (after,) = examine(file, original, replace(plain, corrections=named), views=tmp_path / "views").frames
+    assert (before.frame.pose.yaw_deg, after.frame.pose.yaw_deg) == (10.0, 12.5)
+    assert "self-calibrated by hand" in after.frame.pose.assumptions
+    (left,) = examine(file, original, replace(plain, corrections=made), views=tmp_path / "views").frames
+    assert left.frame.pose.yaw_deg == 10.0
+    assert any("hold nothing" in sentence for sentence in left.frame.pose.assumptions)
+    assert len(views) == 4
