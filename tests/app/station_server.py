@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.error import HTTPError, URLError
-from urllib.request import urlopen
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -50,9 +48,8 @@ class Served:
 @contextmanager
 def served(store: Path, vault: Path, *options: str, port: int = 0) -> Iterator[Served]:
     """Serve a station until the block ends."""
-    if not port:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+    port = port or free_port()
+    address = f"{'https' if '--certificate' in options else 'http'}://127.0.0.1:{port}"
     call = [sys.executable, "-c", ALONE, "serve", "--store", str(store), "--vault", str(vault)]
     call += ["--listen", f"127.0.0.1:{port}", "--language", "en", *options]
     log = (store.parent / "serve.log").open("a", encoding="utf-8")
@@ -60,10 +57,10 @@ def served(store: Path, vault: Path, *options: str, port: int = 0) -> Iterator[S
     with log:
         process = subprocess.Popen(call, cwd=ROOT, stdout=log, stderr=log, text=True, env=environment)
         try:
-            wait_for(f"http://127.0.0.1:{port}/sign-in", process)
+            wait_for(port, process)
             said = (store.parent / "serve.log").read_text(encoding="utf-8")
             found = re.search(r"good until then: (\S+)", said)
-            yield Served(address=f"http://127.0.0.1:{port}", token=found[1] if found else "", process=process)
+            yield Served(address=address, token=found[1] if found else "", process=process)
         finally:
             process.terminate()
             try:
@@ -73,16 +70,20 @@ def served(store: Path, vault: Path, *options: str, port: int = 0) -> Iterator[S
                 process.wait()
 
 
-def wait_for(address: str, process: subprocess.Popen[str], seconds: float = 60) -> None:
-    """Return when ``address`` answers."""
+def free_port() -> int:
+    """Return a port of the loopback that nobody listens to."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+def wait_for(port: int, process: subprocess.Popen[str], *, seconds: float = 60) -> None:
+    """Return when somebody listens to ``port``; what is sent then waits until the station answers."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         assert process.poll() is None, f"the station ended with {process.returncode}"
         try:
-            with urlopen(address, timeout=5):  # noqa: S310 - an address of ours
+            with socket.create_connection(("127.0.0.1", port), timeout=5):
                 return
-        except HTTPError:
-            return
-        except (URLError, OSError):
+        except OSError:
             time.sleep(0.1)
-    raise AssertionError(f"{address} did not answer")
+    raise AssertionError(f"nobody listens to {port}")
