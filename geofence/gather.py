@@ -43,6 +43,7 @@ _SPEED_CHANGE_M_S: Final = 3.0  # how much a vehicle's speed changes from one lo
 _AREA_M: Final = 20_000.0  # fixes farther apart are gathered in planes of their own
 _SETTING_OFF: Final = 2.0  # what it costs, as a squared distance, to take one look's thing for moving
 _LENGTH_SIGMA: Final = 0.3  # of the logarithm of a length on the ground, from one view to another
+_LENGTHS: Final = 15  # so many latest looks tell a length; footage has hundreds
 _UNLIKE_MOST: Final = 6.0  # what a wholly different size costs at most, as a squared distance
 _NEVER_ALIKE: Final = 0.8  # 2.2 times as long: not one thing, however a box is drawn around it
 _NOTHING: Final = np.zeros(2)
@@ -254,7 +255,8 @@ def _assign(groups: list[_Group], members: list[_Member], rules: Gathering) -> l
     cost = np.full((len(members), len(groups)), np.inf)
     for i, member in enumerate(members):
         for j, group in enumerate(groups):
-            cost[i, j] = _cost(member, group, rules) + _unlike(member, group)
+            apart = _cost(member, group, rules)
+            cost[i, j] = apart + _unlike(member, group) if np.isfinite(apart) else np.inf
     # Staying alone costs the gate: a column of its own for each member.
     alone = np.full((len(members), len(members)), 1e9)
     np.fill_diagonal(alone, rules.gate_chi2)
@@ -297,7 +299,7 @@ def _cost(member: _Member, group: _Group, rules: Gathering) -> float:
 
 def _unlike(member: _Member, group: _Group) -> float:
     """Return what a difference in size on the ground costs, as a squared distance; inf for what cannot be one thing."""
-    sizes = [length for one in group.members if (length := _length_m(one.fix)) > 0]
+    sizes = [length for one in group.members[-_LENGTHS:] if (length := _length_m(one.fix)) > 0]
     own = _length_m(member.fix)
     if not sizes or own <= 0:
         return 0.0
