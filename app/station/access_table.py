@@ -267,6 +267,8 @@ PAGES: Final[tuple[Page, ...]] = (
         rate=Rate.ASSET,
     ),
     Page(name="map-offline", route="map/offline", view="commander_map.offline", roles=_READERS),
+    Page(name="dashboard", route="dashboard", view="dashboard.show", roles=_READERS, label=lambda: _("Dashboard")),
+    Page(name="dashboard-file", route="dashboard/report.<str:form>", view="dashboard.save", roles=_READERS),
     # Watching over it.
     Page(name="audit", route="audit", view="audit_log.browse", roles=_AUDITORS, label=lambda: _("Audit")),
     Page(name="audit-check", route="audit/check", view="audit_log.check", roles=_AUDITORS, methods=WRITE),

@@ -56,6 +56,12 @@ class CaseFilter:
         for name in ("since", "until"):
             _day(getattr(self, name), name)
 
+    def bounds(self) -> tuple[datetime | None, datetime | None]:
+        """Return the first instant of the period and the first after it; None where it is open."""
+        first, last = _day(self.since, "since"), _day(self.until, "until")
+        after = None if last is None else _begin(last + timedelta(days=1))
+        return (None if first is None else _begin(first)), after
+
     @property
     def said(self) -> dict[str, str]:
         """What was asked for, without the empty words."""
@@ -98,10 +104,11 @@ def filtered(cards: Any, wanted: CaseFilter) -> Any:  # noqa: ANN401 - querysets
     cards = cards.filter(**{name: value for name, value in exact.items() if value})
     if wanted.period:
         cards = cards.filter(periods__contains=f",{wanted.period},")
-    if (first := _day(wanted.since, "since")) is not None:
-        cards = cards.filter(last_seen__gte=_begin(first))
-    if (last := _day(wanted.until, "until")) is not None:
-        cards = cards.filter(last_seen__lt=_begin(last + timedelta(days=1)))
+    since, until = wanted.bounds()
+    if since is not None:
+        cards = cards.filter(last_seen__gte=since)
+    if until is not None:
+        cards = cards.filter(last_seen__lt=until)
     return cards
 
 

@@ -1,14 +1,10 @@
 """Documents of a case as PDF, by typst: Chinese, A4, filled from the case, blank where people must write.
 
-The one module that speaks to typst. All words of a case go in as JSON strings, which typst sets as text and never reads
-as markup. The font is embedded; a bureau's own fonts can be put before it. The same inputs give the same bytes.
-
 The drafts are drafts: they are pre-filled with the lead and say so; findings, measures and signatures are people's.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -16,21 +12,18 @@ from enum import StrEnum
 from importlib.resources import files
 from math import sqrt
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from core.clock import BEIJING, in_utc
-from core.errors import StoreFailed
-from core.text import _
 from evidence.cases.life import Person
 from evidence.incident import Incident
+from evidence.papers.typesetting import FONT_FAMILY, typeset
 from evidence.sealing.derivation import Derived
 from evidence.sealing.package import OriginalRecord
 from evidence.sealing.viewer import STATE_ZH, beijing, place_of, standing_of
 from geofence.attribution import Undecided
 from geofence.fix import Fix
 
-FONT_FAMILY: Final = "Noto Sans CJK SC"
 _MAX_PICTURES: Final = 6
 MAX_FIXES: Final = 40
 
@@ -153,41 +146,21 @@ def write_document(
     Raises:
         StoreFailed: typst cannot set it (a picture or font that it cannot read).
     """
-    import typst
-    from noto_cjk_sans_otc import FONT_PATH
-
     values = _values(case, particulars or Particulars())
     values["fonts"] = [*font_families, FONT_FAMILY]
-    with TemporaryDirectory(prefix="skywarden-") as workshop:
-        root = Path(workshop)
-        for name in ("common.typ", f"{paper.value}.typ"):
-            (root / name).write_bytes(files("evidence").joinpath("templates", name).read_bytes())
-        values["pictures"] = _pictures(case, root) if paper is Paper.EVIDENCE_REPORT else []
-        try:
-            compiler = typst.Compiler(
-                root / f"{paper.value}.typ",
-                root=root,
-                font_paths=[Path(str(FONT_PATH)).parent, *font_folders],
-                ignore_system_fonts=True,
-                sys_inputs={"case": json.dumps(values, ensure_ascii=False)},
-            )
-            pdf = compiler.compile(format="pdf", timestamp=int(case.at.timestamp()))
-        except (typst.TypstError, RuntimeError, OSError) as problem:
-            raise StoreFailed(
-                _("The document {name} cannot be set: {problem}").format(name=paper.value, problem=problem)
-            ) from problem
-    if not isinstance(pdf, bytes):
-        raise StoreFailed(_("The document {name} cannot be set: {problem}").format(name=paper.value, problem="no PDF"))
-    return pdf
+    templates = ("common.typ", f"{paper.value}.typ")
+    sources = {name: files("evidence").joinpath("templates", name).read_bytes() for name in templates}
+    values["pictures"] = _pictures(case, sources) if paper is Paper.EVIDENCE_REPORT else []
+    return typeset(paper.value, sources, inputs={"case": values}, at=case.at, font_folders=font_folders)
 
 
-def _pictures(case: CaseFile, root: Path) -> list[dict[str, object]]:
+def _pictures(case: CaseFile, sources: dict[str, bytes]) -> list[dict[str, object]]:
     pictures: list[dict[str, object]] = []
     for index, copy in enumerate(copy for copy in case.derived if copy.media_type in {"image/jpeg", "image/png"}):
         if index == _MAX_PICTURES:
             break
         name = f"picture-{index}.{copy.media_type.rsplit('/', 1)[1]}"
-        (root / name).write_bytes(copy.content)
+        sources[name] = copy.content
         pictures.append(
             {
                 "file": name,

@@ -14,7 +14,7 @@ from tests.app.station_world import NOW, Bureau
 
 # Values for the parts of addresses that name no object of the access table.
 OTHER_PARTS: dict[str, str] = {
-    "digest": "0" * 16, "path": "nothing.css", "layer": "0", "z": "0", "x": "0", "y": "0",
+    "digest": "0" * 16, "path": "nothing.css", "layer": "0", "z": "0", "x": "0", "y": "0", "form": "csv",
 }  # fmt: skip
 UPLOAD = "00000000-0000-4000-8000-000000000000"
 CLOSED = [page for page in PAGES if not page.public]

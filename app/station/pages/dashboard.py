@@ -1,0 +1,87 @@
+"""The dashboard: what was flown, found, decided and put right; the same as files."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils.http import content_disposition_header
+
+from app.station.case_filter import CaseFilter, read_filter
+from app.station.context import station
+from app.station.figure_files import FORMS, heading, summary, tables
+from app.station.figures import Figures, figures_of
+from app.station.objects import districts_of
+from core.clock import BEIJING
+from core.errors import InputRefused
+from core.text import _
+
+DAYS_AT_FIRST = 90
+
+
+def _asked(request: Any) -> tuple[CaseFilter, Figures]:  # noqa: ANN401 - Django's request and response
+    now = station().clock.now()
+    query = request.GET.dict()
+    if "since" not in query:
+        query["since"] = (now.astimezone(BEIJING).date() - timedelta(days=DAYS_AT_FIRST)).isoformat()
+    wanted = read_filter(query)
+    return wanted, figures_of(request.user, wanted, now=now, chinese=request.language == "zh_CN")
+
+
+def show(request: Any) -> Any:  # noqa: ANN401 - as above
+    """Show the figures of a period."""
+    wanted, figures = _asked(request)
+    today = station().clock.now().astimezone(BEIJING).date()
+    monday = today - timedelta(days=today.weekday())
+    spans = [
+        (_("this week"), monday, today),
+        (_("last week"), monday - timedelta(days=7), monday - timedelta(days=1)),
+        (_("thirty days"), today - timedelta(days=29), today),
+        (_("this year"), today.replace(month=1, day=1), today),
+    ]
+    kept = {name: value for name, value in wanted.said.items() if name not in {"since", "until"}}
+    context = {
+        "wanted": wanted,
+        "figures": figures,
+        "summary": summary(figures),
+        "heading": heading(),
+        "tables": tables(figures),
+        "districts": list(districts_of(request.user)),
+        "query": urlencode(wanted.said),
+        "spans": [
+            (name, urlencode(kept | {"since": first.isoformat(), "until": last.isoformat()}))
+            for name, first, last in spans
+        ],
+        "weeks": figures.by_week[-26:],
+        "most": max((week.leads for week in figures.by_week[-26:]), default=1) or 1,
+        "hazards": figures.by_hazard[:12],
+        "most_hazard": max((one.leads for one in figures.by_hazard), default=1) or 1,
+    }
+    return render(request, "station/dashboard.html", context)
+
+
+def save(request: Any, form: str) -> Any:  # noqa: ANN401 - as above
+    """Return the figures as a file: csv, xlsx, or the report as pdf."""
+    if form not in FORMS:
+        raise InputRefused(_("report"), _("is written as csv, xlsx or pdf"), _("Choose one of them."))
+    wanted, figures = _asked(request)
+    now = station().clock.now()
+    period = f"{wanted.since} – {wanted.until or now.astimezone(BEIJING).date().isoformat()}"
+    title = _("Report of aerial patrols")
+    kind, write = FORMS[form]
+    if form == "csv":
+        content = write(figures)
+    elif form == "xlsx":
+        content = write(figures, title=f"{title} {period}", now=now)
+    else:
+        names = [one.name for one in districts_of(request.user) if not wanted.district or one.code == wanted.district]
+        content = write(figures, title=title, period=period, bureau="、".join(names[:6]), now=now)
+    name = f"patrols-{wanted.since}-{wanted.until or now.astimezone(BEIJING).date().isoformat()}.{form}"
+    return HttpResponse(
+        content,
+        content_type=kind,
+        headers={"Content-Disposition": content_disposition_header(True, name) or ""},  # noqa: FBT003 - Django's
+    )
