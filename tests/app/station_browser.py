@@ -1,69 +1,14 @@
-"""A station served as its users have it: a process of its own, opened in Chromium with no network but loopback."""
+"""A station opened in Chromium with no network but the loopback."""
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
 PASSWORD = "correct horse battery staple"  # noqa: S105 - of invented people
-
-
-@dataclass(slots=True, kw_only=True)
-class Served:
-    """A station that runs.
-
-    Attributes:
-        address: Where, without the last slash.
-        process: Its process.
-    """
-
-    address: str
-    process: subprocess.Popen[bytes]
-
-
-def free_port() -> int:
-    """Return a port of the loopback that nobody listens to."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-@contextmanager
-def served(store: Path, vault: Path) -> Iterator[Served]:
-    """Serve a station until the block ends."""
-    port = free_port()
-    command = [sys.executable, "-m", "app", "serve", "--store", str(store), "--vault", str(vault),
-               "--listen", f"127.0.0.1:{port}", "--language", "en"]  # fmt: skip
-    root = Path(__file__).resolve().parents[2]
-    process = subprocess.Popen(command, cwd=root, env=dict(os.environ), stdout=subprocess.DEVNULL)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _try in range(300):
-            try:
-                with urlopen(f"{address}/sign-in", timeout=5):  # noqa: S310 - loopback
-                    break
-            except (URLError, ConnectionError, TimeoutError):
-                assert process.poll() is None
-                time.sleep(0.2)
-        yield Served(address=address, process=process)
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(20)
 
 
 @contextmanager

@@ -12,7 +12,8 @@ import pytest
 
 from app.station.roles import Role
 from benchmarks.station_cases import fill_store, synthetic_incidents
-from tests.app.station_browser import PASSWORD, chromium, drawn_picture, served, sign_in
+from tests.app.station_browser import PASSWORD, chromium, drawn_picture, sign_in
+from tests.app.station_server import served
 from tests.app.station_world import open_bureau
 
 pytestmark = pytest.mark.browser
