@@ -19,7 +19,7 @@ from app.station.assets import asset_address
 from app.station.roles import Role, role_name
 from core.clock import BEIJING
 from core.text import _
-from evidence.cases.life import Reason
+from evidence.cases.life import Decision, Deed, Reason, Verdict
 from geofence.hazard import Value
 from maps.palette import severity_name, state_name, value_name
 
@@ -41,6 +41,25 @@ def reason_name(reason: str) -> str:
         Reason.LAWFUL_WORK: _("lawful work"),
         Reason.NO_JURISDICTION: _("no jurisdiction"),
     }[Reason(reason)]
+
+
+def decision_name(decision: Decision) -> str:
+    """Return what a decision did, in the reader's language: a verdict by its word, a document by its name."""
+    if decision.verdict is not None:
+        return {Verdict.CONFIRM: _("confirm"), Verdict.REJECT: _("reject"), Verdict.ANOTHER_LOOK: _("another look")}[
+            decision.verdict
+        ]
+    if decision.document is not None:
+        return str(decision.document.value)
+    return {
+        Deed.TAKEN_UP: _("taken up"),
+        Deed.RESUMED: _("taken up again"),
+        Deed.CHECKED_ON_SITE: _("checked on site"),
+        Deed.ACCEPTED: _("evidence"),
+        Deed.RECTIFIED: _("rectified"),
+        Deed.TRANSFERRED: _("transferred"),
+        Deed.CLOSED: _("closed"),
+    }[decision.deed]
 
 
 def address(name: str, **named: object) -> str:
@@ -75,6 +94,7 @@ def make_environment(**options: Any) -> Environment:  # noqa: ANN401 - Django ha
         asset=asset_address,
         may=may,
         menu_of=menu_of,
+        decision_name=decision_name,
         reason_name=reason_name,
         role_name=lambda role: role_name(Role(role)),
         severity_name=severity_name,

@@ -144,3 +144,19 @@ def test_an_outline_puts_a_case_into_its_district(bureau: Bureau) -> None:
     assert make_card(incident, districts=outlines).district.code == "south"
     assert outlines.holding(0.0, 0.0) is None
     assert bureau.store.exists()
+
+
+def test_every_decision_has_a_name_for_readers() -> None:
+    from datetime import UTC, datetime
+
+    from app.station.environment import decision_name
+    from evidence.cases.life import Decision, Deed, Document, Person, Verdict
+
+    told = {"at": datetime(2026, 10, 1, tzinfo=UTC), "people": (Person(name="陈", certificate_no="粤A"),)}
+    names = [decision_name(Decision(deed=Deed.VERDICT, verdict=verdict, **told)) for verdict in Verdict]
+    names += [
+        decision_name(Decision(deed=deed, **told)) for deed in Deed if deed not in {Deed.VERDICT, Deed.DOCUMENT_ISSUED}
+    ]
+    assert len(set(names)) == len(names) == len(Verdict) + len(Deed) - 2
+    issued = Decision(deed=Deed.DOCUMENT_ISSUED, document=Document.RECTIFICATION_ORDER, **told)
+    assert decision_name(issued) == "责令限期整改指令书"
