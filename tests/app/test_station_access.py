@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -138,6 +140,19 @@ def test_every_page_seen_stands_in_the_audit(bureau: Bureau) -> None:
     assert (seen.subject, dict(seen.facts)["address"]) == ("page:incidents", "/incidents?state=lead")
     assert read.actor == seen.actor
     assert station().store.audit_breaks() == ()
+
+
+def test_the_chain_is_checked_on_a_copy_and_an_altered_entry_is_shown(bureau: Bureau) -> None:
+    auditor = bureau.browser(Role.AUDITOR)
+    assert "The chain holds" in auditor.post("/audit/check").content.decode()
+    with closing(sqlite3.connect(bureau.store)) as raw:
+        for (trigger,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            raw.execute(f"DROP TRIGGER {trigger}")
+        raw.execute("UPDATE store_audit SET document = replace(document, 'synthetic', 'somebody') WHERE seq = 1")
+        raw.commit()
+    page = auditor.post("/audit/check").content.decode()
+    assert "does not hold at entry" in page
+    assert [path.name for path in bureau.store.parent.iterdir() if path.name.startswith(".audit-")] == []
 
 
 def test_the_menu_offers_what_the_table_allows() -> None:

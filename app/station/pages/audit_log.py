@@ -6,7 +6,7 @@ from typing import Any
 
 from django.shortcuts import render
 
-from app.station.context import station
+from app.station.audit_check import audit_breaks
 from app.station.paging import page_of
 from app.store.models import AuditRow
 from evidence.custody import SCHEMA, Action, CustodyEntry
@@ -29,4 +29,4 @@ def browse(request: Any) -> Any:  # noqa: ANN401 - Django's request and response
 
 def check(request: Any) -> Any:  # noqa: ANN401 - as above
     """Check the whole chain and what it speaks of."""
-    return render(request, "station/audit_check.html", {"breaks": station().store.audit_breaks()})
+    return render(request, "station/audit_check.html", {"breaks": audit_breaks()})
