@@ -1,7 +1,8 @@
 """The station's map with many cases: how long an answer takes while many commanders pan, zoom and filter at once.
 
 Times are the server's own (``perf_counter`` around the whole request, middleware and audit rules included, over the
-test client in threads), with twenty people asking at once on this machine. Run: ``make bench-station-map``.
+test client in threads), with twenty people at once on this machine, each of whom looks for a second before asking
+again. Run: ``make bench-station-map``.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--store", type=Path, default=None, help="a filled store to use instead of a new one")
+    parser.add_argument("--think", type=float, default=1.0, help="seconds that somebody looks between two questions")
     asked = parser.parse_args()
     with TemporaryDirectory(prefix="skywarden-map-") as folder:
         run(asked.store or Path(folder) / "cases.sqlite3", Path(folder) / "vault", asked)
@@ -70,13 +72,20 @@ def run(store: Path, vault: Path, asked: Any) -> None:  # noqa: ANN401 - the com
             District.objects.create(code=f"d{number}", name=name)
         fill_store(synthetic_incidents(asked.cases), districts=list(District.objects.values_list("id", flat=True)))
     station().set_up = True
-    boss, _made = User.objects.get_or_create(
-        username="bench", defaults={"name": "bench", "roles": ["commander"], "all_districts": True,
-                                    "created_at": SystemClock().now()}
-    )  # fmt: skip
-    station().limits.admit = lambda *_parts: 0.0  # type: ignore[method-assign] # one account stands for many people
+    people_of = [
+        User.objects.get_or_create(
+            username=f"bench-{number}",
+            defaults={
+                "name": "bench",
+                "roles": ["commander"],
+                "all_districts": True,
+                "created_at": SystemClock().now(),
+            },
+        )[0]
+        for number in range(asked.people)
+    ]
     times: dict[str, list[float]] = {}
-    ask = asker(boss, Client, times)
+    ask = asker(people_of, Client, times, think_s=asked.think)
     ask(0)  # the first question reads the columns
     first = {name: found[0] for name, found in times.items()}
     times.clear()
@@ -91,15 +100,23 @@ def run(store: Path, vault: Path, asked: Any) -> None:  # noqa: ANN401 - the com
     connections["default"].close()
 
 
-def asker(boss: Any, client: Any, times: dict[str, list[float]]) -> Callable[[int], None]:  # noqa: ANN401 - Django's
+def asker(
+    people: list[Any],
+    client: type[Any],
+    times: dict[str, list[float]],
+    *,
+    think_s: float,
+) -> Callable[[int], None]:
     """Return what one person does in one round."""
 
     def ask(turn: int) -> None:
         from django.db import connections
 
         browser = client(SERVER_NAME="127.0.0.1")
-        browser.force_login(boss)
-        for name, address in questions(random.Random(turn)):  # noqa: S311 - repeatable
+        browser.force_login(people[turn % len(people)])
+        luck = random.Random(turn)  # noqa: S311 - repeatable
+        for name, address in questions(luck):
+            time.sleep(luck.uniform(0, 2 * think_s))
             start = time.perf_counter()
             answer = browser.get(address)
             times.setdefault(name, []).append((time.perf_counter() - start) * 1000)

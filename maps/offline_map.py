@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -127,23 +127,30 @@ def page_parts(content: Json, *, title: str, bounds: tuple[float, float, float, 
         bounds: West, south, east, north of what is shown first.
         drawn: When the records were taken, in words.
     """
-    from branca.element import MacroElement
-
     west, south, east, north = bounds
-    made = bare_map(((south + north) / 2, (west + east) / 2))
-    figure = made.get_root()
-    count_names(figure, MacroElement)
-    figure.render()  # hands the map's pieces to body and script
+    frame, script, name = _frame(((south + north) / 2, (west + east) / 2))
     panel = (
         templates()
         .get_template("sheet.html")
         .render(title=title, layers=layer_words(), datum=_("Positions are WGS-84."), drawn=drawn)
     )
     return PageParts(
-        body=f'<div class="sky-sheet"><div class="sky-map">{figure.html.render()}</div>{panel}</div>',
+        body=f'<div class="sky-sheet"><div class="sky-map">{frame}</div>{panel}</div>',
         content=as_json(content | {"words": page_words()}),
-        start=f"{figure.script.render()}\nSky.start({made.get_name()});",
+        start=f"{script}\nSky.start({name});",
     )
+
+
+@lru_cache(maxsize=16)
+def _frame(centre: tuple[float, float]) -> tuple[str, str, str]:
+    """Return the map's element, the script that makes a map of it, and the map's name, as Folium writes them."""
+    from branca.element import MacroElement
+
+    made = bare_map(centre)
+    figure = made.get_root()
+    count_names(figure, MacroElement)
+    figure.render()  # hands the map's pieces to body and script
+    return figure.html.render(), figure.script.render(), made.get_name()
 
 
 def bare_map(centre: tuple[float, float]) -> Map:

@@ -13,26 +13,31 @@ into the list. Meanings, once and for all:
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+import threading
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
 import shapely
+from django.db.models import Count, DateField, Exists, Max, OuterRef, Q
+from django.db.models.functions import TruncWeek
 
 from app.station.case_filter import CaseFilter, filtered
 from app.station.map_ground import folder_of, runs_of
-from app.station.objects import cards_of
+from app.station.map_live import pulse
+from app.station.objects import cards_of, district_scope
 from app.store.django_store import DECISION_SCHEMA
 from app.store.models import CaseRow, DecisionRow
 from core.clock import BEIJING, from_iso
 from evidence.cases.case_store import begin_life
-from evidence.cases.life import Decision, Deed, Life
+from evidence.cases.life import Decision, Deed, Life, state_of
 from evidence.cases.timers import overdue, timers_of
 from evidence.incident import State
 from evidence.sealing.canonical import decode
+from evidence.sealing.incident_json import decode_incident
 from maps.coverage import area_km2
 from maps.sheet import OPEN_STATES
 
@@ -41,6 +46,7 @@ CONFIRMED: Final = frozenset(
 )
 LIMITATION_YEARS: Final = 2
 MOST_SITES: Final = 50
+MOST_HELD: Final = 64
 AT_A_TIME: Final = 500  # ids in one question to the database
 
 
@@ -94,47 +100,21 @@ class Figures:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Case:
-    """One case as it is counted."""
+class _Extra:
+    """What of a case its card does not tell: from its decisions, so only of cases that have some."""
 
-    pk: str
-    state: State
-    hazard: str
-    hazard_name: str
-    district: str
-    district_name: str
-    site: str
-    site_name: str
-    seen_at: datetime
     hours: float | None = None
     rectified: bool = False
     overdue: bool = False
 
 
-@dataclass(slots=True)
-class _Group:
-    """Counts in the making."""
-
-    name: str = ""
-    counts: Counter[str] = field(default_factory=Counter)
-    hours: list[float] = field(default_factory=list)
-    days: set[str] = field(default_factory=set)
-
-    def add(self, case: _Case) -> None:
-        self.counts["leads"] += 1
-        self.counts["confirmed"] += case.state in CONFIRMED
-        self.counts["rejected"] += case.state is State.REJECTED
-        self.counts["rectified"] += case.rectified
-        self.counts["open"] += case.state in OPEN_STATES
-        self.counts["overdue"] += case.overdue
-        if case.hours is not None:
-            self.hours.append(case.hours)
-        if case.state in CONFIRMED:
-            self.days.add(case.seen_at.astimezone(BEIJING).date().isoformat())
-
-    def tally(self, key: str) -> Tally:
-        median = float(np.median(self.hours)) if self.hours else None
-        return Tally(key=key, name=self.name, median_h=median, **self.counts)
+_OPEN: Final = [state.value for state in OPEN_STATES]
+_COUNTS: Final = {
+    "leads": Count("pk"),
+    "confirmed": Count("pk", filter=Q(state__in=[state.value for state in CONFIRMED])),
+    "rejected": Count("pk", filter=Q(state=State.REJECTED.value)),
+    "open": Count("pk", filter=Q(state__in=_OPEN)),
+}
 
 
 def figures_of(user: Any, wanted: CaseFilter, *, now: datetime, chinese: bool) -> Figures:  # noqa: ANN401 - Django's
@@ -146,90 +126,135 @@ def figures_of(user: Any, wanted: CaseFilter, *, now: datetime, chinese: bool) -
         now: The present instant.
         chinese: Whether hazards are named in Chinese.
     """
-    cases = _cases(user, wanted, now=now, chinese=chinese)
-    total = _Group()
-    groups: dict[str, defaultdict[str, _Group]] = {
-        name: defaultdict(_Group) for name in ("district", "hazard", "site", "week")
-    }
-    for case in cases:
-        total.add(case)
-        monday = case.seen_at.astimezone(BEIJING).date()
-        monday -= timedelta(days=monday.weekday())
-        for name, key, words in (
-            ("district", case.district, case.district_name),
-            ("hazard", case.hazard, case.hazard_name),
-            ("site", case.site, case.site_name),
-            ("week", monday.isoformat(), monday.isoformat()),
-        ):
-            if key or name == "district":
-                groups[name][key].name = words
-                groups[name][key].add(case)
-    repeats = {key: group for key, group in groups["site"].items() if len(group.days) > 1}
+    cards = filtered(cards_of(user), wanted).order_by()
+    extras = _extras(cards, now)
+    hazard = "hazard_zh" if chinese else "hazard_en"
+    by_district = _groups(cards, extras, "district__code", "district__name")
+    by_site = _groups(cards.exclude(site_code=""), extras, "site_code", "site_name")
+    week = TruncWeek("last_seen", tzinfo=BEIJING, output_field=DateField())
+    by_week = _groups(cards.annotate(week=week), extras, "week", "week")
+    hours = [extra.hours for extra in extras.values() if extra.hours is not None]
+    repeats = _repeats(cards)
     patrols, looked, ground, gone = _flown(user, wanted)
     return Figures(
-        total=total.tally("all"),
+        total=_total(by_week, hours),
         patrols=patrols,
         km2_looked=looked,
         km2_ground=ground,
         folders_gone=gone,
-        p90_h=float(np.percentile(total.hours, 90)) if total.hours else None,
-        repeats=_worst(repeats)[:MOST_SITES],
-        by_district=_worst(groups["district"]),
-        by_hazard=_worst(groups["hazard"]),
-        by_site=_worst(groups["site"])[:MOST_SITES],
-        by_week=tuple(group.tally(key) for key, group in sorted(groups["week"].items())),
+        p90_h=float(np.percentile(hours, 90)) if hours else None,
+        repeats=tuple(one for one in _worst(by_site) if one.key in repeats)[:MOST_SITES],
+        by_district=_worst(by_district),
+        by_hazard=_worst(_groups(cards, extras, "hazard_code", hazard)),
+        by_site=_worst(by_site)[:MOST_SITES],
+        by_week=tuple(sorted(by_week, key=lambda one: one.key)),
     )
 
 
-def _worst(groups: Mapping[str, _Group]) -> tuple[Tally, ...]:
-    tallies = [group.tally(key) for key, group in groups.items()]
-    return tuple(sorted(tallies, key=lambda one: (-one.confirmed, -one.leads, one.key)))
+class Remembered:
+    """Figures that were counted within the minute and since when nothing changed; one question is counted at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: OrderedDict[object, Figures] = OrderedDict()
+
+    def figures(
+        self,
+        user: Any,  # noqa: ANN401 - Django's
+        wanted: CaseFilter,
+        *,
+        now: datetime,
+        chinese: bool,
+        store: object,
+    ) -> Figures:
+        """Return :func:`figures_of`, counted anew when the store changed or the minute did."""
+        key = (id(store), district_scope(user), wanted, pulse(store), now.replace(second=0, microsecond=0), chinese)
+        with self._lock:
+            if key not in self._held:
+                self._held[key] = figures_of(user, wanted, now=now, chinese=chinese)
+            self._held.move_to_end(key)
+            while len(self._held) > MOST_HELD:
+                self._held.popitem(last=False)
+            return self._held[key]
 
 
-def _cases(user: Any, wanted: CaseFilter, *, now: datetime, chinese: bool) -> list[_Case]:  # noqa: ANN401 - as above
-    cards = filtered(cards_of(user), wanted).order_by()
-    rows = cards.values_list(
-        "pk", "state", "hazard_code", "hazard_zh" if chinese else "hazard_en", "district__code", "district__name",
-        "site_code", "site_name", "last_seen",
-    )  # fmt: skip
-    cases = {
-        row[0]: _Case(pk=row[0], state=State(row[1]), hazard=row[2], hazard_name=row[3], district=row[4] or "",
-                      district_name=row[5] or "", site=row[6], site_name=row[7] or row[6], seen_at=row[8])
-        for row in rows
-    }  # fmt: skip
-    decided = DecisionRow.objects.filter(case__in=cards.values("pk")).order_by("case_id", "seq")
-    for pk in decided.filter(deed=Deed.RECTIFIED.value).values_list("case_id", flat=True):
-        cases[pk].rectified = True
-    for pk, document in decided.filter(place_in_round=2).values_list("case_id", "document"):
-        case = cases[pk]
-        if case.hours is None:  # the first review counts
-            case.hours = (from_iso(json.loads(document)["at"]) - case.seen_at).total_seconds() / 3600
-    for pk in _overdue(decided, cases, now):
-        cases[pk].overdue = True
-    return list(cases.values())
+REMEMBERED: Final = Remembered()
 
 
-def _overdue(decided: Any, cases: Mapping[str, _Case], now: datetime) -> Iterable[str]:  # noqa: ANN401 - as above
-    """Yield the open cases of which a period of law has run out.
+def _total(groups: Sequence[Tally], hours: Sequence[float]) -> Tally:
+    names = ("leads", "confirmed", "rejected", "rectified", "open", "overdue")
+    sums = {name: sum(getattr(group, name) for group in groups) for name in names}
+    return Tally(key="all", name="", median_h=float(np.median(hours)) if hours else None, **sums)
 
-    Only a case with a document issued, or one seen nearly two years ago, can be; only those are read whole.
-    """
-    issued = set(decided.filter(deed=Deed.DOCUMENT_ISSUED.value).values_list("case_id", flat=True))
-    long_ago = now - timedelta(days=365 * LIMITATION_YEARS)
-    asked = [
-        case.pk
-        for case in cases.values()
-        if case.state in OPEN_STATES and (case.pk in issued or case.seen_at < long_ago)
+
+def _groups(cards: Any, extras: Mapping[str, _Extra], key: str, name: str) -> list[Tally]:  # noqa: ANN401 - Django's
+    """Return the counts by one column, counted by the database; what decisions tell is added to the groups it is of."""
+    rows = {
+        str(row[key] or ""): row
+        for row in cards.values(key).annotate(**({} if name == key else {"name_of": Max(name)}), **_COUNTS)
+    }
+    hours: dict[str, list[float]] = defaultdict(list)
+    more: dict[str, Counter[str]] = defaultdict(Counter)
+    for ids in _bunches(sorted(extras)):
+        for pk, group in cards.filter(pk__in=ids).values_list("pk", key):
+            extra, place = extras[pk], str(group or "")
+            more[place]["rectified"] += extra.rectified
+            more[place]["overdue"] += extra.overdue
+            if extra.hours is not None:
+                hours[place].append(extra.hours)
+    return [
+        Tally(
+            key=place,
+            name=str(row.get("name_of") or place),
+            median_h=float(np.median(hours[place])) if hours[place] else None,
+            **{count: row[count] for count in _COUNTS},
+            **more[place],
+        )
+        for place, row in rows.items()
     ]
-    for start in range(0, len(asked), AT_A_TIME):
-        for life in _lives(asked[start : start + AT_A_TIME]):
-            if overdue(timers_of(life), now):
-                yield life.incident_id
+
+
+def _worst(groups: Iterable[Tally]) -> tuple[Tally, ...]:
+    return tuple(sorted(groups, key=lambda one: (-one.confirmed, -one.leads, one.key)))
+
+
+def _repeats(cards: Any) -> set[str]:  # noqa: ANN401 - as above
+    """Return the sites with confirmed cases of two different days, Beijing."""
+    days: dict[str, set[str]] = defaultdict(set)
+    confirmed = cards.filter(state__in=[state.value for state in CONFIRMED]).exclude(site_code="")
+    for site, seen_at in confirmed.values_list("site_code", "last_seen"):
+        days[site].add(seen_at.astimezone(BEIJING).date().isoformat())
+    return {site for site, found in days.items() if len(found) > 1}
+
+
+def _extras(cards: Any, now: datetime) -> dict[str, _Extra]:  # noqa: ANN401 - as above
+    """Return what decisions tell of the cases that have some, and which open cases are overdue."""
+    extras: dict[str, _Extra] = defaultdict(_Extra)
+    # Asked decision by decision: of a hundred thousand cases, few have decisions of these kinds.
+    decided = DecisionRow.objects.filter(Exists(cards.filter(pk=OuterRef("case_id")))).order_by("case_id", "seq")
+    for pk in decided.filter(deed=Deed.RECTIFIED.value).values_list("case_id", flat=True):
+        extras[pk].rectified = True
+    second = decided.filter(place_in_round=2).values_list("case_id", "document", "case__card__last_seen")
+    for pk, document, seen_at in second:
+        if extras[pk].hours is None:  # the first review counts
+            extras[pk].hours = (from_iso(json.loads(document)["at"]) - seen_at).total_seconds() / 3600
+    # Only a case with a document issued, or one seen nearly two years ago, can be late; only those are read whole.
+    asked = set(decided.filter(deed=Deed.DOCUMENT_ISSUED.value).values_list("case_id", flat=True))
+    long_ago = now - timedelta(days=365 * LIMITATION_YEARS)
+    asked |= set(cards.filter(last_seen__lt=long_ago, state__in=_OPEN).values_list("pk", flat=True))
+    for ids in _bunches(sorted(asked)):
+        for life in _lives(ids):
+            if state_of(life) in OPEN_STATES and overdue(timers_of(life), now):
+                extras[life.incident_id].overdue = True
+    return dict(extras)
+
+
+def _bunches(ids: Sequence[str]) -> Iterable[Sequence[str]]:
+    for start in range(0, len(ids), AT_A_TIME):
+        yield ids[start : start + AT_A_TIME]
 
 
 def _lives(ids: Sequence[str]) -> Iterable[Life]:
-    from evidence.sealing.incident_json import decode_incident
-
     rows = CaseRow.objects.filter(pk__in=ids).prefetch_related("decisions")
     for row in rows:
         fresh = begin_life(decode_incident(row.document.encode(), row.number))

@@ -39,7 +39,7 @@ BY: Final = frozenset({"severity", "hazard", "state", "value", "age"})
 AGES_DAYS: Final = (1, 7, 30, 90)
 _COLUMNS: Final = (
     "pk", "lon_deg", "lat_deg", "hazard_code", "state", "value", "severity", "first_seen", "last_seen", "district_id",
-    "site_code", "site_name", "number", "error_90_m",
+    "site_code", "site_name", "number", "error_90_m", "hazard_zh", "hazard_en",
 )  # fmt: skip
 
 
@@ -56,7 +56,7 @@ class Columns:
         district: Id of its district; 0 for none.
         decided: Whether its site is decided.
         error: 90 % error, metres.
-        hazards: Hazard codes.
+        hazards: Hazard codes; ``names_zh`` and ``names_en`` their names, by code.
     """
 
     ids: NDArray[np.str_]
@@ -75,6 +75,8 @@ class Columns:
     decided: NDArray[np.bool_]
     error: NDArray[np.float64]
     hazards: tuple[str, ...]
+    names_zh: Mapping[str, str]
+    names_en: Mapping[str, str]
 
 
 def read_columns() -> Columns:
@@ -113,6 +115,8 @@ def read_columns() -> Columns:
         decided=np.array([bool(code) for code in named["site_code"]], dtype=np.bool_),
         error=np.array(named["error_90_m"], dtype=np.float64),
         hazards=hazards,
+        names_zh=dict(zip(named["hazard_code"], named["hazard_zh"], strict=True)),
+        names_en=dict(zip(named["hazard_code"], named["hazard_en"], strict=True)),
     )
 
 
@@ -340,8 +344,9 @@ def _clusters(
 
 
 def _heat(columns: Columns, here: NDArray[np.intp], scale: float) -> list[list[int]]:
-    cells = np.stack([columns.x[here] * scale // FINE_PX, columns.y[here] * scale // FINE_PX])
-    _unique, first, counts = np.unique(cells, axis=1, return_index=True, return_counts=True)
+    cells = (columns.x[here] * scale // FINE_PX).astype(np.int64) << 32
+    cells |= (columns.y[here] * scale // FINE_PX).astype(np.int64)
+    _unique, first, counts = np.unique(cells, return_index=True, return_counts=True)
     cases = here[first]
     return [
         [round(float(lon) * SCALE), round(float(lat) * SCALE), int(count)]

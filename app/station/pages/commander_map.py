@@ -41,7 +41,6 @@ def show(request: Any) -> Any:  # noqa: ANN401 - Django's request and response
     bounds = CHINA
     if scope.any():
         bounds = (float(chosen[0].min()), float(chosen[1].min()), float(chosen[0].max()), float(chosen[1].max()))
-    names = _hazard_names(request)
     content = {
         "title": _("Map"),
         "drawnAt": iso_utc(here.clock.now()),
@@ -57,7 +56,7 @@ def show(request: Any) -> Any:  # noqa: ANN401 - Django's request and response
             layer_json(layer, bounds) if layer.file is None else _served(layer_number, layer)
             for layer_number, layer in enumerate(layers_of(here.options))
         ],
-        "look": looks_of(totals["hazard"], names),
+        "look": looks_of(totals["hazard"], dict(columns.names_zh if request.language == "zh_CN" else columns.names_en)),
     }
     parts = page_parts(content, title=_("Map"), bounds=bounds)
     return render(request, "station/map.html", {"parts": parts, "scripts": SCRIPTS, "most": MOST_OFFLINE})
@@ -69,16 +68,6 @@ def _served(number: int, layer: Any) -> dict[str, Any]:  # noqa: ANN401 - a base
         "name": layer.name, "datum": layer.datum.value, "url": f"{address}{{z}}/{{x}}/{{y}}", "hosts": [],
         "attribution": layer.attribution, "least": layer.least_zoom, "most": layer.most_zoom, "tiles": {},
     }  # fmt: skip
-
-
-def _hazard_names(request: Any) -> dict[str, str]:  # noqa: ANN401 - as above
-    """Return the hazards' names in the reader's language, by code."""
-    field = "hazard_zh" if request.language == "zh_CN" else "hazard_en"
-    codes = CaseCard.objects.order_by("hazard_code").values_list("hazard_code", flat=True).distinct()
-    found = {}
-    for code in codes:
-        found[code] = CaseCard.objects.filter(hazard_code=code).values_list(field, flat=True).first() or code
-    return found
 
 
 def marks(request: Any) -> Any:  # noqa: ANN401 - as above

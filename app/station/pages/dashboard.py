@@ -13,7 +13,7 @@ from django.utils.http import content_disposition_header
 from app.station.case_filter import CaseFilter, read_filter
 from app.station.context import station
 from app.station.figure_files import FORMS, heading, summary, tables
-from app.station.figures import Figures, figures_of
+from app.station.figures import REMEMBERED, Figures
 from app.station.objects import districts_of
 from core.clock import BEIJING
 from core.errors import InputRefused
@@ -28,7 +28,9 @@ def _asked(request: Any) -> tuple[CaseFilter, Figures]:  # noqa: ANN401 - Django
     if "since" not in query:
         query["since"] = (now.astimezone(BEIJING).date() - timedelta(days=DAYS_AT_FIRST)).isoformat()
     wanted = read_filter(query)
-    return wanted, figures_of(request.user, wanted, now=now, chinese=request.language == "zh_CN")
+    return wanted, REMEMBERED.figures(
+        request.user, wanted, now=now, chinese=request.language == "zh_CN", store=station().store
+    )
 
 
 def show(request: Any) -> Any:  # noqa: ANN401 - as above
