@@ -10,7 +10,6 @@ is measured on another kind of image than training saw as background.
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,16 +21,7 @@ from detection.yolo import YoloDetector
 from detection.yolo_sets import Labelled, read_yolo_set
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared/data"
-SIDE_PX = 416
-
-
-def enlarged(image: Labelled) -> Labelled:
-    """The size at which a quarter of a training composition shows it."""
-    import cv2
-
-    factor = SIDE_PX / 2 / image.pixels.shape[1]
-    pixels = cv2.resize(image.pixels, (SIDE_PX // 2, SIDE_PX // 2), interpolation=cv2.INTER_AREA)
-    return replace(image, pixels=pixels, boxes=image.boxes * factor)
+SIDE_PX = 256
 
 
 def quiet_crops(count: int) -> list[Labelled]:
@@ -52,9 +42,7 @@ def main() -> None:
     parser.add_argument("--images", type=Path, default=SHARED / "forest_fire/valid")
     parser.add_argument("--limit", type=int, default=204)
     asked = parser.parse_args()
-    images = [enlarged(each) for each in read_yolo_set(asked.images / "images", asked.images / "labels", FIRE_CLASSES)][
-        : asked.limit
-    ]
+    images = list(read_yolo_set(asked.images / "images", asked.images / "labels", FIRE_CLASSES))[: asked.limit]
     weight = read_registry().default_for("fire").path
     low = YoloDetector(weight, threads=2, score_floor=0.05, plain_scales=(1.0,))
     scores = score_detector(low, images, least_iou=0.5, thresholds=low.card.thresholds)

@@ -63,7 +63,7 @@ def test_a_weight_of_ones_own_is_registered_and_takes_the_place_of_the_default(o
     assert "registered yard" in add(own)
     assert bureau_register().is_file()
     registry = read_registry((SHIPPED, bureau_register()))
-    assert [entry.card.name for entry in registry.defaults()] == ["yard"]
+    assert [entry.card.name for entry in registry.defaults()] == ["fire-n", "yard"]
     assert "yard" in run("model", "list")
 
 

@@ -191,7 +191,7 @@ def test_tiles_can_be_filtered_by_what_they_see(make_frame: Callable[..., Frame]
 @pytest.mark.parametrize("wrong", [{"device": "tpu"}, {"threads": 0}])
 def test_a_wrong_setting_is_a_mistake(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"device|thread"):
-        YoloDetector(**wrong)
+        YoloDetector(SHIPPED.parent / "vehicle_yolov8n.pt", **wrong)
 
 
 def test_importing_the_room_does_not_import_its_drivers() -> None:
