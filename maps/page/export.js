@@ -79,10 +79,14 @@
     }, "image/png");
   });
 
-  // Printing: the map takes the paper's width while the page is printed.
+  // Printing: the picture, with its legend, is what goes onto the paper.
   Sky.readyToPrint = (page) => {
-    const again = () => { page.map.invalidateSize({ animate: false, pan: false }); for (const layer of page.canvases) layer.draw(); };
-    window.addEventListener("beforeprint", () => { page.root.classList.add("sky-printing"); again(); });
-    window.addEventListener("afterprint", () => { page.root.classList.remove("sky-printing"); again(); });
+    let paper = null;
+    window.addEventListener("beforeprint", () => {
+      paper = Sky.picture(page);
+      paper.className = "sky-paper";
+      page.root.append(paper);
+    });
+    window.addEventListener("afterprint", () => { paper?.remove(); paper = null; });
   };
 })(window.Sky = window.Sky || {});

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -297,7 +298,12 @@ def test_a_picture_and_a_print_can_be_made(chromium: Any, drawn: Path, tmp_path:
         assert colours is not None
         assert len(colours) > 50
         page.pdf(path=tmp_path / "map.pdf", prefer_css_page_size=True)
-    assert (tmp_path / "map.pdf").stat().st_size > 20_000
+    subprocess.run(["pdftoppm", "-r", "40", "-png", tmp_path / "map.pdf", tmp_path / "paper"], check=True)
+    [paper] = tmp_path.glob("paper*.png")  # one page
+    with Image.open(paper) as printed:
+        ink = np.asarray(printed.convert("L"))
+    assert ink.shape[1] > ink.shape[0]
+    assert (ink[:, : ink.shape[1] // 2] < 250).mean() > 0.3  # the map is on it
 
 
 def test_it_fits_a_telephone(chromium: Any, drawn: Path) -> None:
