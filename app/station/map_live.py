@@ -19,12 +19,14 @@ from typing import Any, Final
 from asgiref.sync import sync_to_async
 
 from app.station.cards import Districts
+from app.station.map_marks import HELD
 from app.station.models import CaseCard, District
 from app.station.objects import district_scope
 from app.store.models import DecisionRow
 from flight.flying.view_stream import FORM
 
 LOOK_S: Final = 2.0
+RENEW_S: Final = 3.0
 EVERY_S: Final = 1.0
 OPEN_S: Final = 900.0  # then the browser opens it anew, so that somebody who was let go is let go
 TAIL_BYTES: Final = 16 * 1024
@@ -93,12 +95,16 @@ async def events(user: Any, store: object, streams: Sequence[Path]) -> AsyncIter
     known: Pulse | None = None
     told = ""
     opened = time.monotonic()
+    renewed = -RENEW_S
     yield b"retry: 3000\n\n"
     while time.monotonic() - opened < OPEN_S:
         now = await sync_to_async(pulse)(store)
-        if known is not None and now != known:
+        if known is None:
+            known = now
+        elif now != known and time.monotonic() - renewed >= RENEW_S:
+            await sync_to_async(HELD.renew)(store, now)  # who asks because of the event gets what it speaks of
+            known, renewed = now, time.monotonic()
             yield b"event: incidents\ndata: changed\n\n"
-        known = now
         aircraft = await sync_to_async(lambda: seen_by_user(aircraft_of(streams), user))() if streams else []
         words = json.dumps(aircraft, ensure_ascii=False, allow_nan=False)
         if aircraft and words != told:

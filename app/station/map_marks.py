@@ -129,7 +129,7 @@ class Held:
         self._store: object = None
         self._read_at = 0.0
         self._pulse: object = None
-        self._reading = False
+        self._reading = threading.Lock()
         self._worker = Worker("map")
 
     def columns(self, store: object, pulse: object) -> Columns:
@@ -139,28 +139,28 @@ class Held:
             store: Which store; another one is read at once.
             pulse: What tells that something changed (:func:`app.station.map_live.pulse`).
         """
+        if self._columns is None or self._store is not store:
+            self.renew(store, pulse)
+        elif pulse != self._pulse and not self._reading.locked() and time.monotonic() - self._read_at > REFRESH_S:
+            self._worker.submit(self.renew, store, pulse)
         with self._lock:
-            if self._columns is None or self._store is not store:
-                self._columns, self._store = read_columns(), store
+            found = self._columns
+        return read_columns() if found is None else found
+
+    def renew(self, store: object, pulse: object) -> None:
+        """Read the columns anew, unless they were read since the store's pulse was ``pulse``; one reads at a time."""
+        with self._reading:
+            if self._columns is not None and self._store is store and self._pulse == pulse:
+                return
+            fresh = read_columns()
+            with self._lock:
+                self._columns, self._store = fresh, store
                 self._pulse, self._read_at = pulse, time.monotonic()
-            elif pulse != self._pulse and not self._reading and time.monotonic() - self._read_at > REFRESH_S:
-                self._reading = True
-                self._worker.submit(self._again, store, pulse)
-            return self._columns
 
     def forget(self) -> None:
         """Read everything anew at the next question."""
         with self._lock:
             self._columns = None
-
-    def _again(self, store: object, pulse: object) -> None:
-        try:
-            fresh = read_columns()
-            with self._lock:
-                if self._store is store:
-                    self._columns, self._pulse, self._read_at = fresh, pulse, time.monotonic()
-        finally:
-            self._reading = False
 
 
 HELD: Final = Held()
