@@ -23,8 +23,12 @@ def derived_id(kind: str, *parts: object) -> str:
     return str(uuid.uuid5(_NAMESPACE, text))
 
 
-def short_code(identifier: str, length: int = 6) -> str:
-    """Return ``length`` upper-case base-32 characters derived from ``identifier``, for people to say and type."""
+def short_code(identifier: str, length: int = 8) -> str:
+    """Return ``length`` upper-case base-32 characters derived from ``identifier``, for people to say and type.
+
+    Eight of them are forty bits: among a hundred thousand identifiers two share a code once in two hundred times that
+    such a number is drawn; six would have made some four pairs each time.
+    """
     alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford: no I, L, O, U
     number = int.from_bytes(hashlib.sha256(identifier.encode()).digest()[:16], "big")
     letters = []

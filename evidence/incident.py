@@ -58,5 +58,5 @@ class Incident:
 
     @property
     def number(self) -> str:
-        """The short number that people say and type ("H13-7K2M9Q")."""
+        """The short number that people say and type ("H13-7K2M9Q4T")."""
         return f"{self.hazard.code}-{short_code(self.incident_id)}"

@@ -26,7 +26,7 @@ StoreOption = Annotated[
         envvar="SKYWARDEN_STORE", help=_("Store of cases: a file, or the postgresql:// address of a database.")
     ),
 ]
-NumberArgument = Annotated[str, typer.Argument(help=_("The case's number, such as H13-7K2M9Q."))]
+NumberArgument = Annotated[str, typer.Argument(help=_("The case's number, such as H13-7K2M9Q4T."))]
 ByOption = Annotated[str, typer.Option("--by", help=_("Who does it: NAME/CERTIFICATE."))]
 ByOptions = Annotated[list[str], typer.Option("--by", help=_("Who does it: NAME/CERTIFICATE; give it twice for two."))]
 

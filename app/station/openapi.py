@@ -32,7 +32,7 @@ def _or_null(kind: str) -> dict[str, Any]:
 
 _CASE_PROPERTIES: Final[dict[str, dict[str, Any]]] = {
     "id": _text(format="uuid"),
-    "number": _text(examples=["H13-7K2M9Q"]),
+    "number": _text(examples=["H13-7K2M9Q4T"]),
     "state": {"$ref": "#/components/schemas/State"},
     "hazard": {
         "type": "object",

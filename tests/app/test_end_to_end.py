@@ -176,4 +176,4 @@ def test_the_map_opens_in_a_browser_without_network(photo_cases: Path, width: in
     assert shown["incidents"] == len(_report(photo_cases)["incidents"])
     assert shown["thumbnail"] > 100
     assert shown["painted"] >= 1
-    assert re.search(r"(H13|S01)-[0-9A-Z]{6}", shown["card"])
+    assert re.search(r"(H13|S01)-[0-9A-Z]{8}", shown["card"])

@@ -85,8 +85,8 @@ def test_manifests_that_the_standard_forbids_draw_a_complaint(content: bytes) ->
 
 
 def test_bag_info_keeps_values_on_their_lines_and_reads_folded_ones() -> None:
-    written = bag_info_text({"External-Identifier": "H13-7K2M9Q", "External-Description": "two\nlines\r\nhere"})
-    assert written == b"External-Identifier: H13-7K2M9Q\nExternal-Description: two lines here\n"
+    written = bag_info_text({"External-Identifier": "H13-7K2M9Q4T", "External-Description": "two\nlines\r\nhere"})
+    assert written == b"External-Identifier: H13-7K2M9Q4T\nExternal-Description: two lines here\n"
     assert read_bag_info(written)["External-Description"] == "two lines here"
     folded = b"Contact-Name: Chen\nExternal-Description: first\n  second\n\tthird\nstray\n"
     assert read_bag_info(folded)["External-Description"] == "first second third"

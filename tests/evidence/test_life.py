@@ -34,7 +34,7 @@ GOOD = Quality(true=True, clear=True, complete=True, accurate=True)
 
 
 def _life() -> Life:
-    return Life(incident_id="H13-7K2M9Q", opened_at=START, last_seen=START)
+    return Life(incident_id="H13-7K2M9Q4T", opened_at=START, last_seen=START)
 
 
 def _make(minute: int, deed: Deed, *people: Person, **fields: Any) -> Decision:

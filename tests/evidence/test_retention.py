@@ -14,7 +14,7 @@ from evidence.incident import State
 YEARS = {"permanent": None, "long": 30, "short": 5}
 CHEN, LIN = Person(name="陈", certificate_no="A1"), Person(name="林", certificate_no="A2")
 ENDED = datetime(2026, 3, 4, tzinfo=UTC)
-SHORT = Retention(number="H13-7K2M9Q", state=State.CLOSED, ended_at=ENDED, retention_class="short")
+SHORT = Retention(number="H13-7K2M9Q4T", state=State.CLOSED, ended_at=ENDED, retention_class="short")
 FREE = datetime(2032, 1, 1, tzinfo=BEIJING)
 
 
