@@ -78,7 +78,7 @@ def take_in_run(folder: Path, *, actor: str, district: str = "", title: str = ""
         try:
             new, stored = _take_in(package, run, districts, actor=actor)
         except (OSError, InputRefused) as unfit:
-            refusals.append(Refusal(subject=line.number, code="unreadable-package", reason=str(unfit)))
+            refusals.append(Refusal(subject=line.number, code="unreadable-package", reason=str(unfit).rstrip(".")))
             continue
         opened, known = opened + new, known + (not new)
         for answer in stored:

@@ -27,7 +27,7 @@ from flight.planning.terrain import Terrain, highest_ground_m
 LAND_AND_CHECK_S: Final = 30.0  # hovering before landing: look down, correct, touch
 _LEAST_PROGRESS_M: Final = 1.0
 _CLEARANCE_M: Final = 30.0  # least height of a transit above the highest ground under it
-_SETTINGS_OF_A_RUN: Final = 5  # camera on and off, speed twice, camera pitch
+_SETTINGS_OF_A_RUN: Final = 6  # camera on and off, speed twice, camera pitch, heading at its beginning
 _ITEMS_OF_A_FLIGHT: Final = 12  # home, take-off, the way home, landing
 _LEVEL_M: Final = 0.5
 _SAME_M: Final = 0.01
@@ -231,6 +231,9 @@ class SortieBuilder:
             or np.hypot(*(longer.stops[-1].at - run.path[0])) > _SAME_M
         ):
             self._transit(longer, run.path[0], begin, run)
+        if not run.look and longer.stops[-1].leg is Leg.TRANSIT:
+            # The first photograph is taken where the line begins: the aircraft must look along it before it is there.
+            longer.stops[-1] = replace(longer.stops[-1], yaw_deg=_first_yaw_deg(run))
         for index in range(1, len(run.path)):
             self._go(
                 longer,
@@ -419,3 +422,11 @@ def cut_at(run: Run, metres: float) -> tuple[Run, Run]:
         yaws_deg=(yaws[index], *yaws[index:]) if yaws else (),
     )
     return head, tail
+
+
+def _first_yaw_deg(run: Run) -> float:
+    """Return the heading at a run's beginning, degrees clockwise from north: its own, or along its first stretch."""
+    if run.yaws_deg:
+        return run.yaws_deg[0]
+    east, north = run.path[1] - run.path[0]
+    return math.degrees(math.atan2(east, north)) % 360.0

@@ -20,6 +20,7 @@ from flight.planning.footprint import footprint, ground_extent_m
 from flight.planning.routing import Points, Router, length_m
 from flight.planning.sorties import Run
 
+TRIGGER_STEP_S: Final = 0.02  # ArduCopter looks fifty times a second whether the next photograph is due
 SHORT_OF_END_M: Final = 2.0  # ArduCopter's WPNAV_RADIUS: a waypoint this near counts as reached
 _ANGLES_TRIED: Final = 3
 _MOST_LINES: Final = 4_000
@@ -124,11 +125,14 @@ def line_run(area: KeyArea, line: Points, height_m: float, spacing: Spacing) -> 
     """Return the run along ``line``: photographs divide it evenly, from its beginning to a little before its end.
 
     An autopilot counts a waypoint as reached a little before it, and a camera triggered by distance would miss a
-    photograph that is due just there.
+    photograph that is due just there. It also triggers a little late each time, and measures from there: the distance
+    that is asked for is shorter by that.
     """
     length = length_m(line)
     span = length - min(SHORT_OF_END_M, length / 4)
     photo = span / max(1, math.ceil(span / spacing.photo_m - 1e-9))
+    late = min(spacing.speed_m_s, photo / spacing.interval_s) * TRIGGER_STEP_S
+    photo = max(photo - late, 0.9 * photo)
     return Run(
         path=line,
         heights_m=np.full(len(line), height_m),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -126,3 +127,15 @@ def test_a_vector_file_without_a_reference_system_is_refused(tmp_path: Path) -> 
     (tmp_path / "bare.prj").unlink()
     with pytest.raises(InputRefused, match="no reference system"):
         read_shape(tmp_path / "bare.shp", None)
+
+
+def test_the_aircraft_looks_along_a_line_before_its_first_photograph() -> None:
+    made = plan(patrol())
+    stops = [stop for sortie in made.sorties for stop in sortie.waypoints]
+    lines = [(before, line) for before, line in pairwise(stops) if line.leg is Leg.LINE and before.leg is Leg.TRANSIT]
+    assert lines
+    for before, line in lines:
+        east, north = to_plane(LocalPlane(origin=before.position), [line.position.lon_deg, line.position.lat_deg])
+        along = math.degrees(math.atan2(east, north)) % 360
+        assert before.yaw_deg is not None
+        assert abs((before.yaw_deg - along + 180) % 360 - 180) < 0.1
