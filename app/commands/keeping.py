@@ -313,7 +313,7 @@ def _restore(
     backup: Annotated[Path, typer.Argument(help=_("The backup."))],
     store: Annotated[str, typer.Option(help=_("Store to make: a new file, or the address of an empty database."))],
 ) -> None:
-    from app.store.open_store import restore_store
+    from app.store.restoring import restore_store
 
     address = store.startswith(("postgresql://", "postgres://"))
     count = restore_store(backup, store if address else Path(store), SystemClock())

@@ -16,8 +16,8 @@ from tempfile import TemporaryDirectory
 from django.db import connections
 
 from app.station.context import station
+from app.store.database import join_database
 from app.store.django_store import DjangoCaseStore
-from app.store.open_store import join_database
 from core.errors import StoreFailed
 from core.text import _
 from evidence.custody import Break

@@ -1,6 +1,6 @@
 """Django's settings, made from the station's options; nothing is read from the environment.
 
-:func:`app.store.open_store.configure_django` fixes what a process can say only once (the applications, the user model);
+:func:`app.store.database.configure_django` fixes what a process can say only once (the applications, the user model);
 what differs from station to station (database, hosts, cookies) is set here.
 """
 
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from app.station.map_base import layers_of
 from app.station.options import StationOptions
-from app.store.open_store import APPLICATIONS, database_settings
+from app.store.database import APPLICATIONS, database_settings
 from maps.base_layers import services_of
 
 ALIAS: Final = "default"

@@ -14,7 +14,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from app.store.open_store import open_store, restore_store
+from app.store.open_store import open_store
+from app.store.restoring import restore_store
 from core.clock import FrozenClock
 from core.errors import InputRefused, IntegrityFailed, StoreFailed
 from core.refusal import Refusal
