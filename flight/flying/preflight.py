@@ -21,7 +21,7 @@ from core.text import _
 from flight.calendars.sun import sun_elevation_deg
 from flight.flight_plan import FlightPlan, Severity, Sortie
 from flight.link import Link, VehicleHealth, VehicleState
-from flight.patrol import Approval, Patrol
+from flight.patrol import Approval, Patrol, flown_by
 
 CIVIL_TWILIGHT_DEG: Final = -6.0
 PARAMETERS: Final = (
@@ -372,7 +372,7 @@ def _wind(s: Situation) -> tuple[Severity, str]:
         return Severity.WARN, _("the vehicle does not report the wind; measure it")
     if s.patrol is None:
         return Severity.WARN, _("{wind:.1f} m/s; no limit is known without the patrol").format(wind=wind)
-    limit = s.patrol.aircraft.max_wind_m_s
+    limit = flown_by(s.patrol, s.sortie.crew).aircraft.max_wind_m_s
     text = _("{wind:.1f} m/s from {direction:.0f}°, the limit is {limit:.0f} m/s").format(
         wind=wind, direction=s.health.wind_from_deg or 0.0, limit=limit
     )

@@ -18,7 +18,7 @@ from flight.dronekit_link import connect
 from flight.flight_plan import Finding, FlightPlan, Leg, Severity, Sortie, Waypoint
 from flight.flying.preflight import Check, Override, failures, preflight, set_demanded
 from flight.link import VehicleHealth, VehicleState
-from flight.patrol import Aircraft, Approval, KeyArea, NoFlyZone, Patrol
+from flight.patrol import Aircraft, Approval, Crew, KeyArea, Kit, NoFlyZone, Patrol
 from flight.rehearsal.vehicle import RehearsalVehicle
 
 pytestmark = pytest.mark.wall_clock  # a simulated flight at many times its speed: run alone
@@ -115,13 +115,22 @@ def check(
     )
     said = {"clock": FrozenClock(instant=NOW), "patrol": PATROL, "approval": APPROVAL, **others}
     plan = said.pop("plan", PLAN)
-    checks = preflight(vehicle, plan, SORTIE, **said)  # type: ignore[arg-type]
+    sortie = said.pop("sortie", SORTIE)
+    checks = preflight(vehicle, plan, sortie, **said)  # type: ignore[arg-type]
     assert [one.number for one in checks] == list(range(1, 17))
     return {one.code: one for one in checks}
 
 
 def test_a_ready_vehicle_passes_every_line() -> None:
     assert {one.severity for one in check().values()} == {Severity.PASS}
+
+
+def test_the_wind_limit_is_that_of_the_aircraft_that_the_crew_brings() -> None:
+    sturdy = Kit(aircraft=replace(PATROL.aircraft, max_wind_m_s=20), camera=PATROL.camera)
+    patrol = replace(PATROL, crews=(Crew(name="b", launch=HOME, kit=sturdy),))
+    windy = {"wind_m_s": 12.0}
+    assert check(health=windy, patrol=patrol)["wind"].severity is Severity.FAIL
+    assert check(health=windy, patrol=patrol, sortie=replace(SORTIE, crew="b"))["wind"].severity is Severity.PASS
 
 
 P, W, F = Severity.PASS, Severity.WARN, Severity.FAIL
