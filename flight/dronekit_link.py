@@ -483,9 +483,15 @@ class DroneKitLink:
     def resume(self) -> None:
         """Go on with the mission; see :class:`flight.link.Link`."""
         if self.dialect is Dialect.ARDUPILOT and self.state().mode in _MISSION_MODES:
-            self._commander.order(_C_PAUSE, 1.0, what=_("continue"))
-        else:
-            self._set_mode("mission", _("continue"))
+            try:
+                self._commander.order(_C_PAUSE, 1.0, what=_("continue"))
+            except VehicleRefused:
+                # The mode that was known may be older than the BRAKE of the pause; a heartbeat from now on tells.
+                if self._still_in_mission():
+                    raise
+            else:
+                return
+        self._set_mode("mission", _("continue"))
 
     def land(self) -> None:
         """Land where it is."""
