@@ -77,11 +77,14 @@ def _on_nothing(detector: Detector) -> Iterable[SelfTestLine]:
     """Yield what the weight sees where nothing is, and whether it sees the same twice."""
     grey = np.full((BLANK_PX, BLANK_PX, 3), GREY, dtype=np.uint8)
     noise = np.random.default_rng(1).integers(0, 256, (BLANK_PX, BLANK_PX, 3), dtype=np.uint8)
-    for name, pixels in ((_("it sees nothing in a grey picture"), grey), (_("it sees nothing in noise"), noise)):
-        found = _seen(detector, pixels)
+    once = _seen(detector, noise)
+    for name, found in (
+        (_("it sees nothing in a grey picture"), _seen(detector, grey)),
+        (_("it sees nothing in noise"), once),
+    ):
         told = _("{count} things").format(count=len(found))
         yield SelfTestLine(name=name, passed=not found, told=told)
-    once, twice = _seen(detector, noise), _seen(detector, noise)
+    twice = _seen(detector, noise)
     yield SelfTestLine(
         name=_("it sees the same twice"), passed=once == twice, told=_("{count} things").format(count=len(twice))
     )

@@ -7,7 +7,6 @@ metres, so that a click on it is a place.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,12 +14,12 @@ from typing import Any, Final
 import numpy as np
 
 from app.station.models import Fence
-from core.points import GeoPoint, LocalPlane, to_plane
+from core.points import GeoPoint, LocalPlane, from_plane, to_plane
 from evidence.incident import Incident
 from geofence.attribution import Share
+from geofence.locating.locate_ellipse import ellipse_axes_m
 
 SIDE: Final = 400  # units of the picture
-HALF_90: Final = math.sqrt(-2 * math.log(1 - 0.90))  # axes of the ellipse that holds 90 % of a normal law, in sigmas
 LEAST_HALF_M: Final = 25.0
 BARS_M: Final = (5, 10, 20, 50, 100, 200, 500, 1000)
 
@@ -76,18 +75,16 @@ def lead_map(incident: Incident, fences: Sequence[tuple[Fence, Share]]) -> LeadM
     """Return the figures of an incident's map."""
     sighting = incident.sighting
     plane = LocalPlane(origin=sighting.point)
-    lengths, axes = np.linalg.eigh(sighting.covariance.matrix())  # rising
-    half_m = max(LEAST_HALF_M, 4 * HALF_90 * math.sqrt(max(float(lengths[-1]), 0.0)))
+    major_m, minor_m, bearing_deg = ellipse_axes_m(sighting.covariance, 0.90)
+    half_m = max(LEAST_HALF_M, 4 * major_m)
     scale = 2 * half_m / SIDE
-    radii = tuple(HALF_90 * math.sqrt(max(float(length), 0.0)) / scale for length in lengths[::-1])
-    east, north = (float(part) for part in axes[:, -1])
     return LeadMap(
         side=SIDE,
         metres_per_unit=scale,
         lon_deg=sighting.point.lon_deg,
         lat_deg=sighting.point.lat_deg,
-        radii=(radii[0], radii[1]),
-        turn_deg=-math.degrees(math.atan2(north, east)),
+        radii=(major_m / scale, minor_m / scale),
+        turn_deg=bearing_deg - 90,
         outlines=tuple(
             Outline(
                 kind=fence.kind,
@@ -121,8 +118,6 @@ def _path(geometry: dict[str, Any], plane: LocalPlane, scale: float) -> str:
 
 def corrected_place(given: LeadMap, x: float, y: float) -> GeoPoint:
     """Return the place of a point of the picture; what the page sends back when somebody moved the point."""
-    from core.points import from_plane
-
     east, north = (x - given.side / 2) * given.metres_per_unit, (given.side / 2 - y) * given.metres_per_unit
     plane = LocalPlane(origin=GeoPoint(lon_deg=given.lon_deg, lat_deg=given.lat_deg))
     lon, lat = from_plane(plane, np.array([[east, north]]))[0]

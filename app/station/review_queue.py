@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from app.station.case_filter import CaseFilter, filtered
 from app.station.context import station
@@ -70,8 +70,6 @@ def waiting_for(user: User, person: Person, wanted: CaseFilter, order: str = "se
 
 def _disputed(user: User) -> Any:  # noqa: ANN401 - a condition of Django's
     """Return the condition for cases whose reviewers differ: a senior looks again, who gave a verdict too."""
-    from django.db.models import Q
-
     senior = Role.SENIOR_REVIEWER in user.role_set
     return Q(state=State.NEEDS_ANOTHER_LOOK) if senior else Q(pk__in=[])
 
