@@ -6,7 +6,7 @@ import socket
 import struct
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -21,8 +21,8 @@ TS_PER_PACKET = 7  # 7 × 188 bytes, as every sender of transport streams over R
 
 
 @contextmanager
-def rtsp_server(pieces: list[bytes]) -> Iterator[str]:
-    """Serve one piece of transport stream to each connection after another; each ends with its piece."""
+def _serving(pieces: list[bytes], converse: Callable[[socket.socket, bytes], None]) -> Iterator[int]:
+    """Talk to one connection after another on the loopback, with one piece for each; yield the port."""
     server = socket.create_server(("127.0.0.1", 0))
     server.settimeout(0.2)
     closing = threading.Event()
@@ -35,17 +35,31 @@ def rtsp_server(pieces: list[bytes]) -> Iterator[str]:
                 except TimeoutError:
                     continue
                 with connection:
-                    _converse(connection, piece)
+                    converse(connection, piece)
                 break
 
     thread = threading.Thread(target=serve)
     thread.start()
     try:
-        yield f"rtsp://127.0.0.1:{server.getsockname()[1]}/live"
+        yield server.getsockname()[1]
     finally:
         closing.set()
         thread.join()
         server.close()
+
+
+@contextmanager
+def rtsp_server(pieces: list[bytes]) -> Iterator[str]:
+    """Serve one piece of transport stream to each connection after another; each ends with its piece."""
+    with _serving(pieces, _converse) as port:
+        yield f"rtsp://127.0.0.1:{port}/live"
+
+
+@contextmanager
+def tcp_source(pieces: list[bytes]) -> Iterator[str]:
+    """Serve each piece to one connection after another, on the loopback."""
+    with _serving(pieces, socket.socket.sendall) as port:
+        yield f"tcp://127.0.0.1:{port}"
 
 
 def _converse(connection: socket.socket, piece: bytes) -> None:

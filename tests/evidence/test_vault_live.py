@@ -3,8 +3,6 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,7 +17,7 @@ from evidence.originals.vault_check import verify_vault
 from evidence.originals.vault_live import record_live
 from evidence.originals.vault_records import Card, Deposit
 from evidence.originals.vault_store import LocalStore
-from tests.evidence.live_servers import h264_film, rtmp_server, rtsp_server
+from tests.evidence.live_servers import h264_film, rtmp_server, rtsp_server, tcp_source
 
 CARD = Card(serial="rtsp-camera-7", device="Matrice 30T", operator="Chen")
 
@@ -39,34 +37,6 @@ def transport_stream(path: Path, *, frames: int = 120) -> bytes:
             out.mux(packet)
         out.mux(stream.encode(None))
     return path.read_bytes()
-
-
-@contextmanager
-def tcp_source(pieces: list[bytes]) -> Iterator[str]:
-    """Serve each piece to one connection after another, on the loopback."""
-    server = socket.create_server(("127.0.0.1", 0))
-    server.settimeout(0.2)
-    closing = threading.Event()
-
-    def serve() -> None:
-        for piece in pieces:
-            while not closing.is_set():
-                try:
-                    connection, _address = server.accept()
-                except TimeoutError:
-                    continue
-                with connection:
-                    connection.sendall(piece)
-                break
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield f"tcp://127.0.0.1:{server.getsockname()[1]}"
-    finally:
-        closing.set()
-        thread.join()
-        server.close()
 
 
 def frames_in(deposit: Deposit) -> tuple[int, int]:

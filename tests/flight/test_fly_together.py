@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 
 from core.clock import SystemClock
-from core.heights import TakeoffHeight
-from core.points import GeoPoint, LocalPlane, distance_m, from_plane
+from core.points import distance_m
 from flight.dronekit_link import connect
 from flight.flight_log import FlightLog, Outcome
-from flight.flight_plan import FlightPlan, Leg, Sortie, Waypoint
+from flight.flight_plan import FlightPlan, Leg, Sortie
 from flight.flying.fly_together import Together, fly_together
 from flight.flying.monitors import Progress
 from flight.flying.separation import Separation, departures, gap_to_way, return_heights
@@ -24,31 +23,9 @@ from flight.flying.watch import FlightView, Order, OrderKind
 from flight.link import VehicleState
 from flight.rehearsal.vehicle import RehearsalVehicle
 from flight.track import Pose, pose_at
+from tests.flight.short_hops import HOME, at, hop
 
 pytestmark = pytest.mark.wall_clock  # a simulated flight at many times its speed: run alone
-
-HOME = GeoPoint(lon_deg=113.5, lat_deg=23.1)
-
-
-def at(leg: Leg, east: float, north: float, height: float, home: GeoPoint = HOME) -> Waypoint:
-    lon, lat = from_plane(LocalPlane(origin=home), [east, north])
-    return Waypoint(
-        leg=leg,
-        position=GeoPoint(lon_deg=float(lon), lat_deg=float(lat)),
-        height=TakeoffHeight(metres=height),
-        speed_m_s=8.0,
-        gimbal_pitch_deg=-90.0,
-    )
-
-
-def hop(height: float = 12.0, *points: tuple[float, float]) -> Sortie:
-    waypoints = (
-        at(Leg.TAKEOFF, 0, 0, height),
-        *(at(Leg.TRANSIT, east, north, height) for east, north in points or ((30.0, 30.0),)),
-        at(Leg.RETURN, 0, 0, height),
-        at(Leg.LAND, 0, 0, 0.0),
-    )
-    return Sortie(number=1, waypoints=waypoints, length_m=90, duration_s=50, photos=0, battery_used=0.03)
 
 
 def test_crossing_aircraft_are_flown_together_and_stay_apart(tmp_path: Path) -> None:

@@ -18,11 +18,10 @@ from shapely import MultiPolygon, Polygon
 
 from core.clock import SystemClock
 from core.errors import LinkFailed, PlanRefused, VehicleRefused
-from core.heights import TakeoffHeight
-from core.points import GeoPoint, LocalPlane, distance_m, from_plane
+from core.points import LocalPlane, distance_m, from_plane
 from flight.dronekit_link import connect
 from flight.flight_log import Outcome
-from flight.flight_plan import FlightPlan, Leg, Sortie, Waypoint
+from flight.flight_plan import FlightPlan, Leg, Sortie
 from flight.fly import fly
 from flight.flying.separation import Departure, Separation, conflicts, departures, gap
 from flight.flying.watch import FlightView, Order, OrderKind
@@ -36,31 +35,9 @@ from flight.rehearsal.vehicle import RehearsalVehicle
 from flight.rehearsal.vehicle_faults import Fault, FaultKind
 from flight.rehearsal.vehicle_telemetry import quaternion
 from flight.track import Pose, pose_at
+from tests.flight.short_hops import HOME, at, hop
 
 pytestmark = pytest.mark.wall_clock  # a simulated flight at many times its speed: run alone
-
-HOME = GeoPoint(lon_deg=113.5, lat_deg=23.1)
-
-
-def at(leg: Leg, east: float, north: float, height: float, home: GeoPoint = HOME) -> Waypoint:
-    lon, lat = from_plane(LocalPlane(origin=home), [east, north])
-    return Waypoint(
-        leg=leg,
-        position=GeoPoint(lon_deg=float(lon), lat_deg=float(lat)),
-        height=TakeoffHeight(metres=height),
-        speed_m_s=8.0,
-        gimbal_pitch_deg=-90.0,
-    )
-
-
-def hop(height: float = 12.0, *points: tuple[float, float]) -> Sortie:
-    waypoints = (
-        at(Leg.TAKEOFF, 0, 0, height),
-        *(at(Leg.TRANSIT, east, north, height) for east, north in points or ((30.0, 30.0),)),
-        at(Leg.RETURN, 0, 0, height),
-        at(Leg.LAND, 0, 0, 0.0),
-    )
-    return Sortie(number=1, waypoints=waypoints, length_m=90, duration_s=50, photos=0, battery_used=0.03)
 
 
 def plan_of(sortie: Sortie) -> FlightPlan:
