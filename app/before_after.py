@@ -27,8 +27,8 @@ from core.points import GeoPoint, LocalPlane, distance_m, from_plane
 from core.text import _
 from core.whole_file import write_bytes
 from detection.frame import Frame
+from detection.frames.photo_frames import open_photo
 from detection.ground_scale import height_above_ground_m
-from detection.photo_frames import open_photo
 from evidence.sealing.frame_record import FrameRecord
 from flight.track import orientation_of
 from geofence.fix import Fix

@@ -23,8 +23,8 @@ from core.ids import derived_id
 from core.refusal import Refusal
 from core.text import _
 from detection.frame import Frame
-from detection.photo_frames import open_photo
-from detection.video_frames import frames_of_video
+from detection.frames.photo_frames import open_photo
+from detection.frames.video_frames import frames_of_video
 from evidence.ingest import ingest_file
 from evidence.original import Original
 from evidence.sealing.frame_record import record_frame

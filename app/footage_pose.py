@@ -15,7 +15,7 @@ from app.instruments import Instruments
 from app.placing import camera_of_footage, ground_of_footage
 from core.refusal import Refusal
 from core.text import _
-from detection.video_frames import video_size
+from detection.frames.video_frames import video_size
 from flight.camera import Camera
 from flight.cameras.declared import camera_as_declared
 from flight.telemetry.clock_offset import with_offset

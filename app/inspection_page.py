@@ -49,7 +49,7 @@ def first_picture(path: Path, kind: FileKind) -> FirstPicture | Refusal | None:
         kind: What it is.
     """
     if kind is FileKind.VIDEO:
-        from detection.video_stills import thumbnail
+        from detection.frames.video_stills import thumbnail
 
         still = thumbnail(path, width_px=WIDTH_PX)
         if isinstance(still, Refusal):

@@ -29,7 +29,7 @@ WALK = """
 import resource, sys, time
 from pathlib import Path
 import numpy as np
-from detection.video_decoding import VideoCursor, decoding, timeline_zero_s
+from detection.frames.video_decoding import VideoCursor, decoding, timeline_zero_s
 path, job, hardware = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "hardware"
 begun, count = time.perf_counter(), 0
 with decoding(path, hardware=hardware) as how:

@@ -29,11 +29,11 @@ from numpy.typing import NDArray
 from core.refusal import Refusal
 from detection.detection import Detection
 from detection.frame import Frame
+from detection.frames.photo_frames import open_photo
 from detection.matching import average_precision, claims
 from detection.merging import merge_tiles
-from detection.photo_frames import open_photo
+from detection.networks.ultralytics_import import import_ultralytics
 from detection.registry import read_registry, verify_weight
-from detection.ultralytics_import import import_ultralytics
 from detection.yolo import YoloDetector
 from flight.telemetry.photo import read_photo
 

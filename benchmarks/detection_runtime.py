@@ -19,7 +19,7 @@ import numpy as np
 from core.heights import TakeoffHeight
 from core.points import GeoPoint
 from detection.frame import Frame
-from detection.openvino_network import is_available
+from detection.networks.openvino_network import is_available
 from detection.registry import read_registry
 from detection.yolo import YoloDetector
 from flight.camera import Camera

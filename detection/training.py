@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from core.errors import InputRefused
 from core.text import _
-from detection.ultralytics_import import import_ultralytics
+from detection.networks.ultralytics_import import import_ultralytics
 
 if TYPE_CHECKING:
     import torch

@@ -1,7 +1,6 @@
 """The YOLO detector: which parts of a frame a network looks at, and what it saw as one box per thing.
 
-A driver loads and runs the weight (:mod:`detection.torch_network`, :mod:`detection.openvino_network`); which parts of
-an image it sees and how large (:mod:`detection.tiles`), and how the boxes of neighbouring tiles become one per thing
+A driver loads and runs the weight (:mod:`detection.networks`); which parts of an image it sees and how large (:mod:`detection.tiles`), and how the boxes of neighbouring tiles become one per thing
 (:mod:`detection.merging`), is ours. Tiles run in batches bounded by pixels; when the device has no memory for a batch,
 the batch is halved, and at one tile the work moves to the CPU.
 
@@ -20,15 +19,15 @@ from numpy.typing import NDArray
 
 from core.errors import WeightRefused
 from core.text import _
-from detection import openvino_network
 from detection.detection import Box, Detection
 from detection.frame import Frame
 from detection.ground_scale import ground_scale, gsd_at
 from detection.merging import merge_tiles
-from detection.network import DeviceMemoryShort, Network, rows_of
+from detection.networks import openvino_network
+from detection.networks.network import DeviceMemoryShort, Network, rows_of
+from detection.networks.torch_network import TorchNetwork
 from detection.registry import Registry, read_registry, verify_weight
 from detection.tiles import Tile, TilePlan, plan_tiles
-from detection.torch_network import TorchNetwork
 from detection.weight_card import WeightCard
 
 DEVICES: Final = ("auto", "cpu", "cuda", "openvino")

@@ -113,7 +113,7 @@ def _still(
     import cv2
 
     from core.whole_file import write_bytes
-    from detection.video_stills import thumbnail
+    from detection.frames.video_stills import thumbnail
 
     still = thumbnail(_video(video), at, width_px=width)
     if isinstance(still, Refusal):

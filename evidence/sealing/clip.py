@@ -21,7 +21,7 @@ import numpy as np
 from core.errors import InputRefused
 from core.refusal import Refusal
 from core.text import _
-from detection.video_decoding import NotAVideoError, VideoCursor, decoding, timeline_zero_s
+from detection.frames.video_decoding import NotAVideoError, VideoCursor, decoding, timeline_zero_s
 from evidence.original import Original
 from evidence.sealing.derivation import Derivation, Derived, parameters_of
 from evidence.sealing.derive import stem_of

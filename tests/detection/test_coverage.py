@@ -10,7 +10,7 @@ from shapely import Polygon, box
 from core.points import GeoPoint, LocalPlane, from_plane
 from detection.coverage_report import cell_ring, coverage_of, report_coverage
 from detection.frame import Frame
-from detection.image_quality import measure_quality
+from detection.frames.image_quality import measure_quality
 from detection.interest import tiles_over
 from detection.tiles import Tile
 from flight.camera import Camera

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from detection.detection import Box, Detector
 from detection.frame import Frame
-from detection.network import DeviceMemoryShort, Network, rows_of
+from detection.networks.network import DeviceMemoryShort, Network, rows_of
 from detection.registry import SHIPPED
 from detection.scripted import ScriptedDetector
 from detection.tiles import TilePlan
@@ -195,7 +195,10 @@ def test_a_wrong_setting_is_a_mistake(wrong: dict[str, Any]) -> None:
 
 
 def test_importing_the_room_does_not_import_its_drivers() -> None:
-    rooms = "detection.yolo, detection.photo_frames, detection.video_frames, detection.scripted, detection.registry"
+    rooms = (
+        "detection.yolo, detection.frames.photo_frames, detection.frames.video_frames, "
+        "detection.scripted, detection.registry"
+    )
     heavy = "{'torch', 'ultralytics', 'openvino', 'cv2', 'av', 'PIL'}"
     code = f"import sys, {rooms}; loaded = {heavy} & set(sys.modules); assert not loaded, loaded"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from core.refusal import Refusal
 from detection.frame import Frame
-from detection.photo_frames import open_photo
+from detection.frames.photo_frames import open_photo
 from flight.camera import Camera
 from flight.track import Pose
 

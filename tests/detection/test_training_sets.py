@@ -134,7 +134,7 @@ def test_training_changes_what_is_known_and_leaves_the_rest(tmp_path: Path) -> N
     """One step on a source that was never searched for smoke must not teach that there is no smoke."""
     import torch
 
-    from detection.torch_network import classes_of, load_module
+    from detection.networks.torch_network import classes_of, load_module
 
     images = [image(f"DJI_1-{number}", [[10, 20, 50, 40]], ("vehicle",), side=64) for number in range(4)]
     sources = [Source(name="cars", images=images, searched_for=("vehicle",), split="train")]

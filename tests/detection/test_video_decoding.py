@@ -14,8 +14,8 @@ import pytest
 
 from core.refusal import Refusal
 from detection import video_decoding
-from detection.video_decoding import NotAVideoError, VideoCursor, decoding, timeline_zero_s
-from detection.video_stills import Still, thumbnail
+from detection.frames.video_decoding import NotAVideoError, VideoCursor, decoding, timeline_zero_s
+from detection.frames.video_stills import Still, thumbnail
 from flight.telemetry.container import FrameTimes, read_frame_times
 
 TICKS = 90_000

@@ -10,7 +10,7 @@ import pytest
 
 from core.refusal import Refusal
 from detection.frame import Frame
-from detection.video_frames import FrameChoice, choose_instants, frames_of_video
+from detection.frames.video_frames import FrameChoice, choose_instants, frames_of_video
 from flight.camera import Camera
 from flight.track import Pose, Track
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from core.refusal import Refusal
 from core.text import _
-from detection.video_decoding import NotAVideoError, VideoCursor, decoding, timeline_zero_s
+from detection.frames.video_decoding import NotAVideoError, VideoCursor, decoding, timeline_zero_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from core.errors import WeightRefused
 from core.text import _
-from detection.network import DeviceMemoryShort
-from detection.torch_network import classes_of, load_module
+from detection.networks.network import DeviceMemoryShort
+from detection.networks.torch_network import classes_of, load_module
 
 FORMAT: Final = 2  # part of the cache key; raised when the conversion changes
 

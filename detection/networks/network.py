@@ -13,7 +13,7 @@ class DeviceMemoryShort(Exception):
 
 
 class Network(Protocol):
-    """A weight on a device; drivers are ``detection.torch_network`` and ``detection.openvino_network``."""
+    """A weight on a device; its drivers are the other modules of ``detection.networks``."""
 
     @property
     def classes(self) -> tuple[str, ...]:

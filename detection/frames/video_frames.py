@@ -29,9 +29,9 @@ from core.refusal import Refusal
 from core.text import _
 from detection.coverage import Coverage, seen_cells
 from detection.frame import Frame
+from detection.frames.image_quality import measure_quality
+from detection.frames.video_decoding import Decoding, NotAVideoError, VideoCursor, decoding, timeline_zero_s
 from detection.ground_scale import height_above_ground_m
-from detection.image_quality import measure_quality
-from detection.video_decoding import Decoding, NotAVideoError, VideoCursor, decoding, timeline_zero_s
 from flight.camera import Camera
 from flight.telemetry.container import read_frame_times
 from flight.track import Pose, Track, pose_at

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from core.errors import WeightRefused
 from core.text import _
-from detection.network import DeviceMemoryShort
-from detection.ultralytics_import import import_ultralytics
+from detection.networks.network import DeviceMemoryShort
+from detection.networks.ultralytics_import import import_ultralytics
 
 if TYPE_CHECKING:
     import torch

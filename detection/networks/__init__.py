@@ -1,0 +1,1 @@
+"""The runtimes that run a weight, each a driver behind :class:`~detection.networks.network.Network`."""
