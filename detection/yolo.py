@@ -1,8 +1,9 @@
 """The YOLO detector: which parts of a frame a network looks at, and what it saw as one box per thing.
 
-A driver loads and runs the weight (:mod:`detection.networks`); which parts of an image it sees and how large (:mod:`detection.tiles`), and how the boxes of neighbouring tiles become one per thing
-(:mod:`detection.merging`), is ours. Tiles run in batches bounded by pixels; when the device has no memory for a batch,
-the batch is halved, and at one tile the work moves to the CPU.
+A driver loads and runs the weight (:mod:`detection.networks`); which parts of an image it sees and how large
+(:mod:`detection.tiles`), and how the boxes of neighbouring tiles become one per thing (:mod:`detection.merging`), is
+ours. Tiles run in batches bounded by pixels; when the device has no memory for a batch, the batch is halved, and at one
+tile the work moves to the CPU.
 
 What this module does not do: it fetches nothing, installs nothing, and loads no weight that is not registered.
 """
