@@ -22,7 +22,7 @@ from core.heights import HeightDatum
 from core.refusal import Refusal
 from core.text import _
 from evidence.sealing.context import FlightApproval
-from evidence.signing.keys import create_key, ephemeral_key, load_key
+from evidence.signing.keys import SigningKey, create_key, ephemeral_key, load_key
 from flight.calendars.periods import read_calendar
 from flight.cameras.declared import read_declared_camera
 from flight.planning.patrol_file import read_patrol
@@ -251,16 +251,16 @@ def open_case_store(where: str, clock: Clock, *, new: bool) -> DjangoCaseStore:
     return open_store(path, clock)
 
 
-def open_signing(key: Path | None, passphrase: str, *, work: Path) -> Signing:
+def open_signing(key: SigningKey | None, *, work: Path) -> Signing:
     """Return the bureau's key, or a key made for this case folder that nobody vouches for.
 
     A made key is kept in ``work``, so that a run that is killed and goes on seals with the same key.
 
     Raises:
-        InputRefused: The key file or its passphrase is wrong.
+        InputRefused: The kept key's file is damaged.
     """
     if key is not None:
-        return Signing(key=load_key(key, passphrase), ephemeral=False)
+        return Signing(key=key, ephemeral=False)
     kept = work / "ephemeral-key.pem"
     work.mkdir(parents=True, exist_ok=True)
     if kept.is_file():

@@ -61,7 +61,7 @@ def add_commands(application: typer.Typer) -> None:
             station = Station(
                 instruments=instruments,
                 jurisdiction=jurisdiction,
-                signing=open_signing(None, "", work=cases / "work"),
+                signing=open_signing(None, work=cases / "work"),
                 progress=bars,
                 store=open_case_store(str(cases / STORE), clock, new=True),
             )

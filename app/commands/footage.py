@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from app.bars import bars_on
+from app.commands.keys import HardwareOption, SigningRingOption, key_that_may_sign
 from app.commands.version import program_version
 from app.instruments import Instruments, Station
 from app.languages import language_of
@@ -88,8 +89,10 @@ def add_commands(application: typer.Typer) -> None:
         ] = str(BEIJING),
         key: Annotated[
             Path | None,
-            typer.Option(help=_("Signing key; its passphrase is read from SKYWARDEN_KEY_PASSPHRASE.")),
+            typer.Option(help=_("Signing key; its passphrase is read from SKYWARDEN_KEY_PASSPHRASE, or asked for.")),
         ] = None,
+        pkcs11: HardwareOption = "",
+        ring: SigningRingOption = None,
         store: Annotated[
             str,
             typer.Option(
@@ -120,6 +123,8 @@ def add_commands(application: typer.Typer) -> None:
     ) -> None:
         console = Console()
         clock = SystemClock()
+        # A key that may not sign is refused now, before hours of work.
+        signer = key_that_may_sign(key, pkcs11, ring) if key is not None or pkcs11 else None
         jurisdiction, refused = open_jurisdiction(
             sites=sites, zones=zones, rules=rules, datum=datum, adjacency=adjacency
         )
@@ -135,7 +140,7 @@ def add_commands(application: typer.Typer) -> None:
             clock_offset=clock_offset_of(clock_offset),
             corrections=corrections,
         )
-        signing = open_signing(key, os.environ.get("SKYWARDEN_KEY_PASSPHRASE", ""), work=out / "work")
+        signing = open_signing(signer, work=out / "work")
         job = Job(
             footage=footage,
             out=out,

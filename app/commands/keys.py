@@ -13,8 +13,17 @@ from core.clock import BEIJING, SystemClock
 from core.errors import InputRefused
 from core.text import _
 from core.whole_file import write_bytes
-from evidence.signing.key_ring import KeyRing, RingKey, add_key, read_ring, revoke_key, rotate_key, write_ring
-from evidence.signing.keys import MIN_PASSPHRASE_CHARS, SigningKey, create_key
+from evidence.signing.key_ring import (
+    KeyRing,
+    RingKey,
+    add_key,
+    check_may_sign,
+    read_ring,
+    revoke_key,
+    rotate_key,
+    write_ring,
+)
+from evidence.signing.keys import MIN_PASSPHRASE_CHARS, SigningKey, create_key, load_key
 from evidence.signing.public_key import Algorithm, public_from_pem, public_pem
 
 PASSPHRASE = "SKYWARDEN_KEY_PASSPHRASE"  # noqa: S105 - the name of a variable
@@ -22,6 +31,16 @@ RingOption = Annotated[
     Path, typer.Option(envvar="SKYWARDEN_RING", help=_("Key ring: the public keys, for whoever verifies."))
 ]
 DEFAULT_RING = Path("key-ring.json")
+SigningRingOption = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="SKYWARDEN_RING",
+        help=_(
+            "Key ring; a key that may not sign by it is refused. By default key-ring.json here, where there is one."
+        ),
+    ),
+]
+HardwareOption = Annotated[str, typer.Option("--pkcs11", help=_("Hardware key instead: LIBRARY:TOKEN:LABEL."))]
 KeyArgument = Annotated[Path, typer.Argument(help=_("File for the encrypted private key."))]
 LabelOption = Annotated[str, typer.Option(help=_("Whose key it is, for people."))]
 AlgorithmOption = Annotated[Algorithm, typer.Option(help=_("How it is to sign."))]
@@ -89,11 +108,16 @@ def _create(
 
 def _add(
     *,
-    public: Annotated[Path, typer.Argument(help=_("Public key, PEM."))],
     label: Annotated[str, typer.Option(help=_("Whose key it is, for people."))],
+    public: Annotated[Path | None, typer.Argument(help=_("Public key, PEM."))] = None,
+    pkcs11: HardwareOption = "",
     ring: RingOption = DEFAULT_RING,
 ) -> None:
-    key = public_from_pem(content_of(public), public)
+    if (public is None) == (not pkcs11):
+        raise InputRefused(
+            _("the key"), _("is not named, or twice"), _("Name a PEM file, or say --pkcs11 LIBRARY:TOKEN:LABEL.")
+        )
+    key = _hardware_key(pkcs11).public if public is None else public_from_pem(content_of(public), public)
     held = _ring(ring)
     if key.key_id in {one.key_id for one in held.keys}:
         raise InputRefused(ring, _("has this key already"), _("Nothing is to be done."))
@@ -183,6 +207,50 @@ def _export(
             out, _("cannot be written ({problem})").format(problem=problem.strerror), _("Name a writable folder.")
         ) from problem
     Console(markup=False, highlight=False).print(key.key_id)
+
+
+def key_that_may_sign(key: Path | None, pkcs11: str, ring: Path | None) -> SigningKey:
+    """Return the signing key that a user named, once the key ring allows it to sign now.
+
+    Args:
+        key: Its file.
+        pkcs11: ``LIBRARY:TOKEN:LABEL`` of a hardware key instead; empty for none.
+        ring: The key ring; where none is named, ``key-ring.json`` of the working folder if there is one.
+
+    Raises:
+        InputRefused: No key is named, or it cannot be used.
+        IntegrityFailed: It is not on the ring, not yet valid, rotated out or revoked.
+    """
+    signer = _key_named(key, pkcs11)
+    held = ring or (DEFAULT_RING if DEFAULT_RING.is_file() else None)
+    if held is not None:
+        check_may_sign(read_ring(held), signer.public, at=SystemClock().now(), ring_file=held)
+    return signer
+
+
+def _key_named(key: Path | None, pkcs11: str) -> SigningKey:
+    """Return the key of a file, or a hardware key."""
+    if pkcs11:
+        return _hardware_key(pkcs11)
+    if key is None:
+        raise InputRefused(
+            _("the signing key"), _("is not named"), _("Say --key, or --pkcs11; make one with skywarden key create.")
+        )
+    return load_key(key, os.environ.get(PASSPHRASE) or typer.prompt(_("Passphrase"), hide_input=True))
+
+
+def _hardware_key(pkcs11: str) -> SigningKey:
+    """Return the hardware key at ``LIBRARY:TOKEN:LABEL``."""
+    from evidence.signing.hardware_key import TokenAddress, open_hardware_key
+
+    module, _colon, rest = pkcs11.partition(":")
+    token, _colon, label = rest.partition(":")
+    if not (module and token and label):
+        raise InputRefused(
+            pkcs11, _("names no hardware key"), _("Say --pkcs11 LIBRARY:TOKEN:LABEL, such as libykcs11.so:seal:key.")
+        )
+    pin = os.environ.get(PASSPHRASE) or typer.prompt(_("PIN"), hide_input=True)
+    return open_hardware_key(TokenAddress(module=Path(module), token=token, label=label, pin=pin))
 
 
 def content_of(path: Path) -> bytes:

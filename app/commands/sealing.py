@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from app.commands.keys import PASSPHRASE, content_of
+from app.commands.keys import PASSPHRASE, HardwareOption, SigningRingOption, content_of, key_that_may_sign
 from app.commands.store_options import DEFAULT_STORE, StoreOption, find_case, opened, unless_refused
 from app.commands.version import program_version
 from core.clock import SystemClock
@@ -26,8 +26,8 @@ from evidence.sealing.again import open_contents, seal_again
 from evidence.sealing.chain import PROGRAM_ACTOR
 from evidence.sealing.context import Attachment
 from evidence.sealing.package import TIME_TOKEN
-from evidence.signing.key_ring import check_may_sign, read_ring, trusted_keys
-from evidence.signing.keys import SigningKey, TrustedKey, load_key
+from evidence.signing.key_ring import read_ring, trusted_keys
+from evidence.signing.keys import TrustedKey
 from evidence.signing.public_key import public_from_pem
 from evidence.signing.time_stamp import HttpAuthority, Stamped, pending, read_authorities, stamp_pending
 from evidence.verify import verify
@@ -92,42 +92,16 @@ def _put(path: Path, content: bytes) -> None:
         ) from problem
 
 
-def key_named(key: Path | None, pkcs11: str) -> SigningKey:
-    """Return the signing key that a user named: a file, or ``LIBRARY:TOKEN:LABEL`` of a hardware key."""
-    secret = os.environ.get(PASSPHRASE)
-    if pkcs11:
-        from evidence.signing.hardware_key import TokenAddress, open_hardware_key
-
-        module, _colon, rest = pkcs11.partition(":")
-        token, _colon, label = rest.partition(":")
-        if not (module and token and label):
-            raise InputRefused(
-                pkcs11,
-                _("names no hardware key"),
-                _("Say --pkcs11 LIBRARY:TOKEN:LABEL, such as libykcs11.so:seal:key."),
-            )
-        pin = secret or typer.prompt(_("PIN"), hide_input=True)
-        return open_hardware_key(TokenAddress(module=Path(module), token=token, label=label, pin=pin))
-    if key is None:
-        raise InputRefused(
-            _("the signing key"), _("is not named"), _("Say --key, or --pkcs11; make one with skywarden key create.")
-        )
-    return load_key(key, secret or typer.prompt(_("Passphrase"), hide_input=True))
-
-
 def _seal(
     *,
     package: Annotated[Path, typer.Argument(help=_("Folder of the case's earlier package."))],
     key: Annotated[Path | None, typer.Option(help=_("Signing key; passphrase in SKYWARDEN_KEY_PASSPHRASE."))] = None,
-    pkcs11: Annotated[str, typer.Option(help=_("Hardware key instead: LIBRARY:TOKEN:LABEL."))] = "",
+    pkcs11: HardwareOption = "",
     documents: Annotated[Path | None, typer.Option(help=_("Folder of PDF documents to seal with the case."))] = None,
     out: Annotated[
         Path | None, typer.Option(help=_("Folder of packages; by default a new revision beside the earlier one."))
     ] = None,
-    ring: Annotated[
-        Path | None,
-        typer.Option(envvar="SKYWARDEN_RING", help=_("Key ring; a key that may not sign by it is refused.")),
-    ] = None,
+    ring: SigningRingOption = None,
     as_zip: Annotated[bool, typer.Option("--zip", help=_("Write one ZIP file of it too."))] = False,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
@@ -136,9 +110,7 @@ def _seal(
     kept = opened(store)
     contents = open_contents(package)
     line = find_case(kept, contents.incident.number)
-    signer = key_named(key, pkcs11)
-    if ring is not None:
-        check_may_sign(read_ring(ring), signer.public, at=SystemClock().now())
+    signer = key_that_may_sign(key, pkcs11, ring)
     case = unless_refused(kept.whole_case(line.incident_id, actor=PROGRAM_ACTOR))
     packages = package.resolve().parent
     packages = packages.parent if packages.name.startswith("revision-") else packages

@@ -15,7 +15,7 @@
     data/originals/<first 8 of SHA-256>/<name>      bit-exact
     data/derived/<name>      data/context/<name>      data/documents/<name>
     signature/statement.json in-toto statement: the digest of every file above, canonical
-    signature/envelope.json  that statement signed (DSSE; Ed25519 or SM2)
+    signature/envelope.json  that statement signed (DSSE; Ed25519, ECDSA or SM2)
     signature/key.pub.pem    the public key
     signature/time.tsr       RFC 3161 token over envelope.json, when an authority answered
 """

@@ -1,4 +1,4 @@
-"""DSSE envelopes (Dead Simple Signing Envelope 1.0) around in-toto statements (v1), signed with Ed25519 or SM2.
+"""DSSE envelopes (Dead Simple Signing Envelope 1.0) around in-toto statements (v1), signed with Ed25519, ECDSA or SM2.
 
 What is signed is the pre-authentication encoding of DSSE: ``DSSEv1 <len type> <type> <len body> <body>``. The envelope
 is written as canonical JSON, and only those very bytes are read back, so no byte of it can change unnoticed.
@@ -28,7 +28,7 @@ class Envelope:
     Attributes:
         body: The statement's bytes.
         key_id: Id of the key that is said to have signed.
-        signature: 64 bytes for Ed25519, DER for SM2.
+        signature: 64 bytes for Ed25519, DER for ECDSA and SM2.
     """
 
     body: bytes

@@ -132,13 +132,23 @@ def revoke_key(ring: KeyRing, key_id: str, *, at: datetime, reason: str) -> KeyR
     )
 
 
-def check_may_sign(ring: KeyRing, public: PublicKey, *, at: datetime) -> None:
-    """Raise ``IntegrityFailed`` when a key may not sign at a time: it is not on the ring, or no longer, or not yet."""
+def check_may_sign(ring: KeyRing, public: PublicKey, *, at: datetime, ring_file: Path | str = "") -> None:
+    """Check that a key may sign at a time.
+
+    Args:
+        ring: The bureau's keys.
+        public: The key.
+        at: The time.
+        ring_file: Where the ring lies, for the reader of a refusal.
+
+    Raises:
+        IntegrityFailed: It is not on the ring, or no longer, or not yet.
+    """
     key = next((one for one in ring.keys if one.key_id == public.key_id), None)
     if key is None:
         raise IntegrityFailed(
-            _("The key {key_id} is not on the ring; nothing was sealed. Add it with skywarden key add.").format(
-                key_id=public.key_id
+            _("The key {key_id} is not on the ring {ring}; nothing was sealed. Add it with skywarden key add.").format(
+                key_id=public.key_id, ring=ring_file
             )
         )
     if key.revoked_at is not None and key.revoked_at <= in_utc(at):

@@ -1,4 +1,4 @@
-"""Signing keys: Ed25519 or SM2, made here, stored encrypted, trusted by their digest; or kept by hardware.
+"""Signing keys: Ed25519, ECDSA on P-256 or SM2, made here and stored encrypted, or kept by hardware.
 
 A private key lies in an encrypted PKCS#8 file, or on a token (:mod:`evidence.signing.hardware_key`). An ephemeral key
 is for rehearsal: its signatures show that nothing changed since sealing, and nothing about who sealed; every statement
@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from core.clock import in_utc
 from core.errors import InputRefused
 from core.text import _
-from evidence.signing.public_key import Algorithm, PublicKey, ed25519_public, public_pem
+from evidence.signing.public_key import Algorithm, PublicKey, ed25519_public, p256_public, public_pem
 from evidence.signing.sm2 import make_sm2_key, sm2_public_der, sm2_sign
 
 MIN_PASSPHRASE_CHARS: Final = 8
@@ -85,6 +86,16 @@ def ed25519_key(private: Ed25519PrivateKey, label: str, *, ephemeral: bool = Fal
     return SigningKey(public=public, sign=private.sign, label=label, ephemeral=ephemeral)
 
 
+def ecdsa_key(private: ec.EllipticCurvePrivateKey, label: str) -> SigningKey:
+    """Return the key that signs with a P-256 private key in memory: always the same for the same bytes (RFC 6979)."""
+    point = private.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+
+    def sign(message: bytes) -> bytes:
+        return private.sign(message, ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
+
+    return SigningKey(public=p256_public(point), sign=sign, label=label)
+
+
 def ephemeral_key(label: str = "rehearsal") -> SigningKey:
     """Return a new key that is kept nowhere."""
     return ed25519_key(Ed25519PrivateKey.generate(), label, ephemeral=True)
@@ -108,7 +119,9 @@ def create_key(path: Path, passphrase: str, label: str = "", *, algorithm: Algor
     if algorithm is Algorithm.SM2:
         encrypted = make_sm2_key(passphrase)
     else:
-        encrypted = Ed25519PrivateKey.generate().private_bytes(
+        ecdsa = algorithm is Algorithm.ECDSA
+        private = ec.generate_private_key(ec.SECP256R1()) if ecdsa else Ed25519PrivateKey.generate()
+        encrypted = private.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
             serialization.BestAvailableEncryption(passphrase.encode()),
@@ -153,8 +166,10 @@ def load_key(path: Path, passphrase: str, label: str = "") -> SigningKey:
         return _load_sm2(path, passphrase, label)
     except (ValueError, TypeError) as problem:
         raise InputRefused(path, _("does not open with this passphrase, or is damaged"), remedy) from problem
+    if isinstance(private, ec.EllipticCurvePrivateKey) and isinstance(private.curve, ec.SECP256R1):
+        return ecdsa_key(private, label or path.stem)
     if not isinstance(private, Ed25519PrivateKey):
-        raise InputRefused(path, _("holds a key that is neither Ed25519 nor SM2"), remedy)
+        raise InputRefused(path, _("holds a key that is not Ed25519, ECDSA P-256 or SM2"), remedy)
     return ed25519_key(private, label or path.stem)
 
 
@@ -163,6 +178,6 @@ def _load_sm2(path: Path, passphrase: str, label: str) -> SigningKey:
         public = PublicKey(der=sm2_public_der(path, passphrase))
     except ValueError as problem:
         raise InputRefused(
-            path, _("holds a key that is neither Ed25519 nor SM2"), _("Make one with skywarden key create.")
+            path, _("holds a key that is not Ed25519, ECDSA P-256 or SM2"), _("Make one with skywarden key create.")
         ) from problem
     return SigningKey(public=public, sign=partial(sm2_sign, path, passphrase), label=label or path.stem)

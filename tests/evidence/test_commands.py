@@ -159,7 +159,7 @@ def test_the_store_is_backed_up_and_put_back(run: Run, opened: Any) -> None:
         run("restore", "backups/one.sqlite3", "--store", "again.sqlite3")
 
 
-@pytest.mark.parametrize("algorithm", ["Ed25519", "SM2"])
+@pytest.mark.parametrize("algorithm", ["Ed25519", "ECDSA-P256", "SM2"])
 def test_keys_are_made_rotated_revoked_and_handed_out(run: Run, tmp_path: Path, algorithm: str) -> None:
     first = re.findall(r"[0-9a-f]{64}", run("key", "create", "one.pem", "--label", "局", "--algorithm", algorithm))[0]
     with pytest.raises(InputRefused, match="signs already"):
@@ -196,6 +196,34 @@ def test_a_key_that_may_not_sign_seals_nothing(run: Run, opened: Any, tmp_path: 
     with pytest.raises(IntegrityFailed, match="revoked"):
         run("seal", package, "--key", "two.pem", "--ring", "key-ring.json")
     assert not (tmp_path / "packages" / "revision-3").exists()
+
+
+def test_a_key_that_may_not_sign_stops_a_run_before_anything_is_read(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "card").mkdir()
+    process = ("process", "card", "--sites", "none.geojson", "--out", "cases")
+    run("key", "create", "one.pem", "--label", "局")
+    run("key", "rotate", "two.pem", "--label", "局")
+    run("key", "create", "other.pem", "--label", "others", "--ring", "other.json")
+    for key, words in (("one.pem", "signed until"), ("other.pem", "not on the ring key-ring.json")):
+        with pytest.raises(IntegrityFailed, match=words):  # the ring of this folder, though none was named
+            run(*process, "--key", key)
+    with pytest.raises(InputRefused, match=r"none\.geojson"):  # a key that may sign: the run goes on to its inputs
+        run(*process, "--key", "two.pem")
+    ring = json.loads((tmp_path / "key-ring.json").read_bytes())
+    early = re.sub(r'"valid_from":"20', '"valid_from":"30', json.dumps(ring, ensure_ascii=False, separators=(",", ":")))
+    early = re.sub(r'"valid_to":"20', '"valid_to":"30', early)
+    (tmp_path / "key-ring.json").chmod(0o644)
+    (tmp_path / "key-ring.json").write_text(early, encoding="utf-8")
+    with pytest.raises(IntegrityFailed, match="set back"):
+        run(*process, "--key", "two.pem")
+    monkeypatch.setenv("SKYWARDEN_RING", "other.json")
+    with pytest.raises(IntegrityFailed, match=r"not on the ring other\.json"):
+        run(*process, "--key", "two.pem")
+    with pytest.raises(InputRefused, match="names no hardware key"):
+        run(*process, "--pkcs11", "lib.so")
+    assert not (tmp_path / "cases").exists()
 
 
 def test_copies_are_looked_at_redacted_marked_and_noted(

@@ -9,12 +9,15 @@ import pytest
 
 from core.errors import InputRefused
 from evidence.signing.keys import create_key, ephemeral_key, load_key
-from evidence.signing.public_key import public_from_pem, public_pem, signature_holds
+from evidence.signing.public_key import Algorithm, PublicKey, p256_public, public_from_pem, public_pem, signature_holds
 
 
-def test_a_key_is_stored_encrypted_and_opens_with_its_passphrase(tmp_path: Path) -> None:
+@pytest.mark.parametrize("algorithm", [Algorithm.ED25519, Algorithm.ECDSA])
+def test_a_key_is_stored_encrypted_and_opens_with_its_passphrase(tmp_path: Path, algorithm: Algorithm) -> None:
     path = tmp_path / "bureau.pem"
-    key = create_key(path, "correct horse", label="Bureau")
+    key = create_key(path, "correct horse", label="Bureau", algorithm=algorithm)
+    assert key.public.algorithm is algorithm
+    assert key.sign(b"x") == key.sign(b"x")  # the same inputs give the same package
     assert b"ENCRYPTED PRIVATE KEY" in path.read_bytes()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     again = load_key(path, "correct horse")
@@ -62,3 +65,10 @@ def test_ephemeral_keys_differ_and_say_what_they_are() -> None:
     assert first.ephemeral
     assert first.key_id != second.key_id
     assert public_from_pem(public_pem(first.public), "x") == first.public
+
+
+def test_a_point_that_is_not_on_the_curve_vouches_for_nothing() -> None:
+    nowhere = p256_public(b"\x04" + b"\x01" * 64)
+    assert not signature_holds(nowhere, b"\x30\x06\x02\x01\x01\x02\x01\x01", b"x")
+    with pytest.raises(ValueError, match="P-256"):
+        PublicKey(der=nowhere.der[:-1])

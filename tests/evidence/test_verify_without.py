@@ -42,10 +42,11 @@ def test_a_good_package_passes_every_step(case: Any, package: Path, tmp_path: Pa
     assert case.originals[0].sha256 in done.stdout
 
 
-def test_a_package_sealed_with_sm2_passes_too_and_not_for_another_key(case: Any, tmp_path: Path) -> None:
-    keys = [
-        create_key(tmp_path / name, "correct horse", algorithm=Algorithm.SM2) for name in ("one.pem", "another.pem")
-    ]
+@pytest.mark.parametrize("algorithm", [Algorithm.SM2, Algorithm.ECDSA])
+def test_a_package_sealed_with_another_kind_of_key_passes_too_and_not_for_another_key(
+    case: Any, tmp_path: Path, algorithm: Algorithm
+) -> None:
+    keys = [create_key(tmp_path / name, "correct horse", algorithm=algorithm) for name in ("one.pem", "another.pem")]
     package = replace(case, key=keys[0]).seal(tmp_path / "packages")
     done = _run(package, public_pem(keys[0].public), tmp_path)
     assert done.returncode == 0, done.stderr
