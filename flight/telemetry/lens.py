@@ -37,6 +37,8 @@ FOUR_BY_THREE: Final = frozenset(
     }
 )  # fmt: skip
 
+_OFF_CENTRE: Final = 0.05  # how far a camera's own centre lies from the middle at most, as a share of the half size
+
 SIGMA_DEWARP: Final = 0.002  # self-calibration of one camera against temperature and focus
 SIGMA_SURVEYED: Final = 0.005  # a maker's calibration of a fixed lens, per camera or per series
 SIGMA_DESIGN: Final = 0.015  # spread of one model's lenses around its design value
@@ -94,6 +96,8 @@ def _calibration_scale(header: PhotoHeader) -> float | None:
     if not centre_x or not centre_y or centre_x < 0 or centre_y < 0:
         return 1.0
     across, down = header.width_px / (2 * centre_x), header.height_px / (2 * centre_y)
+    if max(abs(across - 1), abs(down - 1)) < _OFF_CENTRE:
+        return 1.0  # some cameras write their own centre, not the middle: that is no other size
     return across if abs(across / down - 1) < 0.02 else None
 
 
@@ -120,7 +124,8 @@ def _dewarped(header: PhotoHeader, model: str) -> tuple[Camera | None, tuple[str
             model=model,
             width_px=header.width_px,
             height_px=header.height_px,
-            focal_px=(fx + fy) / 2 * scale,
+            focal_px=fx * scale,
+            focal_y_px=None if fx == fy else fy * scale,
             centre_x_px=header.width_px / 2 + cx * scale,
             centre_y_px=header.height_px / 2 + cy * scale,
             distortion=() if already else tuple(bend),

@@ -14,12 +14,17 @@ Autel RelativeAltitude  above take-off
 Autel AbsoluteAltitude  above mean sea level, geoid unstated
 Parrot GPSAltitude      EGM96 (Anafi 4K, Thermal, USA); WGS-84 ellipsoid (Anafi Ai) [Parrot, photo metadata]
 Skydio AbsoluteAltitude above mean sea level, geoid unstated; RelativeAltitude above take-off
+Pix4D Camera:VertCS     what GPSAltitude is above: "ellipsoidal", EPSG:5773 (EGM96), EPSG:3855 (EGM2008)
 EXIF GPSAltitude        GPSAltitudeRef 0, 1: sea level up to Exif 2.32, ellipsoid from 3.0; 2, 3: sea level in 3.0
 ======================  =======================================================================================
 
-Camera angles are the gimbal's in the world, as in :class:`flight.camera.Orientation`. Pix4D's ``Camera:Pitch`` counts
-from nadir (0) to the horizon (90) and is turned into ours. They belong to the pixels *as stored*: decode photos
-without applying the Orientation tag, which :attr:`PhotoTelemetry.stored_orientation` hands on.
+Camera angles are the gimbal's in the world, as in :class:`flight.camera.Orientation`. Pix4D's ``Camera:Yaw``,
+``Pitch`` and ``Roll`` (senseFly, Autel's old firmware) are an airframe's, with the camera under its belly looking
+straight down and the image's upper edge forward: pitch counts from nadir (0) to the horizon (90), roll tilts the view
+sideways. They are turned into ours. Angles belong to the pixels *as stored*: decode photos without applying the
+Orientation tag, which :attr:`PhotoTelemetry.stored_orientation` hands on.
+
+DJI's positions are the camera's own: the arm from the antenna is already in them (Matrice 4 manual, MRK file).
 """
 
 from __future__ import annotations
@@ -38,6 +43,7 @@ from core.refusal import Refusal
 from core.text import _
 from flight.camera import Camera
 from flight.telemetry.lens import camera_of
+from flight.telemetry.photo_angles import camera_angles, mended_roll
 from flight.telemetry.photo_header import PhotoHeader, finite, read_photo_header
 from flight.telemetry.photo_time import captured_at, rests_on_camera_clock
 from flight.track import Pose, PoseSigma
@@ -50,16 +56,18 @@ GIMBAL_SIGMA_DEG: Final = (
     0.8,
 )  # yaw, pitch, roll of small stabilised gimbals, as measured on surveyed flights
 RTK_FIXED: Final = 50
+RTK_FLOAT: Final = 34
 RTK_SINGLE: Final = 16  # the RTK receiver without corrections: metres, but its heights are ellipsoidal all the same
 # Float and fixed: the only states in which DJI's RtkStd fields mean anything (Matrice 4 manual: 32 to 49 is float).
 RTK_WITH_SIGMA: Final = frozenset(range(32, 51))
 # What those states are worth where the receiver states no deviations: position and height, metres.
 _RTK_WORTH: Final = {True: (0.03, 0.05), False: (0.5, 1.0)}
 _SINGLE_HEIGHT_SIGMA_M: Final = 4.0
+# What a solution is by its deviations alone, metres: fixed ones are centimetres, floating ones decimetres.
+_FIXED_STD_M: Final = 0.1
+_FLOAT_STD_M: Final = 1.0
 
-_TURNING_GIMBALS: Final = ("ZENMUSE", "ZH", "ZP", "ZX", "M30", "M350", "XT", "H20", "H30", "FC65", "FC550")
-_OPPOSITE_DEG: Final = 25.0
-_NEARLY_DOWN_DEG: Final = 6.0
+_GEOID_BY_CODE: Final = {"epsg:5773": Geoid.EGM96, "epsg:3855": Geoid.EGM2008}
 
 _Heights = tuple[TakeoffHeight | None, HaeHeight | None, MslHeight | None]
 
@@ -141,9 +149,9 @@ def read_photo(path: Path, *, camera_zone: tzinfo | None) -> PhotoTelemetry | Re
     maker, model = header.text("Make") or "", header.text("Model") or ""
     position, said_of_position = _position(header)
     takeoff, hae, msl = _heights(header, maker, model)
-    yaw, pitch, roll = _angles(header)
+    yaw, pitch, roll = camera_angles(header)
     flight_yaw = header.xmp_number("drone-dji:FlightYawDegree", "drone:FlightYawDegree")
-    roll, said_of_angles = _backwards(model, yaw, pitch, roll, flight_yaw)
+    roll, said_of_angles = mended_roll(model, yaw, pitch, roll, flight_yaw)
     camera, said_of_camera = camera_of(header, model=model or "unnamed")
     assumptions = (*header.problems, *said_of_time, *said_of_position, *said_of_angles, *said_of_camera)
     orientation = header.exif.get("Orientation")
@@ -241,10 +249,7 @@ def _heights(header: PhotoHeader, maker: str, model: str) -> _Heights:
     takeoff = None if relative is None else TakeoffHeight(metres=relative)
     absolute = _metres(header.xmp_number("drone-dji:AbsoluteAltitude"))
     if absolute is not None:
-        flag, kind = (
-            header.xmp_number("drone-dji:RtkFlag"),
-            header.xmp.get("drone-dji:AltitudeType", "").strip().lower(),
-        )
+        flag, kind = _rtk_state(header), header.xmp.get("drone-dji:AltitudeType", "").strip().lower()
         if flag in RTK_WITH_SIGMA or kind == "rtkalt" or (flag == RTK_SINGLE and not kind):
             return takeoff, HaeHeight(metres=absolute, sigma_m=_height_sigma(header)), None
         return takeoff, None, MslHeight(metres=absolute, geoid=Geoid.UNSTATED)
@@ -270,9 +275,20 @@ def _said_of_turning(orientation: object, roll_deg: float | None) -> tuple[str, 
     return (note.format(value=orientation), *((doubt,) if upside_down else ()))
 
 
+def _rtk_state(header: PhotoHeader) -> float | None:
+    """Return DJI's RtkFlag; where firmware leaves it out but states an RTK height and its deviations, what they say."""
+    flag = header.xmp_number("drone-dji:RtkFlag")
+    if flag is not None or header.xmp.get("drone-dji:AltitudeType", "").strip().lower() != "rtkalt":
+        return flag
+    stated = [header.xmp_number(f"drone-dji:RtkStd{axis}") or 0.0 for axis in ("Lon", "Lat", "Hgt")]
+    if min(stated) <= 0:
+        return None
+    return RTK_FIXED if max(stated) < _FIXED_STD_M else RTK_FLOAT if max(stated) < _FLOAT_STD_M else RTK_SINGLE
+
+
 def _height_sigma(header: PhotoHeader) -> float | None:
     """Return the one-sigma error of an RTK receiver's height by its state; None when the state is not written."""
-    flag, stated = header.xmp_number("drone-dji:RtkFlag"), header.xmp_number("drone-dji:RtkStdHgt")
+    flag, stated = _rtk_state(header), header.xmp_number("drone-dji:RtkStdHgt")
     if flag in RTK_WITH_SIGMA:
         return stated if stated is not None and stated > 0 else _RTK_WORTH[flag == RTK_FIXED][1]
     return _SINGLE_HEIGHT_SIGMA_M if flag == RTK_SINGLE else None
@@ -311,60 +327,17 @@ def _exif_height(header: PhotoHeader, maker: str, model: str) -> tuple[HaeHeight
         if model.replace(" ", "").upper().startswith("ANAFIAI"):
             return HaeHeight(metres=metres), None
         return None, MslHeight(metres=metres, geoid=Geoid.EGM96)
-    if (header.text("ExifVersion") or "") >= "0300" and reference in {0, 1}:
+    named = header.xmp.get("Camera:VertCS", "").strip().lower()
+    if named.startswith("ellips") or ((header.text("ExifVersion") or "") >= "0300" and reference in {0, 1}):
         return HaeHeight(metres=metres), None
-    return None, MslHeight(metres=metres, geoid=Geoid.UNSTATED)
-
-
-def _angles(header: PhotoHeader) -> tuple[float | None, float | None, float | None]:
-    """Return the camera's yaw, pitch and roll in the world; each None when not written."""
-    for pattern in (
-        "drone-dji:Gimbal{}Degree",
-        "drone:Gimbal{}Degree",
-        "drone-parrot:Camera{}Degree",
-        "drone-skydio:CameraOrientationNED/drone-skydio:{}",
-    ):
-        yaw, pitch, roll = (header.xmp_number(pattern.format(axis)) for axis in ("Yaw", "Pitch", "Roll"))
-        if (yaw, pitch, roll) != (None, None, None):
-            return yaw, _bounded(pitch, 180), _bounded(roll, 360)
-    yaw, tilt, roll = (header.xmp_number(f"Camera:{axis}") for axis in ("Yaw", "Pitch", "Roll"))
-    pitch = None if tilt is None else tilt - 90  # Pix4D's XMP: 0 is nadir, 90 the horizon
-    return yaw, _bounded(pitch, 180), _bounded(roll, 360)
-
-
-def _backwards(
-    model: str, yaw: float | None, pitch: float | None, roll: float | None, flight_yaw: float | None
-) -> tuple[float | None, tuple[str, ...]]:
-    """Return the camera's roll, mended where a gimbal is said to look backwards that cannot, and how.
-
-    A hair past straight down, yaw, pitch and roll of a gimbal come out as yaw + 180°, −89.9°, 180°. Firmware that then
-    leaves the roll at zero turns the photo by 180° against its angles. The gimbals of Phantoms, Mavics, Airs and Minis
-    turn by some 30° against the airframe, so a heading opposite to the airframe's can be nothing else; those of
-    Matrices (Zenmuse payloads, M30) do look backwards and are believed.
-    """
-    name = model.upper().replace(" ", "")
-    if yaw is None or pitch is None or roll is None or flight_yaw is None or name.startswith(_TURNING_GIMBALS):
-        return roll, ()
-    opposite = abs((yaw - flight_yaw) % 360 - 180) < _OPPOSITE_DEG
-    if not name or not opposite or abs(pitch + 90) > _NEARLY_DOWN_DEG or abs(roll) > _OPPOSITE_DEG:
-        return roll, ()
-    note = _(
-        "its gimbal is said to look backwards, which it cannot; straight down that is the same view turned by 180°, "
-        "and it is taken so"
-    )
-    return roll + 180.0 if roll <= 0 else roll - 180.0, (note,)
-
-
-def _bounded(angle: float | None, limit: float) -> float | None:
-    """Return an angle within ±``limit`` degrees, else None: beyond it the field is no angle."""
-    return angle if angle is not None and abs(angle) <= limit else None
+    return None, MslHeight(metres=metres, geoid=_GEOID_BY_CODE.get(named, Geoid.UNSTATED))
 
 
 def _sigma(header: PhotoHeader) -> PoseSigma | None:
     """Return one-sigma errors when an RTK receiver says how it stood; None otherwise."""
-    flag = header.xmp_number("drone-dji:RtkFlag")
+    flag = _rtk_state(header)
     if flag not in RTK_WITH_SIGMA:
-        return None
+        return _stated_accuracies(header)
     lon, lat, height = (header.xmp_number(f"drone-dji:RtkStd{axis}") for axis in ("Lon", "Lat", "Hgt"))
     horizontal, vertical = _RTK_WORTH[flag == RTK_FIXED]
     source = "XMP RtkFlag; angles: class of small gimbals"
@@ -374,6 +347,26 @@ def _sigma(header: PhotoHeader) -> PoseSigma | None:
     yaw, pitch, roll = GIMBAL_SIGMA_DEG
     return PoseSigma(
         horizontal_m=horizontal, vertical_m=vertical, yaw_deg=yaw, pitch_deg=pitch, roll_deg=roll, source=source
+    )
+
+
+def _stated_accuracies(header: PhotoHeader) -> PoseSigma | None:
+    """Return one-sigma errors of Pix4D's XMP accuracies where all of them are stated; None otherwise.
+
+    They are one sigma ("68 % of the values"), and of the airframe's angles.
+    """
+    names = ("GPSXYAccuracy", "GPSZAccuracy", "IMUYawAccuracy", "IMUPitchAccuracy", "IMURollAccuracy")
+    horizontal, vertical, *angles = (header.xmp_number(f"Camera:{name}") or 0.0 for name in names)
+    if not (0 < horizontal <= 100 and 0 < vertical <= 100 and all(0 < angle <= 45 for angle in angles)):
+        return None
+    yaw, pitch, roll = angles
+    return PoseSigma(
+        horizontal_m=horizontal,
+        vertical_m=vertical,
+        yaw_deg=yaw,
+        pitch_deg=pitch,
+        roll_deg=roll,
+        source="XMP Camera:GPS…Accuracy and IMU…Accuracy",
     )
 
 

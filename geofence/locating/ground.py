@@ -28,7 +28,7 @@ from geofence.locating.geoid import GeoidHeights, installed_geoid, on_datum
 _LOOSE_SIGMA_M: Final = 10.0
 TIGHT_SIGMA_M: Final = 0.5  # an absolute height that states this or better is believed before any other
 _TAKEOFF_SIGMA_M: Final = 0.5
-_BAROMETER_SIGMA_M: Final = 1.2  # of a height above take-off over a battery, as the device class GNSS has it
+BAROMETER_SIGMA_M: Final = 1.2  # of a height above take-off over a battery, as the device class GNSS has it
 _SAME_LEVEL_SIGMA_M: Final = 2.5  # how far the take-off point may stand from ground that is declared to be level
 # One sigma of the ground's own height where the caller states none, metres: level at take-off, at a declared height,
 # and through a laser's spot.
@@ -287,7 +287,7 @@ class FlatAt:
         if pose.height_takeoff is None:
             return None
         own = takeoff_sigma(pose)
-        own = _BAROMETER_SIGMA_M if own is None else own
+        own = BAROMETER_SIGMA_M if own is None else own
         if self.takeoff is not None:
             way = _("the take-off point is declared at {height:g} m").format(height=self.takeoff.metres)
             return self.takeoff.metres + pose.height_takeoff.metres, own, way

@@ -25,12 +25,13 @@ def locate_numbers(
     lat_deg: float,
     height_m: float,
     height_datum: HeightDatum | str,
+    height_takeoff_m: float | None = None,
     yaw_deg: float,
     pitch_deg: float,
     roll_deg: float,
     width_px: int,
     height_px: int,
-    focal_px: float,
+    focal_px: float | tuple[float, float],
     centre_px: tuple[float, float] | None = None,
     distortion: tuple[float, ...] = (),
     lens: str = "brown-conrady",
@@ -54,14 +55,16 @@ def locate_numbers(
         height_m: Its height, metres, above
         height_datum: "takeoff", "ground", "ellipsoid", "EGM96", "EGM2008", or "unstated" for a geoid that the maker
             does not name.
+        height_takeoff_m: Its height above the take-off point too, where both are known: the better known of the two
+            that the ground can use is used, as for a photo (a barometer's absolute height is wrong by tens of metres).
         yaw_deg: Camera heading, clockwise from true north.
         pitch_deg: Up from the horizon; nadir is −90.
         roll_deg: Clockwise seen from behind; 180 for an inverted camera.
         width_px: Width of the image as stored.
         height_px: Its height.
-        focal_px: Focal length, pixels of this image.
-        centre_px: Principal point, pixels from the top-left corner; the image's middle where None. OpenCV counts from
-            pixel centres: add 0.5.
+        focal_px: Focal length, pixels of this image; along a row and along a column where they differ.
+        centre_px: Principal point, pixels from the top-left corner; the image's middle where None. DJI's cx and cy
+            count from the middle: add half the width and height. OpenCV's count from pixel centres: add 0.5.
         distortion: Coefficients of ``lens``: k1, k2, p1, p2, k3 for "brown-conrady" (DJI DewarpData), with k4, k5, k6
             for "rational", k1 to k4 for "fisheye".
         lens: Which formula that is.
@@ -84,11 +87,13 @@ def locate_numbers(
     Raises:
         ValueError: Numbers that are impossible or cannot be related: a height datum that the ground cannot use.
     """
+    along, across = focal_px if isinstance(focal_px, tuple) else (focal_px, None)
     camera = Camera(
         model="numbers",
         width_px=width_px,
         height_px=height_px,
-        focal_px=focal_px,
+        focal_px=along,
+        focal_y_px=across,
         centre_x_px=width_px / 2 if centre_px is None else centre_px[0],
         centre_y_px=height_px / 2 if centre_px is None else centre_px[1],
         distortion=distortion,
@@ -110,6 +115,7 @@ def locate_numbers(
         lat_deg=lat_deg,
         height_m=height_m,
         height_datum=HeightDatum(height_datum),
+        height_takeoff_m=height_takeoff_m,
         yaw_deg=yaw_deg,
         pitch_deg=pitch_deg,
         roll_deg=roll_deg,

@@ -71,6 +71,7 @@ def pose_of_numbers(
     yaw_deg: float,
     pitch_deg: float,
     roll_deg: float,
+    height_takeoff_m: float | None = None,
     sigma: PoseSigma | None = None,
 ) -> Pose:
     """Return the pose that plain numbers describe; angles as in :class:`flight.camera.Orientation`."""
@@ -80,6 +81,7 @@ def pose_of_numbers(
         yaw_deg=yaw_deg,
         pitch_deg=pitch_deg,
         roll_deg=roll_deg,
+        height_takeoff=None if height_takeoff_m is None else TakeoffHeight(metres=height_takeoff_m),
         sigma=sigma,
     )
     sigma_m = None if sigma is None else sigma.vertical_m
@@ -106,6 +108,7 @@ def locate_pixels(
     roll_deg: float,
     camera: Camera,
     ground: Ground,
+    height_takeoff_m: float | None = None,
     errors: bool = False,
     sigma: PoseSigma | None = None,
     device_class: DeviceClass = DeviceClass.GNSS,
@@ -128,6 +131,7 @@ def locate_pixels(
         camera: Its lens at this image size.
         ground: The ground: :class:`geofence.locating.ground.FlatAtTakeoff`, :class:`geofence.locating.ground.FlatAt`,
             :class:`geofence.locating.ground_dem.DemGround`.
+        height_takeoff_m: Its height above the take-off point too, where both are known.
         errors: Whether to work out covariances too (twenty times the work).
         sigma: One-sigma errors of the pose; None for those of ``device_class``.
         device_class: See :mod:`geofence.locating.error_budget`.
@@ -149,6 +153,7 @@ def locate_pixels(
         yaw_deg=yaw_deg,
         pitch_deg=pitch_deg,
         roll_deg=roll_deg,
+        height_takeoff_m=height_takeoff_m,
         sigma=sigma,
     )
     uv = np.asarray(pixels, dtype=np.float64)

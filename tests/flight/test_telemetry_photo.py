@@ -346,7 +346,40 @@ def test_autel_old_firmware_counts_pitch_from_nadir(tmp_path: Path, *, as_elemen
     elements = "".join(f"<{name}>{value}</{name}>" for name, value in values.items()) if as_elements else ""
     xmp = packet(attributes, elements=elements, namespaces='xmlns:Camera="http://pix4d.com/camera/1.0"')
     pose = read(write_photo(tmp_path / "a.jpg", exif=TIME, gps=PLACE, xmp=xmp)).pose
-    assert (pose.yaw_deg, pose.pitch_deg, pose.roll_deg) == (200.5, -60.0, 0.5)
+    # The half degree is the airframe's: 0.5° / sin 30° sideways, and 0.5° / tan 30° about the lens.
+    assert pose.yaw_deg is not None
+    assert (pose.yaw_deg, pose.pitch_deg, pose.roll_deg) == pytest.approx((199.5, -60.0, 0.866), abs=0.01)
+
+
+def test_an_airframes_roll_tilts_the_view_of_its_belly(tmp_path: Path) -> None:
+    fields = 'Camera:Yaw="0" Camera:Pitch="0" Camera:Roll="10"'
+    xmp = packet(fields, namespaces='xmlns:Camera="http://pix4d.com/camera/1.0"')
+    pose = read(write_photo(tmp_path / "a.jpg", exif=TIME, gps=PLACE, xmp=xmp)).pose
+    assert pose.yaw_deg is not None
+    # Right wing down: the belly looks to the left, west of a northward flight, and the image's top is still north.
+    assert (pose.yaw_deg % 360, pose.pitch_deg, pose.roll_deg) == pytest.approx((270.0, -80.0, 90.0))
+
+
+def test_pix4ds_accuracies_and_datums_are_taken_as_stated(tmp_path: Path) -> None:
+    accuracies = " ".join(
+        f'Camera:{name}="{value}"'
+        for name, value in (
+            ("GPSXYAccuracy", 0.03),
+            ("GPSZAccuracy", 0.05),
+            ("IMUYawAccuracy", 5),
+            ("IMUPitchAccuracy", 3),
+            ("IMURollAccuracy", 3),
+        )
+    )
+    for named, kind in {"ellipsoidal": HaeHeight, "EPSG:5773": Geoid.EGM96, "EPSG:3855": Geoid.EGM2008}.items():
+        xmp = packet(accuracies + f' Camera:VertCS="{named}"', namespaces='xmlns:Camera="http://pix4d.com/camera/1.0"')
+        pose = read(write_photo(tmp_path / "a.jpg", exif=TIME, gps=PLACE, xmp=xmp)).pose
+        assert (pose.height_hae if kind is HaeHeight else pose.height_msl) is not None
+        assert pose.height_msl is None or pose.height_msl.geoid is kind
+        assert pose.sigma is not None
+        assert (pose.sigma.horizontal_m, pose.sigma.vertical_m, pose.sigma.pitch_deg) == (0.03, 0.05, 3.0)
+    partly = packet('Camera:GPSXYAccuracy="0.03"', namespaces='xmlns:Camera="http://pix4d.com/camera/1.0"')
+    assert read(write_photo(tmp_path / "b.jpg", exif=TIME, gps=PLACE, xmp=partly)).pose.sigma is None
 
 
 @pytest.mark.parametrize(("model", "kind"), [("ANAFI", MslHeight), ("ANAFI Ai", HaeHeight)])

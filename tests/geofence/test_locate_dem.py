@@ -176,6 +176,13 @@ def test_heights_are_related_to_the_raster_in_the_order_of_trust(tmp_path: Path)
     assert height(height_takeoff=relative, height_hae=loose) == (pytest.approx(120.0), None)
     assert height(height_agl=AglHeight(metres=80.0), height_hae=loose) == (pytest.approx(100.0), None)
     assert height(height_hae=loose) == (300.0, 10.0)
+    # Nobody says where the take-off point is: level ground nearby tells more than a barometer, a mountain does not.
+    dem.takeoff = None
+    assert height(height_takeoff=relative, height_hae=loose) == (pytest.approx(120.0), pytest.approx(1.2))
+    assert isinstance(dem.stand(replace(bare, height_takeoff=relative)), NoStanding)
+    rows = np.arange(100)[:, None]
+    dem = DemGround(path=write_dem(tmp_path / "steep.tif", np.broadcast_to(rows * 4.0, (100, 100))), vertical=None)
+    assert height(height_takeoff=relative, height_hae=loose) == (300.0, 10.0)
 
 
 def test_a_geoid_is_never_ignored(tmp_path: Path) -> None:
