@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from detection.default_model import FIRE_CLASSES
-from detection.promotion import frame_of, score_detector
 from detection.registry import read_registry
+from detection.training.default_model import FIRE_CLASSES
+from detection.training.promotion import frame_of, score_detector
+from detection.training.yolo_sets import Labelled, read_yolo_set
 from detection.yolo import YoloDetector
-from detection.yolo_sets import Labelled, read_yolo_set
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared/data"
 SIDE_PX = 256

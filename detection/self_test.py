@@ -17,10 +17,10 @@ import numpy as np
 from core.errors import WeightRefused
 from core.text import _
 from detection.detection import Detection, Detector
-from detection.promotion import ClassScore, frame_of, score_detector
 from detection.registry import Registry
+from detection.training.promotion import ClassScore, frame_of, score_detector
+from detection.training.yolo_sets import Labelled
 from detection.yolo import GREY, YoloDetector
-from detection.yolo_sets import Labelled
 
 BLANK_PX: Final = 640
 LEAST_IOU: Final = 0.4

@@ -17,9 +17,9 @@ from core.text import _
 
 if TYPE_CHECKING:
     from detection.self_test import SelfTestLine
-    from detection.training_sets import Source
+    from detection.training.sets import Source
+    from detection.training.yolo_sets import Labelled
     from detection.weight_card import WeightCard
-    from detection.yolo_sets import Labelled
 
 
 def add_commands(application: typer.Typer) -> None:
@@ -135,7 +135,7 @@ def _compare(
     register: _Register = None,
     device: _Device = "auto",
 ) -> None:
-    from detection.promotion import compare, score_detector
+    from detection.training.promotion import compare, score_detector
     from detection.yolo import YoloDetector
 
     registry = open_registry(register)
@@ -172,7 +172,7 @@ def _recipe(
     epochs: Annotated[int | None, typer.Option(min=1, help=_("Passes over the set, instead of the recipe's."))] = None,
     device: Annotated[str, typer.Option(help=_("cpu, or a CUDA device: 0."))] = "cpu",
 ) -> None:
-    from detection.recipes import RECIPES, follow
+    from detection.training.recipes import RECIPES, follow
 
     recipe = RECIPES.get(name)
     if recipe is None:
@@ -202,9 +202,9 @@ def _set(
     verdicts: Annotated[list[Path] | None, typer.Option(help=_("Verdict file (JSON lines); may be repeated."))] = None,
     tile_px: Annotated[int, typer.Option(min=64, help=_("Side of the tiles cut around reviewed boxes."))] = 416,
 ) -> None:
-    from detection.foreign_sets import foreign_sources
-    from detection.training_sets import Source, write_sources
-    from detection.verdict_file import read_verdicts, training_tiles
+    from detection.training.foreign_sets import foreign_sources
+    from detection.training.sets import Source, write_sources
+    from detection.training.verdict_file import read_verdicts, training_tiles
 
     mapped = _label_map(labels or ())
     sources: list[Source] = [source for each in yolo or () for source in foreign_sources(each, mapped)]
@@ -235,7 +235,7 @@ def _on(
     register: _Register = None,
 ) -> None:
     from detection.registry import verify_weight
-    from detection.training import TrainingSettings, train_weight
+    from detection.training.trainer import TrainingSettings, train_weight
 
     registry = open_registry(register)
     initial = registered_weight(start, registry)
@@ -292,7 +292,7 @@ def _declared_card(path: Path, *, weight: Path, card: Path) -> WeightCard:
 
 def _sample_images(folder: Path | None, card: WeightCard) -> tuple[Labelled, ...]:
     """Return the labelled images of a sample; its class numbers are those of the weight."""
-    from detection.yolo_sets import read_yolo_set
+    from detection.training.yolo_sets import read_yolo_set
 
     if folder is None:
         return ()

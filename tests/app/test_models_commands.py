@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from app.commands import build
 from core.errors import InputRefused, WeightRefused
 from detection.registry import SHIPPED, bureau_register, read_registry
-from detection.training import read_sources
+from detection.training.trainer import read_sources
 
 SPEC = """
 name: yard

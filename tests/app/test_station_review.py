@@ -282,7 +282,7 @@ def test_verdicts_go_to_training_as_positives_and_hard_negatives(bureau: Bureau,
     from app.station.vault_keys import media_key
     from app.station.verdict_export import VERDICTS, export_verdicts
     from core.errors import InputRefused
-    from detection.verdict_file import read_verdicts, training_tiles
+    from detection.training.verdict_file import read_verdicts, training_tiles
 
     done, photo = cv2.imencode(".jpg", np.full((400, 600, 3), 90, np.uint8))
     assert done

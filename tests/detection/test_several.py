@@ -5,10 +5,10 @@ import pytest
 
 from detection.detection import Box
 from detection.frame import Frame
-from detection.promotion import frame_of
 from detection.scripted import ScriptedDetector
 from detection.several import SeveralDetectors
-from detection.yolo_sets import Labelled
+from detection.training.promotion import frame_of
+from detection.training.yolo_sets import Labelled
 
 BOX = Box(left_px=1, top_px=1, right_px=9, bottom_px=9)
 

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 from core.errors import InputRefused
 from core.ids import derived_id
-from detection.clutter import draw_clutter
 from detection.detection import Box
 from detection.frame import Frame
-from detection.promotion import ClassScore, compare, score_detector
 from detection.registry import SHIPPED, read_registry
 from detection.scripted import ScriptedDetector
-from detection.training import TrainingSettings, read_sources, train_weight
-from detection.training_sets import Decision, Source, Verdict, from_verdicts, split_of, write_sources
-from detection.yolo_sets import Labelled, compose, cut_training_tiles, read_yolo_set
+from detection.training.clutter import draw_clutter
+from detection.training.promotion import ClassScore, compare, score_detector
+from detection.training.sets import Decision, Source, Verdict, from_verdicts, split_of, write_sources
+from detection.training.trainer import TrainingSettings, read_sources, train_weight
+from detection.training.yolo_sets import Labelled, compose, cut_training_tiles, read_yolo_set
 
 
 def image(name: str, boxes: list[list[float]], labels: tuple[str, ...], side: int = 128) -> Labelled:
@@ -185,7 +185,7 @@ def test_a_detector_is_scored_on_labelled_images() -> None:
 
 
 def test_the_default_recipe_holds_out_whole_flights_and_says_what_was_searched_for(tmp_path: Path) -> None:
-    from detection.default_model import prepare_default_set
+    from detection.training.default_model import prepare_default_set
 
     cars = tmp_path / "data" / "aerial_vehicles" / "train"
     scenes = tmp_path / "scenes"

@@ -8,8 +8,8 @@ from typing import Any
 
 from core.errors import InputRefused
 from core.text import _
-from detection.training_sets import Source
-from detection.yolo_sets import read_yolo_set
+from detection.training.sets import Source
+from detection.training.yolo_sets import read_yolo_set
 
 
 def foreign_sources(folder: Path, labels: Mapping[str, str]) -> Iterator[Source]:

@@ -23,8 +23,8 @@ from core.errors import InputRefused
 from core.text import _
 from detection.detection import Box
 from detection.frame import Frame
-from detection.training import SEPARATOR, SOURCES
-from detection.yolo_sets import Labelled, write_yolo_image
+from detection.training.trainer import SEPARATOR, SOURCES
+from detection.training.yolo_sets import Labelled, write_yolo_image
 
 VALIDATION_SHARE: Final = 0.15
 

@@ -1,7 +1,7 @@
 """The training set of the vehicle weight, and of a weight for all classes.
 
 The set is made of two outside sets (``aerial_vehicles/train``, ``forest_fire``), of scenes that
-``flight.rehearsal.scenes`` renders, and of drawn clutter. How it is trained on says :mod:`detection.recipes`.
+``flight.rehearsal.scenes`` renders, and of drawn clutter. How it is trained on says :mod:`detection.training.recipes`.
 
 What is not in it: the eight photos that the weight is measured on, and AU-AIR, whose own annotation file states a
 licence for non-commercial use.
@@ -17,9 +17,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.clutter import draw_clutter
-from detection.training_sets import Source, write_sources
-from detection.yolo_sets import Labelled, compose, cut_training_tiles, read_yolo_set
+from detection.training.clutter import draw_clutter
+from detection.training.sets import Source, write_sources
+from detection.training.yolo_sets import Labelled, compose, cut_training_tiles, read_yolo_set
 
 CLASSES: Final = ("vehicle", "truck", "person", "smoke", "fire", "drums", "container", "tank", "debris", "tent")
 TILE_PX: Final = 416

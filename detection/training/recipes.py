@@ -14,10 +14,10 @@ from typing import Final, Protocol
 
 from core.errors import InputRefused
 from core.text import _
-from detection.default_model import TILE_PX, prepare_default_set
-from detection.fire_model import prepare_fire_set
 from detection.registry import Registry, verify_weight
-from detection.training import SOURCES, TrainingSettings, train_weight
+from detection.training.default_model import TILE_PX, prepare_default_set
+from detection.training.fire_model import prepare_fire_set
+from detection.training.trainer import SOURCES, TrainingSettings, train_weight
 from flight.rehearsal.scenes import SceneSettings, write_training_set
 
 Counts = Mapping[tuple[str, str, str], int]

@@ -2,7 +2,7 @@
 
 The set is made of two outside sets (``forest_fire``, and ``aerial_vehicles/train`` for streets that do not burn), of
 scenes that ``flight.rehearsal.scenes`` renders, and of drawn clutter. Plumes are large and soft, and are learned at 256
-pixels, the size of the public images. How it is trained on says :mod:`detection.recipes`.
+pixels, the size of the public images. How it is trained on says :mod:`detection.training.recipes`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Final
 
 import numpy as np
 
-from detection.clutter import draw_clutter
-from detection.default_model import CAR_CLASSES, FIRE_CLASSES, FLIGHT_GSD_M, SCENE_CLASSES, VALIDATION_FLIGHT
-from detection.training_sets import Source, write_sources
-from detection.yolo_sets import Labelled, cut_training_tiles, read_yolo_set
+from detection.training.clutter import draw_clutter
+from detection.training.default_model import CAR_CLASSES, FIRE_CLASSES, FLIGHT_GSD_M, SCENE_CLASSES, VALIDATION_FLIGHT
+from detection.training.sets import Source, write_sources
+from detection.training.yolo_sets import Labelled, cut_training_tiles, read_yolo_set
 
 LABELS: Final = ("smoke", "fire")
 TILE_PX: Final = 256

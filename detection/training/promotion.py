@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from detection.detection import Detection, Detector
 from detection.frame import Frame
 from detection.matching import average_precision, tally
-from detection.yolo_sets import Labelled
+from detection.training.yolo_sets import Labelled
 from flight.track import Pose
 
 SLACK: Final = 0.01  # differences of average precision below this are the noise of a few boxes

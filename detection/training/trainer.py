@@ -78,7 +78,7 @@ def train_weight(
     """Train on the set in ``folder`` from the weight ``initial`` and write the trained weight to ``out``.
 
     Args:
-        folder: A training set as :func:`detection.training_sets.write_sources` leaves it: ``data.yaml``, images and
+        folder: A training set as :func:`detection.training.sets.write_sources` leaves it: ``data.yaml``, images and
             labels by split, and ``sources.json``.
         initial: The weight to start from; its digest must have been checked before. Classes of the same name keep
             what they know.

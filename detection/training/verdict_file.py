@@ -16,8 +16,8 @@ from typing import Any
 from core.errors import InputRefused
 from core.text import _
 from detection.detection import Box
-from detection.training_sets import Decision, Verdict, from_reviewed
-from detection.yolo_sets import Labelled
+from detection.training.sets import Decision, Verdict, from_reviewed
+from detection.training.yolo_sets import Labelled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ def read_verdicts(path: Path) -> tuple[ReviewedImage, ...]:
 
 
 def training_tiles(images: tuple[ReviewedImage, ...], *, tile_px: int) -> Iterator[Labelled]:
-    """Yield the training tiles of reviewed images; see :func:`detection.training_sets.from_reviewed`.
+    """Yield the training tiles of reviewed images; see :func:`detection.training.sets.from_reviewed`.
 
     Raises:
         InputRefused: An image cannot be decoded.

@@ -1,0 +1,1 @@
+"""Making weights: labelled sets, recipes, the trainer, and the gate that a new weight passes."""
