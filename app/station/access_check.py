@@ -7,6 +7,7 @@ address names.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
@@ -23,6 +24,7 @@ from app.station.context import station
 from app.station.objects import find_object
 from app.station.pages import failures
 
+LOG = logging.getLogger(__name__)
 UNTIL_SET_UP = frozenset({"asset", "setup", "language"})
 
 
@@ -67,6 +69,10 @@ def _not_yet(request: Any, page: Page) -> Any:  # noqa: ANN401 - as above
         return None
     if not request.user.is_authenticated and page.api:
         return failures.unknown_token(request)
+    if request.user.is_authenticated and request.user.unknown_roles and page.name != "sign-out":
+        LOG.error("account %s names roles that are none: %s", request.user.username,
+                  ", ".join(request.user.unknown_roles)[:200])  # fmt: skip
+        return failures.unknown_role(request)
     if not request.user.is_authenticated:
         wanted = request.get_full_path() if request.method == "GET" else ""
         return _go(request, "sign-in", {"next": wanted} if wanted not in {"", "/"} else {})

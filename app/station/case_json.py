@@ -13,7 +13,7 @@ def case_json(card: CaseCard) -> dict[str, Any]:
     return {
         "id": card.pk,
         "number": card.number,
-        "state": card.state,
+        "state": card.shown_state,
         "hazard": {"code": card.hazard_code, "name_zh": card.hazard_zh, "name_en": card.hazard_en},
         "severity": card.severity,
         "value": card.value,

@@ -49,7 +49,7 @@ def cot_event(card: CaseCard, *, now: datetime, chinese: bool) -> Element:
     said = _("{number}: {hazard}; {state}; severity {severity}; {site}").format(
         number=card.number,
         hazard=name,
-        state=state_name(card.state),
+        state=state_name(card.shown_state),
         severity=card.severity,
         site=card.site_name or card.site_code or _("undecided"),
     )

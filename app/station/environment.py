@@ -96,7 +96,7 @@ def make_environment(**options: Any) -> Environment:  # noqa: ANN401 - Django ha
         menu_of=menu_of,
         decision_name=decision_name,
         reason_name=reason_name,
-        role_name=lambda role: role_name(Role(role)),
+        role_name=lambda role: role_name(Role(role)) if role in set(Role) else f"{role} ?",
         severity_name=severity_name,
         state_name=state_name,
         url=address,

@@ -15,20 +15,20 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
 import shapely
-from django.db.models import Count, DateField, Exists, Max, OuterRef, Q
-from django.db.models.functions import TruncWeek
+from django.db.models import Count, Exists, OuterRef, Q
 
 from app.station.case_filter import CaseFilter, filtered
 from app.station.map_ground import folder_of, runs_of
 from app.station.map_live import pulse
-from app.station.objects import cards_of, district_scope
+from app.station.models import CaseCard, District
+from app.station.objects import cards_of, district_scope, veil_of
 from app.store.django_store import DECISION_SCHEMA
 from app.store.models import CaseRow, DecisionRow
 from core.clock import BEIJING, from_iso
@@ -110,10 +110,10 @@ class _Extra:
 
 _OPEN: Final = [state.value for state in OPEN_STATES]
 _COUNTS: Final = {
-    "leads": Count("pk"),
-    "confirmed": Count("pk", filter=Q(state__in=[state.value for state in CONFIRMED])),
-    "rejected": Count("pk", filter=Q(state=State.REJECTED.value)),
-    "open": Count("pk", filter=Q(state__in=_OPEN)),
+    "leads": Count("*"),
+    "confirmed": Count("state", filter=Q(shown__in=[state.value for state in CONFIRMED])),
+    "rejected": Count("state", filter=Q(shown=State.REJECTED.value)),
+    "open": Count("state", filter=Q(shown__in=_OPEN)),
 }
 
 
@@ -127,12 +127,10 @@ def figures_of(user: Any, wanted: CaseFilter, *, now: datetime, chinese: bool) -
         chinese: Whether hazards are named in Chinese.
     """
     cards = filtered(cards_of(user), wanted).order_by()
-    extras = _extras(cards, now)
+    extras = _extras(cards.exclude(pk__in=veil_of(user).all), now)
     hazard = "hazard_zh" if chinese else "hazard_en"
-    by_district = _groups(cards, extras, "district__code", "district__name")
-    by_site = _groups(cards.exclude(site_code=""), extras, "site_code", "site_name")
-    week = TruncWeek("last_seen", tzinfo=BEIJING, output_field=DateField())
-    by_week = _groups(cards.annotate(week=week), extras, "week", "week")
+    by_site = _worst(_groups(cards.exclude(site_code=""), extras, "site_code"))
+    by_week = _groups(cards, extras, "seen_on", fold=_monday)
     hours = [extra.hours for extra in extras.values() if extra.hours is not None]
     repeats = _repeats(cards)
     patrols, looked, ground, gone = _flown(user, wanted)
@@ -143,10 +141,10 @@ def figures_of(user: Any, wanted: CaseFilter, *, now: datetime, chinese: bool) -
         km2_ground=ground,
         folders_gone=gone,
         p90_h=float(np.percentile(hours, 90)) if hours else None,
-        repeats=tuple(one for one in _worst(by_site) if one.key in repeats)[:MOST_SITES],
-        by_district=_worst(by_district),
-        by_hazard=_worst(_groups(cards, extras, "hazard_code", hazard)),
-        by_site=_worst(by_site)[:MOST_SITES],
+        repeats=_named([one for one in by_site if one.key in repeats][:MOST_SITES], "site_code", "site_name"),
+        by_district=_worst(_districts(_groups(cards, extras, "district_id"))),
+        by_hazard=_named(_worst(_groups(cards, extras, "hazard_code")), "hazard_code", hazard),
+        by_site=_named(by_site[:MOST_SITES], "site_code", "site_name"),
         by_week=tuple(sorted(by_week, key=lambda one: one.key)),
     )
 
@@ -168,7 +166,15 @@ class Remembered:
         store: object,
     ) -> Figures:
         """Return :func:`figures_of`, counted anew when the store changed or the minute did."""
-        key = (id(store), district_scope(user), wanted, pulse(store), now.replace(second=0, microsecond=0), chinese)
+        key = (
+            id(store),
+            district_scope(user),
+            veil_of(user),
+            wanted,
+            pulse(store),
+            now.replace(second=0, microsecond=0),
+            chinese,
+        )
         with self._lock:
             if key not in self._held:
                 self._held[key] = figures_of(user, wanted, now=now, chinese=chinese)
@@ -187,31 +193,61 @@ def _total(groups: Sequence[Tally], hours: Sequence[float]) -> Tally:
     return Tally(key="all", name="", median_h=float(np.median(hours)) if hours else None, **sums)
 
 
-def _groups(cards: Any, extras: Mapping[str, _Extra], key: str, name: str) -> list[Tally]:  # noqa: ANN401 - Django's
-    """Return the counts by one column, counted by the database; what decisions tell is added to the groups it is of."""
-    rows = {
-        str(row[key] or ""): row
-        for row in cards.values(key).annotate(**({} if name == key else {"name_of": Max(name)}), **_COUNTS)
-    }
+def _monday(day: date) -> str:
+    return (day - timedelta(days=day.weekday())).isoformat()
+
+
+def _groups(
+    cards: Any,  # noqa: ANN401 - Django's
+    extras: Mapping[str, _Extra],
+    key: str,
+    *,
+    fold: Callable[[Any], str] = lambda value: str(value or ""),
+) -> list[Tally]:
+    """Return the counts by one column, counted by the database; what decisions tell is added to the groups it is of.
+
+    Only columns of one index are asked for; names come later, of the groups that are shown (:func:`_named`).
+
+    Args:
+        cards: Which cases.
+        extras: What decisions tell of them.
+        key: The column.
+        fold: The group that a value of the column belongs to; several values may belong to one.
+    """
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in cards.values(key).annotate(**_COUNTS):
+        counts[fold(row[key])].update({count: row[count] for count in _COUNTS})
     hours: dict[str, list[float]] = defaultdict(list)
-    more: dict[str, Counter[str]] = defaultdict(Counter)
     for ids in _bunches(sorted(extras)):
         for pk, group in cards.filter(pk__in=ids).values_list("pk", key):
-            extra, place = extras[pk], str(group or "")
-            more[place]["rectified"] += extra.rectified
-            more[place]["overdue"] += extra.overdue
+            extra, place = extras[pk], fold(group)
+            counts[place].update({"rectified": int(extra.rectified), "overdue": int(extra.overdue)})
             if extra.hours is not None:
                 hours[place].append(extra.hours)
     return [
         Tally(
             key=place,
-            name=str(row.get("name_of") or place),
+            name=place,
             median_h=float(np.median(hours[place])) if hours[place] else None,
-            **{count: row[count] for count in _COUNTS},
-            **more[place],
+            **counted,
         )
-        for place, row in rows.items()
+        for place, counted in counts.items()
     ]
+
+
+def _named(groups: Iterable[Tally], key: str, name: str) -> tuple[Tally, ...]:
+    """Return groups with the name that their gravest case bears."""
+    gravest = CaseCard.objects.order_by("-severity", "opened_at").values_list(name, flat=True)
+    return tuple(replace(one, name=str(gravest.filter(**{key: one.key}).first() or one.key)) for one in groups)
+
+
+def _districts(groups: Iterable[Tally]) -> tuple[Tally, ...]:
+    """Return groups by a district's row as groups by its code, with its name."""
+    rows = {str(row.pk): row for row in District.objects.all()}
+    return tuple(
+        replace(one, key=str(rows[one.key].code), name=str(rows[one.key].name)) if one.key in rows else one
+        for one in groups
+    )
 
 
 def _worst(groups: Iterable[Tally]) -> tuple[Tally, ...]:
@@ -220,10 +256,10 @@ def _worst(groups: Iterable[Tally]) -> tuple[Tally, ...]:
 
 def _repeats(cards: Any) -> set[str]:  # noqa: ANN401 - as above
     """Return the sites with confirmed cases of two different days, Beijing."""
-    days: dict[str, set[str]] = defaultdict(set)
-    confirmed = cards.filter(state__in=[state.value for state in CONFIRMED]).exclude(site_code="")
-    for site, seen_at in confirmed.values_list("site_code", "last_seen"):
-        days[site].add(seen_at.astimezone(BEIJING).date().isoformat())
+    days: dict[str, set[date]] = defaultdict(set)
+    confirmed = cards.filter(shown__in=[state.value for state in CONFIRMED]).exclude(site_code="")
+    for site, day in confirmed.values_list("site_code", "seen_on").distinct():
+        days[site].add(day)
     return {site for site, found in days.items() if len(found) > 1}
 
 
@@ -241,7 +277,8 @@ def _extras(cards: Any, now: datetime) -> dict[str, _Extra]:  # noqa: ANN401 - a
     # Only a case with a document issued, or one seen nearly two years ago, can be late; only those are read whole.
     asked = set(decided.filter(deed=Deed.DOCUMENT_ISSUED.value).values_list("case_id", flat=True))
     long_ago = now - timedelta(days=365 * LIMITATION_YEARS)
-    asked |= set(cards.filter(last_seen__lt=long_ago, state__in=_OPEN).values_list("pk", flat=True))
+    long_since = cards.filter(seen_on__lte=long_ago.astimezone(BEIJING).date(), last_seen__lt=long_ago)
+    asked |= set(long_since.filter(state__in=_OPEN).values_list("pk", flat=True))
     for ids in _bunches(sorted(asked)):
         for life in _lives(ids):
             if state_of(life) in OPEN_STATES and overdue(timers_of(life), now):

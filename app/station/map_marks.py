@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from app.station.background import Worker
 from app.station.models import CaseCard
-from app.station.objects import district_scope
+from app.station.objects import district_scope, veil_of
 from core.errors import InputRefused
 from core.text import _
 from evidence.incident import State
@@ -226,6 +226,18 @@ def in_scope(columns: Columns, user: Any) -> NDArray[np.bool_]:  # noqa: ANN401 
     if scope is None:
         return np.ones(len(columns.ids), dtype=np.bool_)
     return np.isin(columns.district, list(scope))
+
+
+def veiled(columns: Columns, user: Any) -> Columns:  # noqa: ANN401 - as above
+    """Return the columns as somebody may know them: known answers stand as leads (:mod:`app.station.objects`)."""
+    veil = veil_of(user)
+    if not veil.all:
+        return columns
+    state = columns.state.copy()
+    for ids, shown in ((veil.fresh, State.LEAD), (veil.replied, State.IN_REVIEW)):
+        if ids:
+            state[np.isin(columns.ids, list(ids))] = STATES.index(shown.value)
+    return replace(columns, state=state)
 
 
 def mask_of(columns: Columns, wanted: Wanted, scope: NDArray[np.bool_]) -> NDArray[np.bool_]:

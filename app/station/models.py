@@ -73,8 +73,13 @@ class User(AbstractBaseUser):
 
     @property
     def role_set(self) -> frozenset[Role]:
-        """The person's roles."""
-        return frozenset(Role(role) for role in self.roles)
+        """The person's roles, as far as this version knows them (:attr:`unknown_roles` tells the others)."""
+        return frozenset(Role(role) for role in self.roles if role in set(Role))
+
+    @property
+    def unknown_roles(self) -> tuple[str, ...]:
+        """Words among the roles that are none: of another version, or written into the store by hand."""
+        return tuple(str(role) for role in self.roles if role not in set(Role))
 
 
 class SignInFailure(models.Model):
@@ -156,6 +161,7 @@ class CaseCard(models.Model):
     passes = models.PositiveIntegerField()
     first_seen = models.DateTimeField()
     last_seen = models.DateTimeField()
+    seen_on = models.DateField(null=True)  # day of last_seen in Beijing, so that the database counts days by an index
     opened_at = models.DateTimeField()
 
     class Meta:
@@ -167,13 +173,24 @@ class CaseCard(models.Model):
             models.Index(fields=["-severity", "opened_at"], name="card_all"),
             models.Index(fields=["district", "state", "-severity", "opened_at"], name="card_district_queue"),
             models.Index(fields=["hazard_code", "-severity", "opened_at"], name="card_hazard"),
-            models.Index(fields=["site_code", "state"], name="card_site"),
-            models.Index(fields=["last_seen"], name="card_last_seen"),
+            models.Index(fields=["site_code", "-severity", "opened_at"], name="card_site_all"),
             models.Index(fields=["lon_deg", "lat_deg"], name="card_place"),
+            models.Index(fields=["state", "opened_at"], name="card_oldest"),
+            models.Index(fields=["state", "-last_seen"], name="card_newest"),
+            models.Index(fields=["state", "site_code", "-severity", "opened_at"], name="card_by_site"),
+            models.Index(fields=["state", "seen_on"], name="card_days"),
+            models.Index(fields=["district", "state", "seen_on"], name="card_district_days"),
+            models.Index(fields=["district", "-severity", "opened_at"], name="card_district_all"),
+            models.Index(fields=["seen_on", "district", "hazard_code", "site_code", "state"], name="card_figures"),
         ]
 
     def __str__(self) -> str:
         return str(self.number)
+
+    @property
+    def shown_state(self) -> str:
+        """The state as the reader of :func:`app.station.objects.cards_of` may know it; otherwise the state."""
+        return str(getattr(self, "shown", self.state))
 
 
 class MediaRow(models.Model):

@@ -31,7 +31,7 @@ def open_station(options: StationOptions, clock: Clock) -> None:
     from django.core.management import call_command
     from django.db import DatabaseError
 
-    from app.station.cards import fill_missing_cards
+    from app.station.cards import fill_missing_cards, gauge_tables
     from app.station.context import RunningStation, run_station
     from app.store.django_store import DjangoCaseStore
     from evidence.originals.vault import open_vault
@@ -42,6 +42,7 @@ def open_station(options: StationOptions, clock: Clock) -> None:
         call_command("migrate", database=ALIAS, verbosity=0, interactive=False)
         settings.SECRET_KEY = _kept_secret("session-key")
         fill_missing_cards()
+        gauge_tables()
         opened = RunningStation(
             options=options,
             store=DjangoCaseStore(alias=ALIAS, clock=clock),

@@ -28,8 +28,8 @@ class ListPage:
     more: bool
 
 
-def page_of(query: Any, asked: Mapping[str, str], per_page: int = PER_PAGE) -> ListPage:  # noqa: ANN401 - a queryset
-    """Return the page of an ordered query that ``asked["page"]`` names, or the first.
+def page_number(asked: Mapping[str, str]) -> int:
+    """Return the number of the page that ``asked["page"]`` names, or 1.
 
     Raises:
         InputRefused: It is no number of a page.
@@ -37,6 +37,15 @@ def page_of(query: Any, asked: Mapping[str, str], per_page: int = PER_PAGE) -> L
     text = asked.get("page", "1")
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= MAX_PAGE):
         raise InputRefused("page", _("is no number of a page"), _("Begin with page 1."))
-    number = int(text)
+    return int(text)
+
+
+def page_of(query: Any, asked: Mapping[str, str], per_page: int = PER_PAGE) -> ListPage:  # noqa: ANN401 - a queryset
+    """Return the page of an ordered query that ``asked["page"]`` names, or the first.
+
+    Raises:
+        InputRefused: It is no number of a page.
+    """
+    number = page_number(asked)
     rows = list(query[(number - 1) * per_page : number * per_page + 1])
     return ListPage(rows=tuple(rows[:per_page]), number=number, more=len(rows) > per_page)

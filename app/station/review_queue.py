@@ -8,17 +8,18 @@ reply moves no case.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from app.station.case_filter import CaseFilter, filtered
 from app.station.context import station
 from app.station.models import CaseCard, KnownAnswer, KnownReply, User
-from app.station.objects import cards_of
+from app.station.objects import cards_of, judges_blindly
 from app.station.roles import Role
 from app.store.models import DecisionRow
 from core.refusal import Refusal
@@ -53,19 +54,65 @@ class Answer:
     correction: Correction | None = None
 
 
-def waiting_for(user: User, person: Person, wanted: CaseFilter, order: str = "severity") -> Any:  # noqa: ANN401 - queryset
-    """Return the query of the cards that wait for a person's verdict, in order."""
-    states = [State.LEAD, State.IN_REVIEW]
-    if Role.SENIOR_REVIEWER in user.role_set:
-        states.append(State.NEEDS_ANOTHER_LOOK)
+def waiting_for(user: User, person: Person, wanted: CaseFilter) -> Any:  # noqa: ANN401 - queryset
+    """Return the query of the cards that wait for a person's verdict, in no order."""
+    return _not_judged(filtered(cards_of(user), wanted).filter(state__in=_states(user)), user, person)
+
+
+def in_order(
+    user: User,
+    person: Person,
+    wanted: CaseFilter,
+    order: str,
+    *,
+    first: int = 0,
+    count: int,
+    without: Collection[str] = (),
+    also: str = "",
+) -> list[CaseCard]:
+    """Return the ``count`` cards from place ``first`` on that wait for a person's verdict, in order.
+
+    Each state is asked for by itself and the answers are merged: so an index gives them in order, and of a hundred
+    thousand that wait only those are read that are shown.
+
+    Args:
+        user: Whose queue.
+        person: The same, as decisions name them.
+        wanted: Which cards.
+        order: One of :data:`ORDERS`.
+        first: How many are passed over.
+        count: How many are wanted.
+        without: Cases that are left out.
+        also: A case that is listed whatever its state: the one that was put to the person last.
+    """
+    by, graded = ORDERS[order], order != "severity" and wanted.severity
+    cards = filtered(cards_of(user), replace(wanted, severity="") if graded else wanted).order_by()
+    if graded:  # asked of the rows as they come in order, not of an index by severity, whose rows would all be sorted
+        cards = cards.alias(grade=F("severity") + 0).filter(grade__gte=int(wanted.severity))
+    parts = [_not_judged(cards.filter(state=state), user, person) for state in _states(user)]
+    parts += [cards.filter(pk=also)] if also else []
+    columns = [name.lstrip("-") for name in by]
+    asked = [part.exclude(pk__in=list(without)).values_list(*columns) for part in parts]
+    merged = asked[0].union(*asked[1:], all=True) if len(asked) > 1 else asked[0]
+    keys = [row[-1] for row in merged.order_by(*by)[first : first + count]]
+    found = CaseCard.objects.select_related("district").in_bulk(keys)
+    return [found[key] for key in keys if key in found]
+
+
+def _states(user: User) -> list[State]:
+    senior = Role.SENIOR_REVIEWER in user.role_set
+    return [State.LEAD, State.IN_REVIEW, *([State.NEEDS_ANOTHER_LOOK] if senior else [])]
+
+
+def _not_judged(cards: Any, user: User, person: Person) -> Any:  # noqa: ANN401 - querysets
+    """Return the cards to which the person has given no verdict in the running round."""
     begun_again = DecisionRow.objects.filter(
         case_id=OuterRef("case_id"), deed__in=[Deed.TAKEN_UP, Deed.RESUMED], seq__gt=OuterRef("seq")
     )
     mine = DecisionRow.objects.filter(case_id=OuterRef("pk"), deed=Deed.VERDICT, reviewer=person.certificate_no).filter(
         ~Exists(begun_again)
     )
-    cards = filtered(cards_of(user), wanted).filter(state__in=states)
-    return cards.filter(~Exists(mine) | _disputed(user)).order_by(*ORDERS.get(order, ORDERS["severity"]))
+    return cards.filter(~Exists(mine) | _disputed(user))
 
 
 def _disputed(user: User) -> Any:  # noqa: ANN401 - a condition of Django's
@@ -78,10 +125,10 @@ def following(
     user: User, person: Person, wanted: CaseFilter, *, order: str, skipped: list[str], count: int
 ) -> list[CaseCard]:
     """Return the next ``count`` leads; those that were skipped come when nothing else is left."""
-    cards = waiting_for(user, person, wanted, order).select_related("district")
-    fresh = list(cards.exclude(pk__in=skipped)[:count])
+    fresh = in_order(user, person, wanted, order, count=count, without=skipped)
     if len(fresh) < count and skipped:
-        fresh += list(cards.filter(pk__in=skipped)[: count - len(fresh)])
+        kept = [card.pk for card in fresh]
+        fresh += in_order(user, person, wanted, order, count=count - len(fresh), without=kept)
     return fresh
 
 
@@ -90,10 +137,13 @@ def known_answer_for(user: User, person: Person, *, answered: int) -> CaseCard |
 
     Args:
         user: The reviewer.
-        person: As decisions name them; somebody who judged the case itself is not asked.
+        person: As decisions name them; somebody who judged the case itself is not asked, nor who works with decided
+            cases and may know how it stands.
         answered: How many leads they answered in this session; decides with their name whose turn it is, so that
             nobody can count along.
     """
+    if not judges_blindly(user):
+        return None
     draw = sha256(f"{person.certificate_no} {answered}".encode()).digest()[0]
     if not answered or draw % KNOWN_EVERY:
         return None
@@ -171,4 +221,4 @@ def take_back(card: CaseCard, person: Person) -> Refusal | None:
 def siblings_of(user: User, person: Person, card: CaseCard) -> list[CaseCard]:
     """Return the other leads of the same sighting that wait for the person: what may be decided together."""
     cards = waiting_for(user, person, CaseFilter()).filter(sighting_id=card.sighting_id).exclude(pk=card.pk)
-    return list(cards[:MAX_BULK])
+    return list(cards.order_by("pk")[:MAX_BULK])

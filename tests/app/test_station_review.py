@@ -258,6 +258,53 @@ def test_known_answers_look_like_leads_and_move_no_case(bureau: Bureau, monkeypa
     assert senior.post(f"/review/known/{case}", {"known": "no"}).status_code == 400
 
 
+def test_a_known_answer_is_a_lead_wherever_a_reviewer_looks(bureau: Bureau, monkeypatch: pytest.MonkeyPatch) -> None:
+    """List, case, map, API and dashboard say of it what they say of a lead; a senior reviewer sees it as it is."""
+    from app.station import review_queue
+    from app.station.map_marks import HELD
+    from app.station.models import CaseCard
+
+    case = bureau.cases["north"]
+    number = CaseCard.objects.get(pk=case).number
+    for browser in (bureau.browser(Role.REVIEWER), another(bureau, "lin")):
+        decide(browser, case, "confirm")
+    assert bureau.browser(Role.SENIOR_REVIEWER).post(f"/review/known/{case}").status_code == 302
+    HELD.forget()
+    third, token = another(bureau, "wu"), _token_of("wu")
+    for state, there in (("lead", True), ("confirmed-lead", False)):
+        assert (number in third.get(f"/incidents?state={state}").content.decode()) == there
+        listed = third.get(f"/api/v1/incidents?state={state}", headers=token).json()["incidents"]
+        assert [one["state"] for one in listed if one["number"] == number] == ([state] if there else [])
+    assert third.get(f"/api/v1/incidents/{case}", headers=token).json()["state"] == "lead"
+    told = re.compile(r'state-confirmed-lead|"state":"confirmed-lead"|某reviewer|; confirmed lead;')
+    for page in (f"/incidents/{case}", f"/incidents?number={number}", f"/map/marks?ids={case}", "/map/marks?zoom=19"):
+        assert not told.search(third.get(page).content.decode()), page
+        assert told.search(bureau.browser(Role.SENIOR_REVIEWER).get(page).content.decode()), page
+    assert not told.search(third.get(f"/api/v1/incidents/{case}/cot", headers=token).content.decode())
+    assert '"confirmed-lead"' not in third.get("/map/offline").content.decode().partition('"look"')[0]
+    assert '"state": {"lead": 1}' in third.get("/map").content.decode().replace('":', '": ')
+    counted = third.get(f"/dashboard/report.csv?number={number}").content.decode("utf-8-sig")
+    assert ",confirmed,0" in counted
+    knows = bureau.browser(Role.SENIOR_REVIEWER)
+    assert ",confirmed,1" in knows.get(f"/dashboard/report.csv?number={number}").content.decode("utf-8-sig")
+    assert number in knows.get("/incidents?state=confirmed-lead").content.decode()
+    monkeypatch.setattr(review_queue, "KNOWN_EVERY", 1)
+    extra = fill(2)
+    decide(third, next(one for one in extra if one != case), "confirm")
+    assert number in third.get(f"/review/queue?number={number}").content.decode()  # it is on the screen
+    decide(third, case, "reject", reason="误检")
+    assert third.get(f"/api/v1/incidents/{case}", headers=token).json()["state"] == "in-review"
+
+
+def _token_of(username: str) -> dict[str, str]:
+    from app.station.api_tokens import make_token
+    from app.station.context import station
+    from app.station.models import User
+
+    owner = User.objects.get(username=username)
+    return {"Authorization": f"Bearer {make_token(owner, 'test', days=1, clock=station().clock)}"}
+
+
 def test_an_undecided_case_is_no_known_answer(bureau: Bureau) -> None:
     assert bureau.browser(Role.SENIOR_REVIEWER).post(f"/review/known/{bureau.cases['north']}").status_code == 400
 

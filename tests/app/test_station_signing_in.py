@@ -224,3 +224,21 @@ def test_the_models_and_the_migrations_of_the_station_agree(bureau: Bureau) -> N
 
     assert bureau.store.exists()
     call_command("makemigrations", "station", check=True, dry_run=True, verbosity=0)
+
+
+def test_a_role_that_is_none_is_refused_in_a_sentence_and_written_down(
+    bureau: Bureau, caplog: pytest.LogCaptureFixture
+) -> None:
+    from app.station.models import User
+
+    browser = bureau.browser(Role.REVIEWER)
+    User.objects.filter(username="reviewer-north").update(roles=["reviewer", "emperor"])
+    answer = browser.get("/incidents")
+    assert answer.status_code == 403
+    assert "a role that this station does not know" in answer.content.decode()
+    assert "emperor" in caplog.text
+    chief = bureau.browser(Role.ADMINISTRATOR)
+    assert "emperor ?" in chief.get("/people").content.decode()
+    form = {"name": "某", "certificate_no": "粤1", "roles": ["reviewer"], "districts": ["north"], "is_active": "on"}
+    assert chief.post("/people/reviewer-north", form).status_code == 302
+    assert browser.get("/incidents").status_code == 200

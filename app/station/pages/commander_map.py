@@ -14,7 +14,7 @@ from app.station.context import station
 from app.station.map_base import layers_of, tile_of
 from app.station.map_ground import Ground, ground_of, mosaic_of
 from app.station.map_live import events, pulse
-from app.station.map_marks import HELD, MAX_IDS, gather, in_scope, read_wanted, totals_of
+from app.station.map_marks import HELD, MAX_IDS, gather, in_scope, read_wanted, totals_of, veiled
 from app.station.models import CaseCard
 from app.station.objects import cards_of
 from core.clock import BEIJING, iso_utc
@@ -34,7 +34,7 @@ MOST_OFFLINE: Final = 10_000
 def show(request: Any) -> Any:  # noqa: ANN401 - Django's request and response
     """Show the map; what is on it is asked for by its script."""
     here = station()
-    columns = HELD.columns(here.store, pulse(here.store))
+    columns = veiled(HELD.columns(here.store, pulse(here.store)), request.user)
     scope = in_scope(columns, request.user)
     totals = totals_of(columns, scope)
     chosen = columns.lon[scope], columns.lat[scope]
@@ -77,7 +77,7 @@ def marks(request: Any) -> Any:  # noqa: ANN401 - as above
         cards = cards_of(request.user).filter(pk__in=ids).order_by("-severity", "number")
         return _json({"marks": [_mark_json(card, request) for card in cards]})
     here = station()
-    columns = HELD.columns(here.store, pulse(here.store))
+    columns = veiled(HELD.columns(here.store, pulse(here.store)), request.user)
     now = here.clock.now()
     scope = in_scope(columns, request.user)
     return _json(gather(columns, read_wanted(request.GET.dict(), now), scope, now))
@@ -93,7 +93,7 @@ def _mark_json(card: CaseCard, request: Any) -> dict[str, Any]:  # noqa: ANN401 
     return {
         "number": card.number,
         "hazard": f"{card.hazard_code} {name}",
-        "state": card.state,
+        "state": card.shown_state,
         "value": card.value,
         "severity": card.severity,
         "site": card.site_code or None,
@@ -114,8 +114,8 @@ def _mark_json(card: CaseCard, request: Any) -> dict[str, Any]:  # noqa: ANN401 
 
 
 def _ground(request: Any) -> Ground:  # noqa: ANN401 - as above
-    rows = cards_of(request.user).filter(state__in=[state.value for state in OPEN_STATES]).exclude(site_code="")
-    return ground_of(request.user, dict(rows.order_by().values_list("site_code").annotate(open=Count("pk"))))
+    rows = cards_of(request.user).filter(shown__in=[state.value for state in OPEN_STATES]).exclude(site_code="")
+    return ground_of(request.user, dict(rows.order_by().values_list("site_code").annotate(open=Count("*"))))
 
 
 def ground(request: Any) -> Any:  # noqa: ANN401 - as above
@@ -199,7 +199,7 @@ def _mark(card: CaseCard, *, chinese: bool) -> Mark:
         hazard_name=card.hazard_zh if chinese else card.hazard_en,
         severity=card.severity,
         value=Value(card.value),
-        state=State(card.state),
+        state=State(card.shown_state),
         lon_deg=card.lon_deg,
         lat_deg=card.lat_deg,
         error_90_m=card.error_90_m,

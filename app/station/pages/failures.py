@@ -31,6 +31,12 @@ def forbidden(request: Any, exception: object = None) -> Any:  # noqa: ANN401, A
     return _say(request, 403, _("Not allowed"), _("Your roles do not open this page. Ask the administrator."))
 
 
+def unknown_role(request: Any) -> Any:  # noqa: ANN401 - as above
+    """Answer whose account names a role that this version does not know."""
+    sentence = _("Your account names a role that this station does not know. Ask the administrator to set your roles.")
+    return _say(request, 403, _("Not allowed"), sentence)
+
+
 def csrf_failed(request: Any, reason: str = "") -> Any:  # noqa: ANN401, ARG001 - Django's form; the reason is not told
     """Answer a form that was not made by this station for this browser."""
     sentence = _("The form is out of date. Go back, load the page again, and send it once more.")

@@ -25,7 +25,7 @@ def show(request: Any) -> Any:  # noqa: ANN401 - Django's request and response
     wanted = {state for role in request.user.role_set for state in WAITING.get(role, ())}
     counts = {}
     if wanted:
-        rows = cards_of(request.user).order_by().values_list("state").annotate(cases=Count("pk"))
+        rows = cards_of(request.user).order_by().values_list("shown").annotate(cases=Count("*"))
         counts = dict(rows)
     waiting = [(state.value, counts.get(state.value, 0)) for state in State if state in wanted]
     return render(request, "station/home.html", {"waiting": waiting})

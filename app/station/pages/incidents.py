@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,7 +15,7 @@ from app.station.audit import person_of
 from app.station.case_filter import filtered, read_filter
 from app.station.context import station
 from app.station.models import SavedFilter
-from app.station.objects import cards_of, districts_of
+from app.station.objects import cards_of, districts_of, veil_of
 from app.station.paging import page_of
 from core.errors import InputRefused
 from core.refusal import Refusal
@@ -46,11 +47,11 @@ def show(request: Any, incident_id: str) -> Any:  # noqa: ANN401, ARG001 - as ab
     case = station().store.read_case(card.pk, viewer=person_of(request.user))
     if isinstance(case, Refusal):
         raise Http404
-    attribution = case.incident.attribution
+    attribution, veil = case.incident.attribution, veil_of(request.user)
     context = {
         "card": card,
-        "incident": case.incident,
-        "decisions": case.life.decisions,
+        "incident": replace(case.incident, state=veil.state_of(card.pk, case.incident.state)),
+        "decisions": () if card.pk in veil.all else case.life.decisions,
         "undecided": attribution.reason if isinstance(attribution, Undecided) else "",
         "media": list(card.media.order_by("kind", "captured_at", "name")),
     }

@@ -21,12 +21,13 @@ from app.station.fences import fences_of
 from app.station.lead_map import LeadMap, corrected_place, lead_map
 from app.station.models import CaseCard
 from app.station.objects import cards_of, districts_of
-from app.station.paging import page_of
+from app.station.paging import PER_PAGE, ListPage, page_number
 from app.station.review_queue import (
     ORDERS,
     Answer,
     following,
     give_verdict,
+    in_order,
     is_known_answer,
     known_answer_for,
     reply_to_known,
@@ -60,9 +61,13 @@ def begin(request: Any) -> Any:  # noqa: ANN401 - Django's request and response
 def queue(request: Any) -> Any:  # noqa: ANN401 - as above
     """List what waits for the person, by any filter and order."""
     wanted, order = _asked(request)
-    cards = waiting_for(request.user, person_of(request.user), wanted, order).select_related("district")
+    number = page_number(request.GET)
+    rows = in_order(
+        request.user, person_of(request.user), wanted, order, first=(number - 1) * PER_PAGE, count=PER_PAGE + 1,
+        also=str(request.session.get("put", "")),
+    )  # fmt: skip
     context = {
-        "page": page_of(cards, request.GET),
+        "page": ListPage(rows=tuple(rows[:PER_PAGE]), number=number, more=len(rows) > PER_PAGE),
         "wanted": wanted,
         "order": order,
         "orders": list(ORDERS),
@@ -165,6 +170,7 @@ def _go_on(request: Any, card: CaseCard) -> None:  # noqa: ANN401 - as above
 def _next(request: Any) -> CaseCard | None:  # noqa: ANN401 - as above
     person = person_of(request.user)
     known = known_answer_for(request.user, person, answered=int(request.session.get("answered", 0)))
+    request.session["put"] = "" if known is None else known.pk  # the queue lists it while it is on the screen
     if known is not None:
         return known
     wanted, order = _asked(request)
@@ -213,7 +219,7 @@ def _lead(request: Any, card: CaseCard, *, said: str = "", fault: str = "", stat
         "query": _query(request),
         "said": said,
         "fault": fault,
-        "waiting": waiting_for(request.user, person, wanted, order)[:1000].count(),
+        "waiting": waiting_for(request.user, person, wanted).order_by()[:1000].count(),
     }
     answer = render(request, "station/review_lead.html" if request.htmx else "station/review.html", context)
     answer.status_code = 200 if request.htmx else status  # htmx swaps nothing in for an error; the page says the fault

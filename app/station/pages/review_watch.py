@@ -11,7 +11,6 @@ from statistics import median
 from typing import Any, Final
 
 from django.db.models import Count, OuterRef, Subquery
-from django.db.models.functions import TruncDate
 from django.http import HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -60,10 +59,7 @@ def days(request: Any) -> Any:  # noqa: ANN401 - Django's request and response
     """Show a month: how many leads wait of each day."""
     year, month = _month(str(request.GET.get("month", "")))
     waiting = cards_of(request.user).filter(state__in=[State.LEAD, State.IN_REVIEW, State.NEEDS_ANOTHER_LOOK])
-    rows = waiting.order_by().annotate(day=TruncDate("last_seen", tzinfo=BEIJING)).values_list("day").annotate(
-        leads=Count("pk")
-    )  # fmt: skip
-    counts: dict[date, int] = dict(rows)
+    counts: dict[date, int] = dict(waiting.order_by().values_list("seen_on").annotate(leads=Count("*")))
     weeks = calendar.Calendar().monthdatescalendar(year, month)
     before, after = _beside(year, month)
     context = {
