@@ -6,7 +6,7 @@ on one machine with one number of threads it gives the same weight again, on ano
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,10 @@ from detection.registry import Registry, verify_weight
 from detection.training.default_model import TILE_PX, prepare_default_set
 from detection.training.fire_model import prepare_fire_set
 from detection.training.trainer import SOURCES, TrainingSettings, train_weight
-from flight.rehearsal.scenes import SceneSettings, write_training_set
+from detection.training.yard_model import GSD_RANGE_M as YARD_GSD_M
+from detection.training.yard_model import LABELS as YARD_LABELS
+from detection.training.yard_model import prepare_yard_set, road_backdrops
+from flight.rehearsal.scenes import Backdrop, SceneSettings, write_training_set
 
 Counts = Mapping[tuple[str, str, str], int]
 
@@ -44,6 +47,7 @@ class Recipe:
         scene_seed: Which.
         settings: How it is trained.
         needs: Folders that DATA must hold.
+        backdrops: Takes from DATA the real pictures of ground that scenes stand on; None for none.
     """
 
     name: str
@@ -54,6 +58,7 @@ class Recipe:
     scene_seed: int
     settings: TrainingSettings
     needs: tuple[str, ...] = ("aerial_vehicles/train", "forest_fire")
+    backdrops: Callable[[Path], Sequence[Backdrop]] | None = None
 
 
 _YARDS: Final = SceneSettings(tile_px=TILE_PX, gsd_m=(0.04, 0.13), nadir_share=1 / 3)
@@ -81,6 +86,21 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             scene_images=900,
             scene_seed=11,
             settings=TrainingSettings(image_px=256, epochs=28, learning_rate=0.002, bfloat16=True, threads=2),
+        ),
+        Recipe(
+            name="yard",
+            initial="vehicle-n-2",
+            prepare=prepare_yard_set,
+            scenes=SceneSettings(
+                tile_px=256, gsd_m=YARD_GSD_M, nadir_share=0.5, is_busy=True, sought=("person", *YARD_LABELS)
+            ),
+            scene_images=2100,
+            scene_seed=21,
+            settings=TrainingSettings(
+                image_px=256, epochs=12, learning_rate=0.002, bfloat16=True, threads=2, turned_deg=0.0
+            ),
+            needs=("aerial_vehicles/train",),
+            backdrops=road_backdrops,
         ),
         Recipe(
             name="all",
@@ -134,7 +154,10 @@ def follow(
     scenes, folder = work / "scenes", work / "set"
     if not (scenes / "data.yaml").is_file():
         told(_("rendering {count} images").format(count=recipe.scene_images))
-        write_training_set(scenes, recipe.scene_images, recipe.scene_seed, settings=recipe.scenes, workers=1)
+        backdrops = () if recipe.backdrops is None else recipe.backdrops(data)
+        write_training_set(
+            scenes, recipe.scene_images, recipe.scene_seed, settings=recipe.scenes, backdrops=backdrops, workers=1
+        )
     if not (folder / SOURCES).is_file():
         told(_("putting the training set together"))
         counts = recipe.prepare(folder, data=data, scenes=scenes)

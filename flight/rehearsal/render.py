@@ -33,6 +33,7 @@ def render(
     *,
     seed: int = 0,
     time_s: float = 0.0,
+    backdrop: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.uint8]:
     """Return the photograph that a camera takes.
 
@@ -43,6 +44,8 @@ def render(
         place: East, north, up of the camera in the world's plane, metres.
         seed: Settles the sensor's noise; give each photograph its own.
         time_s: The moment, seconds; smoke and fire move with it.
+        backdrop: (height, width, 3) uint8 BGR: a real picture of ground, as the camera sees it, in place of the world's
+            own ground; shadows fall on it and things stand on it.
 
     Returns:
         (camera.height_px, camera.width_px, 3) uint8, BGR.
@@ -52,7 +55,12 @@ def render(
     pixels = np.empty((ideal.height_px, ideal.width_px, 3), np.uint8)
     canvas = Canvas(view=view, pixels=pixels, light=scene.world.light)
     world = scene.world
-    paint_ground(canvas, world.ground, world.patches, world.markings, world.seed)
+    if backdrop is None:
+        paint_ground(canvas, world.ground, world.patches, world.markings, world.seed)
+    else:
+        if backdrop.shape != pixels.shape:
+            raise ValueError("a backdrop has the size of the image")
+        pixels[:] = backdrop
     _shown, shadow_is_near = image_boxes(view, scene.shadow_corners, scene.shadow_starts)
     cast_shadows(canvas, [scene.things[index].shadow for index in np.flatnonzero(shadow_is_near)])
     for index in painting_order(scene, view):

@@ -164,7 +164,8 @@ def _goods(world: World) -> Iterator[_Solid]:
         yield tent.tent_id, "tent", things.tent_ring(tent), tent.height_m, None, _painter(pieces)
     for person in world.people:
         pieces = things.person_pieces(person, light, lit=lit(person.centre))
-        yield person.person_id, "person", things.person_ring(person), person.height_m, None, _painter(pieces)
+        ring, height = things.person_ring(person), things.person_height_m(person)
+        yield person.person_id, "person", ring, height, None, _painter(pieces)
     for vehicle in world.vehicles:
         yield _vehicle(vehicle, world, lit=lit(vehicle.centre))
 

@@ -30,6 +30,7 @@ from flight.rehearsal.world import (
     Heap,
     Light,
     Person,
+    Pose,
     StackKind,
     Tank,
     Tent,
@@ -139,26 +140,73 @@ def stack_pile(stack: DrumStack, light: Light, *, lit: bool) -> tuple[Floats, li
     places = oriented(stack.centre, stack.heading_deg, grid)
     random = np.random.default_rng((*stack.stack_id.encode(), 7))
     meshes = []
-    for place in places:
+    kept = []
+    sheet_ends = stack.columns * pitch * (0.5 - stack.covered)
+    for place, (along, _across) in zip(places, grid.tolist(), strict=True):
         centre = (float(place[0]), float(place[1]))
         colour = darker(stack.colour, float(random.uniform(-0.18, 0.2)))
+        if stack.mixed and random.random() < stack.mixed:
+            colour = VESSEL_PAINTS[int(random.integers(len(VESSEL_PAINTS)))]
+        if (stack.covered and along > sheet_ends) or (stack.missing and random.random() < stack.missing):
+            continue
+        kept.append(place)
         if stack.kind is StackKind.IBC:
             meshes.append(mesh_of(_tote(centre, stack, colour, light, lit=lit)))
         else:
             meshes.append(mesh_of(_drum(centre, stack, colour, light, lit=lit)))
-    return places, meshes
+    if stack.covered:
+        kept.append(_sheet_ring(stack).mean(axis=0))
+        meshes.append(_sheet(stack, random, light, lit=lit))
+    return np.array(kept).reshape(-1, 2), meshes
+
+
+VESSEL_PAINTS: Final[tuple[Colour, ...]] = (
+    (32, 74, 150), (24, 96, 170), (150, 40, 36), (40, 110, 70), (40, 40, 42),
+    (206, 206, 200), (190, 160, 40), (120, 76, 54), (150, 152, 154),
+)  # fmt: skip
+SHEETS: Final[tuple[Colour, ...]] = (
+    (44, 96, 150), (40, 84, 60), (188, 190, 186), (70, 72, 70), (196, 110, 44),
+)  # fmt: skip
+
+
+def _sheet_ring(stack: DrumStack) -> Floats:
+    """Return the (4, 2) outline of the part of a stack that lies under a tarpaulin."""
+    pitch = VESSELS[stack.kind][0]
+    half = stack.columns * pitch / 2
+    box = rectangle(half - 2 * half * stack.covered, half, stack.rows * pitch / 2)
+    return oriented(stack.centre, stack.heading_deg, box)
+
+
+def _sheet(stack: DrumStack, random: np.random.Generator, light: Light, *, lit: bool) -> Mesh:
+    """Return a tarpaulin over one end of a stack, hanging down its sides, sagging between the vessels."""
+    ring, top = _sheet_ring(stack), stack_height_m(stack)
+    colour = SHEETS[int(random.integers(len(SHEETS)))]
+    faces = prism_faces(ring, (0.15, top + 0.04), (darker(colour, 0.12), None), light, lit=lit)
+    folds = max(2, round(stack.columns * stack.covered) + 1)
+    near, far = ring[[0, 3]], ring[[1, 2]]
+    for fold in range(folds):
+        low, high = fold / folds, (fold + 1) / folds
+        strip = np.stack([*(near + (far - near) * low), *(near + (far - near) * high)[::-1]])
+        tone = darker(colour, float(random.uniform(-0.12, 0.16)))
+        faces.append(level_face(strip, top + 0.05, tone, light, lit=lit))
+    return mesh_of(faces)
 
 
 def _drum(centre: tuple[float, float], stack: DrumStack, colour: Colour, light: Light, *, lit: bool) -> list[Face]:
     """Return a drum with its lid and bung, or a gas cylinder with its shoulder and valve."""
     top = stack_height_m(stack)
-    radius = VESSELS[stack.kind][0] * 0.48
+    pitch = VESSELS[stack.kind][0]
+    radius = pitch * 0.48
+    faces: list[Face] = []
+    if stack.palleted:
+        pallet = oriented(centre, stack.heading_deg, rectangle(-pitch / 2, pitch / 2, pitch / 2))
+        faces += prism_faces(pallet, (0.0, 0.14), ((120, 98, 66), (158, 130, 92)), light, lit=lit)
     if stack.kind is StackKind.CYLINDER:
         body, neck = circle(centre, radius, 8), circle(centre, radius * 0.35, 8)
         shoulder = prism_faces(body, (top - 0.3, top - 0.12), (colour, None), light, lit=lit, top_ring=neck)
         valve = prism_faces(neck, (top - 0.12, top), ((120, 116, 100), (170, 160, 120)), light, lit=lit)
-        return prism_faces(body, (0.0, top - 0.3), (colour, None), light, lit=lit) + shoulder + valve
-    faces = prism_faces(circle(centre, radius, 10), (0.0, top), (colour, colour), light, lit=lit)
+        return faces + prism_faces(body, (0.0, top - 0.3), (colour, None), light, lit=lit) + shoulder + valve
+    faces += prism_faces(circle(centre, radius, 10), (0.0, top), (colour, colour), light, lit=lit)
     faces.append(level_face(circle(centre, radius * 0.8, 8), top, darker(colour, -0.2), light, lit=lit))
     bung = circle((centre[0] + 0.15, centre[1]), 0.05, 5)
     faces.append(level_face(bung, top + 0.01, (210, 210, 205), light, lit=lit))
@@ -200,7 +248,8 @@ def heap_pieces(heap: Heap, light: Light, *, lit: bool) -> list[Mesh | Lines]:
     random = np.random.default_rng((*heap.heap_id.encode(), 11))
     ring = heap_ring(heap)
     middle = ring.mean(axis=0)
-    ground: Colour = HEAP_COLOURS[int(random.integers(len(HEAP_COLOURS)))]
+    palette = HEAP_COLOURS if heap.tone is None else (heap.tone, darker(heap.tone, 0.2), darker(heap.tone, -0.15))
+    ground: Colour = palette[int(random.integers(len(palette)))]
     faces: list[Face] = []
     for share, level in ((1.0, 0.0), (0.75, 0.4), (0.5, 0.72), (0.25, 0.95)):
         rough = middle + (ring - middle) * share * random.uniform(0.8, 1.05, (len(ring), 1))
@@ -216,7 +265,7 @@ def heap_pieces(heap: Heap, light: Light, *, lit: bool) -> list[Mesh | Lines]:
         board = oriented(
             (spot[0], spot[1]), float(random.uniform(0, 360)), rectangle(-length / 2, length / 2, float(half))
         )
-        colour = darker(HEAP_COLOURS[int(random.integers(len(HEAP_COLOURS)))], float(random.uniform(-0.1, 0.3)))
+        colour = darker(palette[int(random.integers(len(palette)))], float(random.uniform(-0.1, 0.3)))
         tilt = random.uniform(0, 0.25, 4)
         corners = np.column_stack([board, lift[index] + tilt])
         faces.append((corners, None, shaded(colour, upward(corners), light, lit=lit)))
@@ -242,20 +291,45 @@ def tent_pieces(tent: Tent, light: Light, *, lit: bool) -> list[Mesh | Lines]:
 
 
 def person_ring(person: Person) -> Floats:
-    """Return the (8, 2) outline of a person's shoulders."""
-    return oriented(person.centre, person.heading_deg, circle((0.0, 0.0), 1.0, 8) * np.array([0.15, 0.25]))
+    """Return the (8, 2) outline of what of a person is widest: shoulders, and legs where they reach out."""
+    reach = {Pose.STANDING: 0.15, Pose.WALKING: 0.3, Pose.SITTING: 0.34}[person.pose]
+    return oriented(person.centre, person.heading_deg, circle((0.0, 0.0), 1.0, 8) * np.array([reach, 0.25]))
+
+
+def person_height_m(person: Person) -> float:
+    """Return the height of a person's top as the person stands or sits."""
+    return person.height_m * (0.72 if person.pose is Pose.SITTING else 1.0)
 
 
 def person_pieces(person: Person, light: Light, *, lit: bool) -> list[Mesh | Lines]:
-    """Return a person: legs, upper body, head."""
-    tall = person.height_m
-    shoulders = person_ring(person)
+    """Return a person: legs, upper body, arms where they swing, head."""
+    tall, top = person.height_m, person_height_m(person)
+    shoulders = oriented(person.centre, person.heading_deg, circle((0.0, 0.0), 1.0, 8) * np.array([0.15, 0.25]))
     middle = np.asarray(person.centre)
-    legs = middle + (shoulders - middle) * 0.65
+
+    def limb(ahead: float, right: float, size: tuple[float, float]) -> Floats:
+        local = circle((0.0, 0.0), 1.0, 6) * np.array(size) + np.array([ahead, right])
+        return oriented(person.centre, person.heading_deg, local)
+
+    cloth, legs_paint = (person.clothes, person.clothes), (person.trousers, person.trousers)
+    faces: list[Face] = []
+    if person.pose is Pose.WALKING:
+        for ahead, right in ((0.18, -0.1), (-0.18, 0.1)):
+            faces += prism_faces(limb(ahead, right, (0.13, 0.07)), (0.0, tall * 0.5), legs_paint, light, lit=lit)
+    elif person.pose is Pose.SITTING:
+        for right in (-0.1, 0.1):
+            faces += prism_faces(limb(0.2, right, (0.22, 0.08)), (0.0, tall * 0.28), legs_paint, light, lit=lit)
+    else:
+        legs = middle + (shoulders - middle) * 0.65
+        faces += prism_faces(legs, (0.0, tall * 0.5), legs_paint, light, lit=lit)
+    faces += prism_faces(shoulders, (top - tall * 0.55, top - tall * 0.18), cloth, light, lit=lit)
+    if person.pose is Pose.WALKING:
+        for ahead, right in ((0.14, 0.24), (-0.14, -0.24)):
+            arm = limb(ahead, right, (0.12, 0.06))
+            faces += prism_faces(arm, (tall * 0.5, tall * 0.72), (darker(person.clothes, 0.1), None), light, lit=lit)
+            faces.append(level_face(arm, tall * 0.72, person.clothes, light, lit=lit))
     head = circle((person.centre[0], person.centre[1]), 0.12, 8)
-    faces = prism_faces(legs, (0.0, tall * 0.5), ((52, 54, 62), (52, 54, 62)), light, lit=lit)
-    faces += prism_faces(shoulders, (tall * 0.45, tall * 0.82), (person.clothes, person.clothes), light, lit=lit)
-    faces += prism_faces(head, (tall * 0.84, tall), (person.head, person.head), light, lit=lit)
+    faces += prism_faces(head, (top - tall * 0.16, top), (person.head, person.head), light, lit=lit)
     return [mesh_of(faces)]
 
 

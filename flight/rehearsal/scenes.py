@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -44,11 +44,17 @@ class SceneSettings:
         tile_px: Side of the square images.
         gsd_m: Least and largest ground sampling distance at the image's middle, metres (drawn evenly in its logarithm).
         nadir_share: Share of images that look straight down; the rest look down by 35 to 85 degrees.
+        is_busy: Whether sites are strewn with people and goods (:mod:`~flight.rehearsal.scenes_yard`).
+        sought: Labels that views are aimed at, each as often as it is named; empty for plumes first and then all.
+        backdrop_share: Share of the images that stand on a real picture of ground, where backdrops are given.
     """
 
     tile_px: int = 640
     gsd_m: tuple[float, float] = (0.03, 0.14)
     nadir_share: float = 0.6
+    is_busy: bool = False
+    sought: tuple[str, ...] = ()
+    backdrop_share: float = 0.5
 
     def __post_init__(self) -> None:
         if self.tile_px < 32 or not 0 < self.gsd_m[0] <= self.gsd_m[1] <= 1 or not 0 <= self.nadir_share <= 1:
@@ -68,18 +74,37 @@ class LabelledTile:
     things: tuple[SeenThing, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Backdrop:
+    """A real picture of ground, looked straight down at, on which nothing lies that is to be found.
+
+    Attributes:
+        pixels: (height, width, 3) uint8, BGR.
+        gsd_m: Its ground sampling distance, metres.
+    """
+
+    pixels: NDArray[np.uint8]
+    gsd_m: float
+
+
 _Drawn = tuple[Camera, Orientation, tuple[float, float, float]]
 
 
-def site_tiles(seed: int, settings: SceneSettings | None = None) -> Iterator[LabelledTile]:
-    """Yield the tiles of one site, the same for the same seed and settings."""
+def site_tiles(
+    seed: int, settings: SceneSettings | None = None, backdrops: Sequence[Backdrop] = ()
+) -> Iterator[LabelledTile]:
+    """Yield the tiles of one site, the same for the same seed, settings and backdrops."""
     asked = settings or SceneSettings()
-    scene = prepare(random_world(seed))
+    scene = prepare(random_world(seed, is_busy=asked.is_busy))
     random = np.random.default_rng((seed, 2))
+    chosen = np.random.default_rng((seed, 3))
     for number in range(TILES_PER_SITE):
         camera, orientation, place = _drawn_view(random, scene, asked)
         moment = float(random.uniform(0, 60))
-        pixels = render(scene, camera, orientation, place, seed=number, time_s=moment)
+        ground = None
+        if backdrops and chosen.random() < asked.backdrop_share:
+            ground = _laid_under(backdrops[int(chosen.integers(len(backdrops)))], camera, orientation, place, chosen)
+        pixels = render(scene, camera, orientation, place, seed=number, time_s=moment, backdrop=ground)
         found = seen_things(scene, camera, orientation, place, time_s=moment)
         things = tuple(
             thing
@@ -89,6 +114,35 @@ def site_tiles(seed: int, settings: SceneSettings | None = None) -> Iterator[Lab
             and max(thing.right_px - thing.left_px, thing.bottom_px - thing.top_px) >= LEAST_PX
         )
         yield LabelledTile(pixels=_worn(pixels, random), things=things)
+
+
+def _laid_under(
+    backdrop: Backdrop,
+    camera: Camera,
+    orientation: Orientation,
+    place: tuple[float, float, float],
+    random: np.random.Generator,
+) -> NDArray[np.uint8]:
+    """Return a part of a picture of ground as the camera would see it: at its scale, turned, squeezed by its slant."""
+    import cv2
+
+    sine = float(np.sin(np.radians(-orientation.pitch_deg)))
+    seen_gsd_m = place[2] / sine / camera.focal_px
+    factor = backdrop.gsd_m / seen_gsd_m
+    high, wide = backdrop.pixels.shape[:2]
+    turn = float(random.uniform(0, 2 * np.pi))
+    cosine, sinus = float(np.cos(turn)) * factor, float(np.sin(turn)) * factor
+    matrix = np.array([[cosine, -sinus, 0.0], [sinus * sine, cosine * sine, 0.0]])
+    # What stays inside the picture when it is turned is its inner circle: lay some point near its middle under ours.
+    reach = max(0.0, min(high, wide) / 2 - max(camera.width_px, camera.height_px / sine) / factor * 0.71)
+    spot = np.array([wide / 2, high / 2]) + random.uniform(-reach, reach, 2)
+    matrix[:, 2] = np.array([camera.width_px / 2, camera.height_px / 2]) - matrix[:, :2] @ spot
+    size = (camera.width_px, camera.height_px)
+    method = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    laid: NDArray[np.uint8] = cv2.warpAffine(
+        backdrop.pixels, matrix, size, flags=method, borderMode=cv2.BORDER_REFLECT_101
+    )
+    return laid
 
 
 def _drawn_view(random: np.random.Generator, scene: Scene, settings: SceneSettings) -> _Drawn:
@@ -110,13 +164,16 @@ def _drawn_view(random: np.random.Generator, scene: Scene, settings: SceneSettin
     orientation = Orientation(
         yaw_deg=float(random.uniform(0, 360)), pitch_deg=pitch, roll_deg=float(random.normal(0, 2))
     )
-    labelled = [thing for thing in scene.things if thing.label]
-    plumes = scene.world.plumes
+    labelled = [
+        thing for thing in scene.things if thing.label and (not settings.sought or thing.label in settings.sought)
+    ]
+    plumes = () if settings.sought else scene.world.plumes
     if plumes and random.random() < 0.5:
         east, north = plumes[int(random.integers(len(plumes)))].centre
     elif labelled and random.random() < 0.85:
         # Classes evenly, so that few of a kind are not lost among many of another.
         label = sorted({thing.label for thing in labelled})
+        label = [name for name in settings.sought if name in label] or label
         wanted = label[int(random.integers(len(label)))]
         of_label = [thing for thing in labelled if thing.label == wanted]
         east, north = of_label[int(random.integers(len(of_label)))].footprint.mean(axis=0).tolist()
@@ -174,6 +231,7 @@ def write_training_set(
     seed: int,
     *,
     settings: SceneSettings | None = None,
+    backdrops: Sequence[Backdrop] = (),
     workers: int = 2,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
@@ -184,6 +242,7 @@ def write_training_set(
         n: How many images.
         seed: Sites are seeded ``seed``·1000003 and on; other seeds give other sites.
         settings: Size and scale of the images.
+        backdrops: Real pictures of ground that some of the scenes stand on.
         workers: Processes to render on.
         progress: Told after each site: images done, images in all.
 
@@ -201,7 +260,14 @@ def write_training_set(
         for split in ("train", "val"):
             (folder / kind / split).mkdir(parents=True, exist_ok=True)
     jobs = [
-        (folder, index, seed * 1_000_003 + index, min(TILES_PER_SITE, n - index * TILES_PER_SITE), asked)
+        (
+            folder,
+            index,
+            seed * 1_000_003 + index,
+            min(TILES_PER_SITE, n - index * TILES_PER_SITE),
+            asked,
+            tuple(backdrops),
+        )
         for index in range((n + TILES_PER_SITE - 1) // TILES_PER_SITE)
     ]
     counts: Counter[str] = Counter()
@@ -221,7 +287,7 @@ def write_training_set(
     return folder / "data.yaml"
 
 
-_Job = tuple[Path, int, int, int, SceneSettings]
+_Job = tuple[Path, int, int, int, SceneSettings, tuple[Backdrop, ...]]
 
 
 def _work(jobs: list[_Job], workers: int) -> Iterator[tuple[int, Counter[str]]]:
@@ -242,10 +308,10 @@ def _write_site(job: _Job) -> tuple[int, Counter[str]]:
     """Write the tiles of one site; return how many, and how many things of each class."""
     import cv2
 
-    folder, index, seed, wanted, settings = job
+    folder, index, seed, wanted, settings, backdrops = job
     split = "val" if index % VALIDATION_EVERY == 2 else "train"
     counts: Counter[str] = Counter()
-    for number, tile in zip(range(wanted), site_tiles(seed, settings), strict=False):
+    for number, tile in zip(range(wanted), site_tiles(seed, settings, backdrops), strict=False):
         name = f"site{index:05d}_{number}"
         _done, coded = cv2.imencode(".jpg", tile.pixels, [cv2.IMWRITE_JPEG_QUALITY, 92])
         with written_whole(folder / "images" / split / f"{name}.jpg") as aside:

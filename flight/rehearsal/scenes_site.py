@@ -63,7 +63,7 @@ ROOFS: Final[tuple[Colour, ...]] = (
 )  # fmt: skip
 
 
-class _Site:
+class Site:
     """A site under construction: what is put down, and where there is room left."""
 
     def __init__(self, random: np.random.Generator) -> None:
@@ -129,9 +129,17 @@ class _Site:
         return tuple((float(east), float(north)) for east, north in ring)
 
 
-def random_world(seed: int) -> World:
-    """Return a site that nobody has seen before, the same for the same seed."""
-    site = _Site(np.random.default_rng((seed, 1)))
+def random_world(seed: int, *, is_busy: bool = False) -> World:
+    """Return a site that nobody has seen before, the same for the same seed.
+
+    Args:
+        seed: Settles everything.
+        is_busy: Add people in many poses, piles of goods of every look, and what is easily taken for them, as
+            :mod:`flight.rehearsal.scenes_yard` strews them.
+    """
+    from flight.rehearsal.scenes_yard import strew_yard
+
+    site = Site(np.random.default_rng((seed, 1)))
     _ground(site)
     _roads(site)
     for build in (_buildings, _tanks, _container_yard, _parking, _loose_vehicles, _goods, _people, _clutter, _trees):
@@ -139,6 +147,8 @@ def random_world(seed: int) -> World:
     if site.chance(0.3):
         _plumes(site)
     light = _light(site)
+    if is_busy:
+        strew_yard(site)
     return World(
         name=f"site {seed}",
         origin=GeoPoint(lon_deg=113.58, lat_deg=22.76),
@@ -149,7 +159,7 @@ def random_world(seed: int) -> World:
     )
 
 
-def _light(site: _Site) -> Light:
+def _light(site: Site) -> Light:
     if site.chance(0.08):
         for _lamp in range(site.count(2, 14)):
             height, tone = site.between(5, 14), site.one_of(((255, 214, 160), (255, 190, 110), (225, 235, 255)))
@@ -165,7 +175,7 @@ def _light(site: _Site) -> Light:
     )
 
 
-def _ground(site: _Site) -> None:
+def _ground(site: Site) -> None:
     for _patch in range(site.count(3, 7)):
         material = site.one_of(tuple(Material))
         base = {
@@ -177,7 +187,7 @@ def _ground(site: _Site) -> None:
         site.add("patches", Patch(material=material, ring=ring, colour=site.colour(base, 26)))
 
 
-def _roads(site: _Site) -> None:
+def _roads(site: Site) -> None:
     for _road in range(site.count(1, 2)):
         heading, width = site.one_of((0.0, 90.0)) + site.between(-8, 8), site.between(6, 15)
         centre = site.spot()
@@ -201,7 +211,7 @@ def _roads(site: _Site) -> None:
             _vehicle(site, (float(spot[0]), float(spot[1])), turned + site.between(-3, 3))
 
 
-def _vehicle(site: _Site, centre: PlanePoint, heading: float, kind: VehicleKind | None = None) -> None:
+def _vehicle(site: Site, centre: PlanePoint, heading: float, kind: VehicleKind | None = None) -> None:
     mix = (
         (VehicleKind.CAR,) * 6
         + (VehicleKind.VAN,) * 2
@@ -229,7 +239,7 @@ def _vehicle(site: _Site, centre: PlanePoint, heading: float, kind: VehicleKind 
     )
 
 
-def _buildings(site: _Site) -> None:
+def _buildings(site: Site) -> None:
     for _building in range(site.count(1, 4)):
         centre, heading = site.spot(), site.one_of((0.0, 90.0, site.between(0, 90)))
         ring = site.box(centre, heading, site.between(8, 40), site.between(6, 22))
@@ -247,7 +257,7 @@ def _buildings(site: _Site) -> None:
             )
 
 
-def _tanks(site: _Site) -> None:
+def _tanks(site: Site) -> None:
     for _farm in range(site.count(0, 2)):
         (east, north), radius = site.spot(), site.between(1.5, 11)
         pitch, colour = radius * site.between(2.3, 3.2), site.colour((214, 216, 214), 30)
@@ -262,7 +272,7 @@ def _tanks(site: _Site) -> None:
                     )
 
 
-def _container_yard(site: _Site) -> None:
+def _container_yard(site: Site) -> None:
     for _yard in range(site.count(0, 2)):
         centre, heading = site.spot(), site.between(0, 360)
         length = site.one_of((6.06, 12.19))
@@ -285,7 +295,7 @@ def _container_yard(site: _Site) -> None:
                     )
 
 
-def _parking(site: _Site) -> None:
+def _parking(site: Site) -> None:
     for _row in range(site.count(0, 3)):
         centre, heading = site.spot(), site.one_of((0.0, 90.0, site.between(0, 360)))
         pitch, share = site.between(2.4, 3.0), site.between(0.25, 0.95)
@@ -309,12 +319,12 @@ def _parking(site: _Site) -> None:
                 _vehicle(site, (float(spot[0]), float(spot[1])), turned, None if site.chance(0.1) else kind)
 
 
-def _loose_vehicles(site: _Site) -> None:
+def _loose_vehicles(site: Site) -> None:
     for _car in range(site.count(2, 12)):
         _vehicle(site, site.spot(), site.between(0, 360))
 
 
-def _goods(site: _Site) -> None:
+def _goods(site: Site) -> None:
     for _stack in range(site.count(1, 8)):
         kind = site.one_of(tuple(StackKind))
         pitch, _height = VESSELS[kind]
@@ -369,7 +379,7 @@ def _goods(site: _Site) -> None:
             )
 
 
-def _people(site: _Site) -> None:
+def _people(site: Site) -> None:
     for _group in range(site.count(0, 5)):
         east, north = site.spot()
         for _person in range(site.count(1, 8)):
@@ -391,7 +401,7 @@ def _people(site: _Site) -> None:
                 )
 
 
-def _clutter(site: _Site) -> None:
+def _clutter(site: Site) -> None:
     for _crate in range(site.count(4, 22)):
         centre, heading = site.spot(), site.between(0, 360)
         length, width = site.between(0.6, 6.0), site.between(0.5, 2.6)
@@ -429,14 +439,14 @@ def _clutter(site: _Site) -> None:
         site.add("markings", Marking(kind=MarkingKind.HATCHED, path=ring, width_m=site.between(0.12, 0.3), colour=tone))
 
 
-def _trees(site: _Site) -> None:
+def _trees(site: Site) -> None:
     for _tree in range(site.count(2, 22)):
         centre, radius = site.spot(), site.between(0.6, 4.0)
         if site.fits(site.box(centre, 0, radius * 2, radius * 2)):
             site.add("trees", Tree(centre=centre, radius_m=radius, height_m=radius * site.between(1.4, 2.6)))
 
 
-def _plumes(site: _Site) -> None:
+def _plumes(site: Site) -> None:
     for _plume in range(site.count(1, 2)):
         (east, north), drift = site.spot(), site.between(0, 360)
         radius = site.between(1.2, 6)
@@ -451,7 +461,7 @@ def _plumes(site: _Site) -> None:
             _plume_at(site, PlumeKind.SMOKE, centre, (radius, height, drift))
 
 
-def _plume_at(site: _Site, kind: PlumeKind, centre: PlanePoint, shape: tuple[float, float, float]) -> None:
+def _plume_at(site: Site, kind: PlumeKind, centre: PlanePoint, shape: tuple[float, float, float]) -> None:
     radius, height, drift = shape
     plume_id = site.name(kind.value)
     plume = Plume(plume_id=plume_id, kind=kind, centre=centre, radius_m=radius, height_m=height, drift_deg=drift)

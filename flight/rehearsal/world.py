@@ -72,6 +72,14 @@ class StackKind(StrEnum):
     CYLINDER = "cylinder"  # gas cylinders on end
 
 
+class Pose(StrEnum):
+    """How a person holds the body."""
+
+    STANDING = "standing"
+    WALKING = "walking"
+    SITTING = "sitting"
+
+
 class PlumeKind(StrEnum):
     """What rises from a plume."""
 
@@ -293,6 +301,10 @@ class DrumStack:
         layers: Vessels on one another.
         kind: What the vessels are.
         colour: Paint, sRGB.
+        mixed: Share of the vessels that have some other paint, in [0, 1].
+        missing: Share of the places that are empty, in [0, 0.5].
+        covered: Share of its length under a tarpaulin, in [0, 0.8].
+        palleted: Whether each vessel stands on a pallet.
         planted: What it is expected to become, or None.
     """
 
@@ -304,17 +316,23 @@ class DrumStack:
     layers: int = 1
     kind: StackKind = StackKind.DRUM
     colour: Colour = (32, 74, 150)
+    mixed: float = 0.0
+    missing: float = 0.0
+    covered: float = 0.0
+    palleted: bool = False
     planted: Planted | None = None
 
     def __post_init__(self) -> None:
         _finite(self.stack_id, *self.centre, self.heading_deg)
+        if not (0 <= self.mixed <= 1 and 0 <= self.missing <= 0.5 and 0 <= self.covered <= 0.8):
+            raise ValueError(f"{self.stack_id}: shares of a stack are out of range")
         _positive(self.stack_id, self.columns, self.rows, self.layers)
         _is_colour(self.stack_id, self.colour)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heap:
-    """A heap of rubbish or building debris, elliptical."""
+    """A heap of rubbish or building debris, elliptical; ``tone`` makes it of one stuff: soil, sand, rubble, timber."""
 
     heap_id: str
     centre: PlanePoint
@@ -322,6 +340,7 @@ class Heap:
     length_m: float
     width_m: float
     height_m: float = 1.0
+    tone: Colour | None = None
     planted: Planted | None = None
 
     def __post_init__(self) -> None:
@@ -350,14 +369,16 @@ class Tent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """A person standing.
+    """A person.
 
     Attributes:
         person_id: Its id.
-        centre, heading_deg: Where the person stands and faces.
-        height_m: Body height.
+        centre, heading_deg: Where the person is and faces.
+        height_m: Body height when upright.
         head: Colour of hair, hat or helmet.
         clothes: Colour of the upper body.
+        trousers: Colour of the legs.
+        pose: How the person holds the body.
     """
 
     person_id: str
@@ -366,12 +387,15 @@ class Person:
     height_m: float = 1.7
     head: Colour = (36, 30, 28)
     clothes: Colour = (70, 84, 120)
+    trousers: Colour = (52, 54, 62)
+    pose: Pose = Pose.STANDING
 
     def __post_init__(self) -> None:
         _finite(self.person_id, *self.centre, self.heading_deg)
         _positive(self.person_id, self.height_m)
         _is_colour(self.person_id, self.head)
         _is_colour(self.person_id, self.clothes)
+        _is_colour(self.person_id, self.trousers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,8 +13,13 @@ import pytest
 import yaml
 from shapely import Polygon
 
-from flight.rehearsal.scenes import CLASSES, SceneSettings, label_lines, site_tiles, write_training_set
+from flight.camera import Camera, Orientation
+from flight.rehearsal.render import render
+from flight.rehearsal.render_scene import prepare
+from flight.rehearsal.render_things import stack_pile
+from flight.rehearsal.scenes import CLASSES, Backdrop, SceneSettings, label_lines, site_tiles, write_training_set
 from flight.rehearsal.scenes_site import random_world
+from flight.rehearsal.world import DrumStack, Light, Pose
 
 TINY = SceneSettings(tile_px=96)
 SMALL = SceneSettings(tile_px=256)
@@ -96,3 +102,61 @@ def test_images_are_neither_black_nor_burnt_out() -> None:
     means = [tile.pixels.mean() for seed in (3, 4) for tile in site_tiles(seed, TINY)]
     assert np.quantile(means, 0.1) > 45
     assert np.quantile(means, 0.9) < 215
+
+
+BUSY = SceneSettings(tile_px=96, is_busy=True, sought=("person", "person", "drums"), nadir_share=0.5)
+
+
+def test_a_busy_site_holds_the_plain_one_and_every_look_of_people_and_stacks() -> None:
+    worlds = [random_world(seed, is_busy=True) for seed in range(8)]
+    for seed, world in enumerate(worlds):
+        plain = random_world(seed)
+        assert world.people[: len(plain.people)] == plain.people
+        assert world.light == plain.light
+        assert len(world.people) > len(plain.people)
+    people = [person for world in worlds for person in world.people]
+    assert {person.pose for person in people} == set(Pose)
+    assert len({person.clothes for person in people}) > 50
+    stacks = [stack for world in worlds for stack in world.drums]
+    for look in ("mixed", "missing", "covered", "palleted"):
+        assert {bool(getattr(stack, look)) for stack in stacks} == {False, True}
+
+
+def test_views_are_aimed_at_what_is_sought() -> None:
+    found = Counter(thing.label for seed in (2, 3, 4) for tile in site_tiles(seed, BUSY) for thing in tile.things)
+    assert found["person"] > found["container"] + found["tank"] + found["tent"] + found["debris"]
+
+
+@pytest.mark.parametrize("pitched", [1.0, 0.0])
+def test_scenes_stand_on_the_pictures_given(pitched: float) -> None:
+    green = Backdrop(pixels=np.full((300, 300, 3), (0, 255, 0), np.uint8), gsd_m=0.06)
+    settings = replace(BUSY, backdrop_share=1.0, nadir_share=pitched)
+    plain = [tile for seed in (2, 3) for tile in site_tiles(seed, settings)]
+    laid = [tile for seed in (2, 3) for tile in site_tiles(seed, settings, [green])]
+    assert [tile.things for tile in laid] == [tile.things for tile in plain]
+    greener = [float((tile.pixels[..., 1] > tile.pixels[..., 0] * 1.0 + 60).mean()) for tile in laid]
+    assert np.median(greener) > 0.3
+    assert [tile.pixels.tobytes() for tile in site_tiles(2, settings, [green])] == [
+        tile.pixels.tobytes() for tile in laid[:6]
+    ]
+
+
+def test_a_backdrop_of_another_size_is_a_mistake() -> None:
+    scene = prepare(random_world(1))
+    camera = Camera(model="m", width_px=64, height_px=48, focal_px=60.0, centre_x_px=32, centre_y_px=24, source="test")
+    level = Orientation(yaw_deg=0, pitch_deg=-90, roll_deg=0)
+    with pytest.raises(ValueError, match="size of the image"):
+        render(scene, camera, level, (0.0, 0.0, 50.0), backdrop=np.zeros((10, 10, 3), np.uint8))
+
+
+def test_a_tarpaulin_hides_part_of_a_stack_and_gaps_are_left_out() -> None:
+    stack = DrumStack(stack_id="d", centre=(0.0, 0.0), heading_deg=0, columns=8, rows=3)
+    light = Light()
+    whole, _meshes = stack_pile(stack, light, lit=True)
+    covered, _meshes = stack_pile(replace(stack, covered=0.5), light, lit=True)
+    gappy, _meshes = stack_pile(replace(stack, missing=0.3), light, lit=True)
+    assert len(whole) == 24
+    assert len(covered) == 12 + 1  # the sheet is one piece
+    assert 10 < len(gappy) < 24
+    with pytest.raises(ValueError, match="out of range"):
+        replace(stack, missing=0.9)
