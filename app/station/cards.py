@@ -80,10 +80,16 @@ def make_card(
 
 
 def keep_up(stop: Event) -> None:
-    """Make the cards of cases that come in while the station runs (``skywarden process --store``), until ``stop``."""
+    """Take in what comes while the station runs (``skywarden process --store``), until ``stop``.
+
+    A finished run is taken in with its pictures; cases that came in another way get at least their cards.
+    """
+    from app.station.announced_runs import take_in_announced
+
     gauged = CaseCard.objects.count()
     while not stop.wait(LOOK_EVERY_S):
         try:
+            take_in_announced()
             cards = CaseCard.objects.count()
             if CaseRow.objects.count() != cards:
                 fill_missing_cards()

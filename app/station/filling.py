@@ -131,9 +131,17 @@ def _take_in(package: Path, run: Run, districts: Districts, *, actor: str) -> tu
             site_name = str(context.get("site_name", ""))[:200]
             state = CaseRow.objects.get(pk=incident.incident_id).state  # it may have been decided before it came here
             make_card(incident, districts=districts, run=run, site_name=site_name, state=state).save(force_insert=True)
+        _belongs(CaseCard.objects.filter(pk=incident.incident_id, run=None), run, str(context.get("site_name", "")))
     keep_fences(incident, package.parent.parent / ARCHIVE)
     card = CaseCard.objects.get(pk=incident.incident_id)
     return new, [_store_media(card, fields, path, here.vault) for fields, path in _files(package)]
+
+
+def _belongs(cards: Any, run: Run, site_name: str) -> None:  # noqa: ANN401 - a queryset
+    """Give a card that was made before its run came in the run, and what only the run knows."""
+    cards.filter(district=None).update(district=run.district)
+    cards.filter(site_name="").update(site_name=site_name[:200])
+    cards.update(run=run)
 
 
 def _files(package: Path) -> Iterator[tuple[dict[str, Any], Path | None]]:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from app.instruments import Station
 from app.process import Job, process
 from app.station.options import StationOptions
 from core.errors import InputRefused
-from tests.app.station_world import PASSWORD, Bureau
+from tests.app.station_world import NOW, PASSWORD, Bureau
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -107,6 +108,31 @@ def test_a_run_is_taken_in_once_with_its_files(
     assert (again.opened, again.known) == (0, len(report.incidents))
     assert console().store.audit_breaks() == ()
     assert bureau.vault.is_dir()
+
+
+def test_a_run_that_processing_announced_brings_its_pictures_by_itself(
+    bureau: Bureau, station: Station, job: Callable[..., Job], tmp_path: Path
+) -> None:
+    """As ``skywarden process --store`` does it: cases into the store first, whose cards have no pictures yet."""
+    from app.station.announced_runs import announce_run, take_in_announced
+    from app.station.cards import fill_missing_cards
+    from app.station.context import station as console
+    from app.station.models import AnnouncedRun, CaseCard, MediaRow
+
+    instruments = replace(station.instruments, clock=bureau.clock)
+    report = process(job(), replace(station, instruments=instruments, store=console().store))
+    assert fill_missing_cards() == len(report.incidents)
+    cards = CaseCard.objects.filter(number__in=[line.number for line in report.incidents])
+    assert not MediaRow.objects.filter(case__in=cards).exists()
+    announce_run(tmp_path / "cases", title="card 1", at=NOW, alias="default")
+    announce_run(tmp_path / "gone", title="elsewhere", at=NOW, alias="default")
+    assert take_in_announced() == 1
+    assert {card.run.title for card in cards.select_related("run")} == {"card 1"}
+    for card in cards:
+        assert {"crop", "annotate", "original"} <= set(card.media.values_list("kind", flat=True))
+    assert "no report" in AnnouncedRun.objects.get(title="elsewhere").words
+    assert take_in_announced() == 0
+    assert console().store.audit_breaks() == ()
 
 
 def test_an_altered_file_of_a_package_is_not_taken_in(
