@@ -18,6 +18,7 @@ from app.inputs import FootageFile, Kind
 from app.instruments import Instruments
 from app.journal import FrameFindings, InputFindings
 from app.placing import camera_of_photo, ground_of_photo
+from app.thermal_photos import thermogram_of
 from app.views import keep_view
 from core.ids import derived_id
 from core.refusal import Refusal
@@ -25,6 +26,8 @@ from core.text import _
 from detection.frame import Frame
 from detection.frames.photo_frames import open_photo
 from detection.frames.video_frames import frames_of_video
+from detection.thermal.hot_spot_detector import detect_hot_spots
+from detection.thermal.thermogram import Thermogram
 from evidence.ingest import ingest_file
 from evidence.original import Original
 from evidence.sealing.frame_record import record_frame
@@ -39,10 +42,11 @@ BATCH: Final = 4  # frames in memory at a time
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Placed:
-    """A frame, and the ground that its rays are cut with."""
+    """A frame, the ground that its rays are cut with, and its temperatures where a thermal camera took it."""
 
     frame: Frame
     ground: Ground
+    thermogram: Thermogram | None = None
 
 
 def take_in(file: FootageFile, instruments: Instruments) -> Original | Refusal:
@@ -97,10 +101,10 @@ def reopen(
 
 
 def _frames(file: FootageFile, original: Original, instruments: Instruments) -> Iterator[_Placed | Refusal]:
-    return _photo(original, instruments) if file.kind is Kind.PHOTO else _video(file, original, instruments)
+    return _photo(file, original, instruments) if file.kind is Kind.PHOTO else _video(file, original, instruments)
 
 
-def _photo(original: Original, instruments: Instruments) -> Iterator[_Placed | Refusal]:
+def _photo(file: FootageFile, original: Original, instruments: Instruments) -> Iterator[_Placed | Refusal]:
     told = read_photo(original.path, camera_zone=instruments.camera_zone)
     if isinstance(told, Refusal):
         yield told
@@ -134,7 +138,14 @@ def _photo(original: Original, instruments: Instruments) -> Iterator[_Placed | R
         pose=pose,
         camera=camera,
     )
-    yield given if isinstance(given, Refusal) else _Placed(frame=given, ground=ground_of_photo(told, instruments))
+    if isinstance(given, Refusal):
+        yield given
+        return
+    thermogram = thermogram_of(file, told, given, instruments)
+    if isinstance(thermogram, Refusal):
+        yield thermogram
+        return
+    yield _Placed(frame=given, ground=ground_of_photo(told, instruments), thermogram=thermogram)
 
 
 def _video(file: FootageFile, original: Original, instruments: Instruments) -> Iterator[_Placed | Refusal]:
@@ -160,9 +171,11 @@ def _find(placed: Sequence[_Placed], instruments: Instruments) -> Iterator[Frame
     """Detect in a batch of frames and put every detection on the ground, or say why not."""
     if not placed:
         return
-    frames = [given.frame for given in placed]
-    for given, detections in zip(placed, instruments.detector.detect(frames), strict=True):
+    # Weights are trained on daylight: on a thermal picture's false colours they would see what is not there.
+    by_weight = iter(instruments.detector.detect([given.frame for given in placed if given.thermogram is None]))
+    for given in placed:
         frame = given.frame
+        detections = next(by_weight) if given.thermogram is None else detect_hot_spots(frame, given.thermogram)
         outcomes = [
             locate(
                 detection,

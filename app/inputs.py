@@ -12,6 +12,7 @@ from typing import Final
 
 from core.errors import InputRefused
 from core.text import _
+from detection.thermal.read_thermogram import EXPORTED
 from evidence.ingest import is_clutter, media_type_of
 
 _PHOTOS: Final = frozenset({"image/jpeg"})
@@ -24,7 +25,7 @@ class Kind(StrEnum):
 
     PHOTO = "photo"
     VIDEO = "video"
-    SIDECAR = "sidecar"  # subtitles that belong to a video beside them
+    SIDECAR = "sidecar"  # subtitles of a video, temperatures of a thermal photo that lie beside them
     OTHER = "other"
 
 
@@ -36,11 +37,13 @@ class FootageFile:
         path: Where it is.
         kind: What it is taken for.
         subtitles: For a video, the subtitle file beside it, or None.
+        temperatures: For a photo, the file of its name beside it that may hold its temperatures, or None.
     """
 
     path: Path
     kind: Kind
     subtitles: Path | None = None
+    temperatures: Path | None = None
 
 
 def list_inputs(footage: Path) -> tuple[FootageFile, ...]:
@@ -58,12 +61,15 @@ def list_inputs(footage: Path) -> tuple[FootageFile, ...]:
     else:
         raise InputRefused(footage, _("does not exist"), _("Name the folder that holds the photos and videos."))
     by_name = {(path.parent, path.stem.lower()): path for path in paths if path.suffix.lower() == _SUBTITLES}
+    matrices = {(path.parent, path.stem.lower()): path for path in paths if path.suffix.lower() in EXPORTED}
     files = []
-    used = set()
+    used: set[Path | None] = set()
     for path in paths:
         media_type = media_type_of(path)
         if media_type in _PHOTOS:
-            files.append(FootageFile(path=path, kind=Kind.PHOTO))
+            temperatures = matrices.get((path.parent, path.stem.lower()))
+            used.add(temperatures)
+            files.append(FootageFile(path=path, kind=Kind.PHOTO, temperatures=temperatures))
         elif media_type in _VIDEOS:
             subtitles = by_name.get((path.parent, path.stem.lower()))
             used.add(subtitles)

@@ -15,6 +15,7 @@ from typing import Protocol
 from app.corrections import FlightCorrections
 from core.clock import Clock
 from detection.detection import Detector
+from detection.thermal.thermogram import AS_WRITTEN, Conditions
 from evidence.cases.case_store import CaseStore
 from evidence.signing.keys import SigningKey
 from flight.calendars.periods import PeriodCalendar
@@ -38,6 +39,7 @@ class Instruments:
         ground: The ground that rays are cut with.
         ground_declared: Whether the run declares that ground; where not, a photo's laser rangefinder is believed first.
         corrections: A flight's corrections that a person chose to apply, or None.
+        thermal: What is declared of thermal measurements.
         camera: What the run declares the camera to be, or None to believe each file.
         camera_zone: The zone that a camera's bare clock time is declared to be in.
         clock: The station's clock.
@@ -56,6 +58,7 @@ class Instruments:
     declaration: PoseDeclaration = NOTHING_DECLARED
     clock_offset: ClockOffset | None = None
     corrections: FlightCorrections | None = None
+    thermal: Conditions = AS_WRITTEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

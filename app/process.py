@@ -41,6 +41,7 @@ from core.refusal import Refusal
 from core.text import _
 from core.whole_file import write_text
 from detection.frame import Frame
+from detection.thermal.hot_spot_detector import METHOD_CARD, METHOD_SHA256
 from evidence.incident import Incident
 from evidence.original import Original
 from evidence.sealing.context import FlightApproval
@@ -289,7 +290,7 @@ def _seal_all(conclusion: Conclusion, taken: _Taken, job: Job, station: Station)
                 station.jurisdiction,
                 program=job.program,
                 parameters=job.settings,
-                model_cards=station.instruments.weight_cards,
+                model_cards={METHOD_SHA256: METHOD_CARD, **station.instruments.weight_cards},
                 flight=job.flight,
                 picture=conclusion.pictures[incident.sighting.sighting_id],
             ),

@@ -21,6 +21,7 @@ from core.errors import InputRefused
 from core.heights import HeightDatum
 from core.refusal import Refusal
 from core.text import _
+from detection.thermal.thermogram import AS_WRITTEN, Conditions
 from evidence.sealing.context import FlightApproval
 from evidence.signing.keys import SigningKey, create_key, ephemeral_key, load_key
 from flight.calendars.periods import read_calendar
@@ -102,6 +103,7 @@ def open_instruments(
     declaration: PoseDeclaration | None = None,
     clock_offset: ClockOffset | None = None,
     corrections: Path | None = None,
+    thermal: Conditions = AS_WRITTEN,
 ) -> Instruments:
     """Return the instruments for a run.
 
@@ -117,6 +119,7 @@ def open_instruments(
         declaration: What the patrol declares of its cameras.
         clock_offset: How far the camera's clock is off.
         corrections: A flight's corrections to apply, or None.
+        thermal: What is declared of thermal measurements.
 
     Raises:
         InputRefused: There is no such zone or camera, or the corrections are none.
@@ -135,6 +138,7 @@ def open_instruments(
         declaration=declaration or PoseDeclaration(),
         clock_offset=clock_offset,
         corrections=None if corrections is None else read_corrections(corrections)[0],
+        thermal=thermal,
     )
 
 

@@ -38,6 +38,7 @@ class Detection:
         score: The detector's confidence, in [0, 1].
         box: Where in the image.
         weight_sha256: Digest of the weight that saw it, hex.
+        remarks: What was measured of it besides, and on what that rests, as sentences ("83 ± 5 °C at its peak").
     """
 
     frame_id: str
@@ -45,6 +46,7 @@ class Detection:
     score: float
     box: Box
     weight_sha256: str
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.score) and 0 <= self.score <= 1):

@@ -30,6 +30,7 @@ from app.wiring import (
 from core.clock import BEIJING, SystemClock
 from core.heights import HeightDatum
 from core.text import _
+from detection.thermal.thermogram import AS_WRITTEN, Conditions, Unit
 from geofence.datums import Datum
 from geofence.locating.ground import described
 from maps.geo_files import GEOPACKAGE
@@ -112,6 +113,14 @@ def add_commands(application: typer.Typer) -> None:
         clock_offset: Annotated[
             str, typer.Option(help=_("Seconds to add to the camera's time, with their error: 2.3,0.1; see clock."))
         ] = "",
+        emissivity: Annotated[
+            float | None,
+            typer.Option(min=0.05, max=1.0, help=_("Emissivity for thermal photos, instead of what their files say.")),
+        ] = None,
+        thermal_unit: Annotated[
+            Unit | None,
+            typer.Option(help=_("What the numbers of exported temperatures, or of DJI's raw data, stand for.")),
+        ] = None,
         device: Annotated[str, typer.Option(help=_("auto, cpu, cuda or openvino."))] = "auto",
         title: Annotated[str, typer.Option(help=_("Title of the map; by default the folder's name."))] = "",
         patrols: Annotated[
@@ -139,6 +148,7 @@ def add_commands(application: typer.Typer) -> None:
             declaration=declaration_of(patrol),
             clock_offset=clock_offset_of(clock_offset),
             corrections=corrections,
+            thermal=Conditions(emissivity=emissivity, unit=thermal_unit),
         )
         signing = open_signing(signer, work=out / "work")
         job = Job(
@@ -180,6 +190,8 @@ def settings_of(
         "program": program_version(),
         "weight_sha256": instruments.detector.weight_sha256,
     }
+    if instruments.thermal != AS_WRITTEN:
+        settings["thermal"] = f"emissivity {instruments.thermal.emissivity}, unit {instruments.thermal.unit}"
     declared, offset = instruments.declaration, instruments.clock_offset
     if not declared.empty:
         settings["declared_pose"] = (

@@ -16,6 +16,7 @@ from core.clock import BEIJING
 from core.errors import InputRefused
 from core.refusal import Refusal
 from core.text import _
+from detection.thermal.thermogram import Conditions, Unit
 
 PREVIEW_COLUMNS = 72
 
@@ -41,11 +42,19 @@ def _inspect(
     *,
     path: Annotated[Path, typer.Argument(help=_("Any photo, video, subtitle file or flight log."))],
     camera_zone: Annotated[str, typer.Option(help=_("Time zone that the camera's clock is set to."))] = str(BEIJING),
+    emissivity: Annotated[
+        float | None,
+        typer.Option(min=0.05, max=1.0, help=_("Emissivity, instead of what a thermal photo's file says.")),
+    ] = None,
+    thermal_unit: Annotated[
+        Unit | None, typer.Option(help=_("What the numbers of exported temperatures, or of DJI's raw data, stand for."))
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help=_("Folder for the same as an offline page, with map, plot and first picture."))
     ] = None,
 ) -> None:
     from app.inspection_page import first_picture, rows_of, write_inspection
+    from app.thermal_inspection import with_thermal
     from flight.telemetry.inspect import inspect_file
     from flight.telemetry.read_track import Declared
     from flight.telemetry.sketch import draw_heights, draw_map
@@ -56,6 +65,7 @@ def _inspect(
     except OSError as problem:
         reason = _("cannot be read ({why})").format(why=problem.strerror or problem)
         raise InputRefused(path, reason, _("Check that you may read it.")) from problem
+    seen = with_thermal(seen, path, Conditions(emissivity=emissivity, unit=thermal_unit))
     console = Console()
     title = Text(f"{seen.name} · {seen.kind.value} · {seen.size_bytes:,} B")
     table = Table(title=title, show_header=False, title_justify="left")

@@ -218,7 +218,7 @@ def _values(case: CaseFile, particulars: Particulars) -> dict[str, object]:
                 f"{fix.point.lat_deg:.7f}",
                 f"{sqrt(fix.covariance.east_m2):.2f} / {sqrt(fix.covariance.north_m2):.2f}",
                 f"{fix.slant_m:.1f}",
-                "；".join(fix.assumptions),
+                "；".join((*fix.detection.remarks, *fix.assumptions)),
             ]
             for fix in _shown(sighting.fixes)
         ],

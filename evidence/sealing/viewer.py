@@ -190,7 +190,7 @@ def draw_viewer(
                 f"{fix.point.lat_deg:.7f}",
                 f"{sqrt(fix.covariance.east_m2):.2f} / {sqrt(fix.covariance.north_m2):.2f}",
                 f"{fix.slant_m:.1f}",
-                "；".join(fix.assumptions),
+                "；".join((*fix.detection.remarks, *fix.assumptions)),
             )
             for fix in incident.sighting.fixes
         ),

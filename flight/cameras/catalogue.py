@@ -141,6 +141,26 @@ def catalogue_camera(
     return _camera_in(lens, mode, full, model=model, digital_zoom=digital_zoom)
 
 
+def is_thermal(model: str, width_px: int, height_px: int, *, focal_mm: float | None = None) -> bool:
+    """Return whether a photo of this model and size can only be its thermal camera's, by the shipped catalogue.
+
+    Args:
+        model: As EXIF writes it.
+        width_px: Width of the image as stored.
+        height_px: Its height.
+        focal_mm: EXIF FocalLength, or None.
+    """
+    name = model.upper().replace(" ", "")
+    fitting = [
+        lens.key
+        for lens in read_lenses()
+        if (model == lens.key or name in lens.models)
+        and _mode(lens, width_px, height_px) is not None
+        and (focal_mm is None or _has_focal(lens, focal_mm))
+    ]
+    return bool(fitting) and all(key.endswith("-thermal") for key in fitting)
+
+
 def _camera_in(lens: CatalogueLens, mode: Mode, full_focal_px: float, *, model: str, digital_zoom: float) -> Camera:
     """Return the camera of a lens in one of its modes; crops are taken from the middle of the whole image."""
     scale = mode.width_px / mode.columns * digital_zoom

@@ -105,6 +105,7 @@ class PhotoTelemetry:
         focal_mm: EXIF FocalLength, which tells one lens of a camera from another, or None.
         digital_zoom: EXIF DigitalZoomRatio, or 1.
         width_px, height_px: Size of the stored image.
+        infrared: Whether it says that its thermal camera took it (DJI ImageSource).
         camera_clock: Whether the time rests on the camera's own clock, which may be wrong, and not on a receiver's.
         assumptions: What was assumed or found odd, as sentences; also in ``pose.assumptions``.
     """
@@ -122,6 +123,7 @@ class PhotoTelemetry:
     digital_zoom: float = 1.0
     width_px: int = 0
     height_px: int = 0
+    infrared: bool = False
     camera_clock: bool = True
     assumptions: tuple[str, ...] = ()
 
@@ -183,6 +185,7 @@ def read_photo(path: Path, *, camera_zone: tzinfo | None) -> PhotoTelemetry | Re
         digital_zoom=max(1.0, header.number("DigitalZoomRatio") or 1.0),
         width_px=header.width_px,
         height_px=header.height_px,
+        infrared=header.xmp.get("drone-dji:ImageSource", "").strip().lower().startswith("infrared"),
         assumptions=assumptions,
     )
 

@@ -108,6 +108,9 @@ STATURES: Final[dict[str, Stature]] = {
     "vapour": Stature(form=_PLUME),
     "spill": Stature(form=_FLAT),
     "stain": Stature(form=_FLAT),
+    "liquid_stain": Stature(form=_FLAT),
+    "liquid_pool": Stature(form=_FLAT),
+    "flood_water": Stature(form=_FLAT),
     "water": Stature(form=_FLAT),
     "point": Stature(form=_FLAT),  # a pixel that a person named
 }
