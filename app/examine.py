@@ -6,14 +6,16 @@ findings: frames with their fixes and unlocated detections, or a refusal that sa
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from app.corrections import apply_corrections
-from app.footage_pose import pose_of_photo, poses_of_video
+from app.footage_pose import VideoPoses, pose_of_photo, poses_of_video
 from app.inputs import FootageFile, Kind
 from app.instruments import Instruments
 from app.journal import FrameFindings, InputFindings
@@ -23,9 +25,12 @@ from app.views import keep_view
 from core.ids import derived_id
 from core.refusal import Refusal
 from core.text import _
+from detection.detection import Box
 from detection.frame import Frame
+from detection.frames.following import FoundAt, instants_to_follow
 from detection.frames.photo_frames import open_photo
-from detection.frames.video_frames import frames_of_video
+from detection.frames.video_frames import frames_at, frames_of_video
+from detection.lookout import PastLook
 from detection.thermal.hot_spot_detector import detect_hot_spots
 from detection.thermal.thermogram import Thermogram
 from evidence.ingest import ingest_file
@@ -69,6 +74,9 @@ def examine(file: FootageFile, original: Original, instruments: Instruments, *, 
         instruments: What to examine it with.
         views: Folder for the reduced frames that the map's mosaic is made of.
     """
+    lookout = instruments.lookout
+    if lookout is not None:
+        lookout.begin(original.sha256)
     frames: list[FrameFindings] = []
     refusals: list[Refusal] = []
     waiting = _frames(file, original, instruments)
@@ -78,6 +86,10 @@ def examine(file: FootageFile, original: Original, instruments: Instruments, *, 
         frames.extend(_find(seen, instruments))
         for placed in seen:
             keep_view(views, placed.frame)
+    not_followed = 0
+    if file.kind is Kind.VIDEO and instruments.following is not None:
+        further, not_followed = _follow(file, original, frames, instruments)
+        frames = sorted((*frames, *further), key=lambda given: given.frame.index)
     if not frames and not refusals:
         refusals.append(Refusal(subject=original.name, code="no-frames", reason=_("no frame could be read from it")))
     return InputFindings(
@@ -86,18 +98,89 @@ def examine(file: FootageFile, original: Original, instruments: Instruments, *, 
         ingested_at=original.ingested_at,
         frames=tuple(frames),
         refusals=tuple(refusals),
+        tiles={} if lookout is None else dict(lookout.counts),
+        leans_on=() if lookout is None else tuple(sorted(lookout.leans_on)),
+        not_followed=not_followed,
     )
 
 
+def recall_looks(found: InputFindings, instruments: Instruments) -> None:
+    """Tell the lookout what an earlier try of the run has looked at, so that this one goes on as that one would."""
+    if instruments.lookout is None:
+        return
+    instruments.lookout.begin(found.sha256)
+    for given in found.frames:
+        if given.quality is None:
+            continue
+        boxes: dict[str, list[Box]] = {}
+        seen = [fix.detection for fix in given.fixes] + [lost.detection for lost in given.unlocated]
+        for detection in seen:
+            boxes.setdefault(detection.weight_sha256, []).append(detection.box)
+        past = PastLook(
+            pose=given.frame.pose,
+            camera=given.frame.camera,
+            captured_at=given.frame.captured_at,
+            quality=given.quality,
+            found={sha256: tuple(some) for sha256, some in boxes.items()},
+            narrowed=given.followed,
+        )
+        instruments.lookout.recall(past)
+
+
 def reopen(
-    file: FootageFile, original: Original, wanted: Collection[str], instruments: Instruments
+    file: FootageFile, original: Original, wanted: Mapping[str, datetime], instruments: Instruments
 ) -> dict[str, Frame]:
-    """Return the wanted frames of a file with their pixels, by frame id; those that it no longer gives are missing."""
-    return {
-        given.frame.frame_id: given.frame
-        for given in _frames(file, original, instruments)
-        if isinstance(given, _Placed) and given.frame.frame_id in wanted
-    }
+    """Return the wanted frames of a file with their pixels, by frame id; those that it no longer gives are missing.
+
+    Args:
+        file: The file.
+        original: Its digests.
+        wanted: When each wanted frame was taken, by its id.
+        instruments: What it was examined with.
+    """
+    if file.kind is Kind.PHOTO:
+        given = [placed.frame for placed in _photo(file, original, instruments) if isinstance(placed, _Placed)]
+    else:
+        given = [placed.frame for placed in _video_at(file, original, sorted(wanted.values()), instruments)]
+    return {frame.frame_id: frame for frame in given if frame.frame_id in wanted}
+
+
+def _follow(
+    file: FootageFile, original: Original, frames: Sequence[FrameFindings], instruments: Instruments
+) -> tuple[list[FrameFindings], int]:
+    """Look again shortly before and after what was found in a video; return that, and how many frames were too many."""
+    if instruments.following is None:
+        return [], 0
+    found = [
+        FoundAt(captured_at=given.frame.captured_at, points=tuple(fix.point for fix in given.fixes)) for given in frames
+    ]
+    instants, too_many = instants_to_follow(found, instruments.following)
+    known = {given.frame.frame_id for given in frames}
+    further: list[FrameFindings] = []
+    waiting = _video_at(file, original, instants, instruments)
+    with instruments.lookout.narrowed() if instruments.lookout is not None else nullcontext():
+        while batch := list(islice(waiting, BATCH)):
+            new = [placed for placed in batch if placed.frame.frame_id not in known]
+            further.extend(replace(given, followed=True) for given in _find(new, instruments))
+    return further, too_many
+
+
+def _video_at(
+    file: FootageFile, original: Original, instants: Sequence[datetime], instruments: Instruments
+) -> Iterator[_Placed]:
+    """Yield the frames of a video at given instants, with the pose that the video's other frames have."""
+    told = poses_of_video(original.path, file.subtitles, instruments)
+    if isinstance(told, Refusal):
+        return
+    for given in frames_at(
+        original.path,
+        instants,
+        sha256=original.sha256,
+        track=told.track,
+        camera=told.camera,
+        started_at=told.started_at,
+    ):
+        yield _placed(given, told)
 
 
 def _frames(file: FootageFile, original: Original, instruments: Instruments) -> Iterator[_Placed | Refusal]:
@@ -163,8 +246,12 @@ def _video(file: FootageFile, original: Original, instruments: Instruments) -> I
         if isinstance(given, Refusal):
             yield given
         else:
-            pose = replace(given.pose, assumptions=(*given.pose.assumptions, *told.notes))
-            yield _Placed(frame=replace(given, pose=pose), ground=told.ground)
+            yield _placed(given, told)
+
+
+def _placed(frame: Frame, told: VideoPoses) -> _Placed:
+    pose = replace(frame.pose, assumptions=(*frame.pose.assumptions, *told.notes))
+    return _Placed(frame=replace(frame, pose=pose), ground=told.ground)
 
 
 def _find(placed: Sequence[_Placed], instruments: Instruments) -> Iterator[FrameFindings]:
@@ -190,4 +277,5 @@ def _find(placed: Sequence[_Placed], instruments: Instruments) -> Iterator[Frame
             frame=record_frame(frame),
             fixes=tuple(outcome for outcome in outcomes if isinstance(outcome, Fix)),
             unlocated=tuple(outcome for outcome in outcomes if not isinstance(outcome, Fix)),
+            quality=frame.quality,
         )

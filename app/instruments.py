@@ -15,6 +15,8 @@ from typing import Protocol
 from app.corrections import FlightCorrections
 from core.clock import Clock
 from detection.detection import Detector
+from detection.frames.following import Following
+from detection.lookout import Lookout
 from detection.thermal.thermogram import AS_WRITTEN, Conditions
 from evidence.cases.case_store import CaseStore
 from evidence.signing.keys import SigningKey
@@ -40,6 +42,8 @@ class Instruments:
         ground_declared: Whether the run declares that ground; where not, a photo's laser rangefinder is believed first.
         corrections: A flight's corrections that a person chose to apply, or None.
         thermal: What is declared of thermal measurements.
+        lookout: Chooses what of a frame is worth looking at, for all weights of the detector; None to look at all.
+        following: How things found in a video are looked at again shortly before and after; None for not at all.
         camera: What the run declares the camera to be, or None to believe each file.
         camera_zone: The zone that a camera's bare clock time is declared to be in.
         clock: The station's clock.
@@ -59,6 +63,8 @@ class Instruments:
     clock_offset: ClockOffset | None = None
     corrections: FlightCorrections | None = None
     thermal: Conditions = AS_WRITTEN
+    lookout: Lookout | None = None
+    following: Following | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -18,6 +18,7 @@ from typing import Final
 from core.errors import InputRefused
 from core.refusal import Refusal
 from core.whole_file import write_bytes
+from detection.frames.image_quality import ImageQuality
 from evidence.sealing.canonical import canonical_bytes, decode, encode
 from evidence.sealing.frame_record import FrameRecord
 from geofence.fix import Fix, Unlocated
@@ -27,11 +28,20 @@ SCHEMA: Final = "skywarden/input/1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameFindings:
-    """What one frame gave: every detection is either on the ground or unlocated with a reason."""
+    """What one frame gave: every detection is either on the ground or unlocated with a reason.
+
+    Attributes:
+        frame: The frame, without its pixels.
+        fixes, unlocated: Its detections.
+        quality: How sharp and how exposed it was; None where nobody measured it.
+        followed: Whether it was decoded only to follow something found shortly before or after, and looked at there.
+    """
 
     frame: FrameRecord
     fixes: tuple[Fix, ...]
     unlocated: tuple[Unlocated, ...]
+    quality: ImageQuality | None = None
+    followed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +55,9 @@ class InputFindings:
         frames: What its frames gave, in order.
         refusals: What was refused in it; when there are no frames, the original itself is refused.
         assumptions: What was declared rather than measured.
+        tiles: How many tiles were run, and left out by reason, all weights together.
+        leans_on: Digests of earlier originals for whose looks tiles of this one were left out.
+        not_followed: Frames that following what was found would have taken beyond the limit.
     """
 
     sha256: str
@@ -53,6 +66,9 @@ class InputFindings:
     frames: tuple[FrameFindings, ...]
     refusals: tuple[Refusal, ...]
     assumptions: tuple[str, ...] = ()
+    tiles: dict[str, int] = field(default_factory=dict)
+    leans_on: tuple[str, ...] = ()
+    not_followed: int = 0
 
     @property
     def refused(self) -> bool:

@@ -25,12 +25,13 @@ from typing import Final
 from urllib.parse import quote
 
 from app.conclude import Conclusion, conclude
-from app.examine import examine, reopen, take_in
+from app.examine import examine, recall_looks, reopen, take_in
 from app.inputs import FootageFile, Kind, list_inputs
 from app.instruments import Jurisdiction, Station
 from app.journal import InputFindings, journal_folder, recall, remember
 from app.lock import held
 from app.looked_at import ground_looked_at
+from app.looks import tell_looks
 from app.over_patrols import histories, tell_over_patrols
 from app.patrol_ledger import PatrolRecord, finest_gsd_m, keep_patrol, patrol_id_of
 from app.publish import Sealed, context_of, fixes_to_mark, register_of, scene_of, seal_incident, track_of
@@ -229,10 +230,14 @@ def _examine_all(files: tuple[FootageFile, ...], job: Job, station: Station) -> 
             sidecars += 1
         else:
             found = recall(folder, original.sha256)
+            if found is not None and not set(found.leans_on) <= by_digest.keys():
+                found = None  # a file for whose looks parts of this one were left out is no longer there
             resumed += found is not None
             if found is None:
                 found = examine(file, original, station.instruments, views=_work(job) / "views")
                 remember(folder, found)
+            else:
+                recall_looks(found, station.instruments)
             by_digest[original.sha256] = replace(original, ingested_at=found.ingested_at)
             sources[original.sha256] = file
             findings.append(found)
@@ -263,11 +268,11 @@ def _seal_all(conclusion: Conclusion, taken: _Taken, job: Job, station: Station)
     """Seal every incident and return where, by incident id."""
     frames = {frame.frame.frame_id: frame for given in taken.findings for frame in given.frames}
     originals = {original.sha256: original for original in taken.originals}
-    wanted: dict[str, set[str]] = {}
+    wanted: dict[str, dict[str, datetime]] = {}
     for incident in conclusion.incidents:
         for fix in fixes_to_mark(incident):
-            frame_id = fix.detection.frame_id
-            wanted.setdefault(frames[frame_id].frame.original_sha256, set()).add(frame_id)
+            record = frames[fix.detection.frame_id].frame
+            wanted.setdefault(record.original_sha256, {})[record.frame_id] = record.captured_at
 
     @lru_cache(maxsize=ORIGINALS_OPEN)
     def opened(sha256: str) -> dict[str, Frame]:
@@ -340,6 +345,7 @@ def _report(taken: _Taken, conclusion: Conclusion, sealed: dict[str, Sealed], jo
         assumptions=tuple(sorted(assumptions)),
         register_refusals=job.register_refusals,
         findings=_findings(taken, conclusion, station.jurisdiction),
+        looks=tell_looks(taken.findings),
     )
 
 

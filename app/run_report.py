@@ -11,6 +11,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
+from app.looks import Looks, reason_name
 from app.over_patrols import OverPatrols, StandingLine, event_name
 from core.refusal import Refusal
 from core.text import _
@@ -75,6 +76,7 @@ class RunReport:
         register_refusals: Sites and zones of the register that could not be used.
         over_patrols: What this patrol says of hazards that earlier ones knew; None where no frame was seen.
         findings: What a person should look into before trusting the run: a register that seems to be in another datum.
+        looks: What of the frames was looked at, and what was left out and why.
     """
 
     footage: str
@@ -100,6 +102,7 @@ class RunReport:
     register_refusals: tuple[Refusal, ...]
     over_patrols: OverPatrols | None = None
     findings: tuple[str, ...] = ()
+    looks: Looks | None = None
 
     def __post_init__(self) -> None:
         if self.inputs != self.results + self.sidecars + self.refused_inputs:
@@ -149,7 +152,11 @@ def _counts(report: RunReport) -> Table:
             resumed=report.resumed,
         ),
     )
-    table.add_row(_("frames"), str(report.frames), "")
+    table.add_row(_("frames"), str(report.frames), _followed(report.looks))
+    if report.looks is not None and (report.looks.tiles_run or report.looks.left_out):
+        left_out = ", ".join(f"{number} {reason_name(why)}" for why, number in sorted(report.looks.left_out.items()))
+        told = _("left out: {reasons}").format(reasons=left_out) if left_out else _("none left out")
+        table.add_row(_("parts of frames looked at"), str(report.looks.tiles_run), told)
     table.add_row(
         _("detections"),
         str(report.detections),
@@ -166,6 +173,15 @@ def _counts(report: RunReport) -> Table:
     )
     table.add_row(_("incidents"), str(len(report.incidents)), "")
     return table
+
+
+def _followed(looks: Looks | None) -> str:
+    if looks is None or not (looks.followed or looks.not_followed):
+        return ""
+    told = _("{followed} of them to follow what was found").format(followed=looks.followed)
+    if looks.not_followed:
+        told += "; " + _("{number} more would have been too many").format(number=looks.not_followed)
+    return told
 
 
 def _refusals(refusals: tuple[Refusal, ...]) -> Table:

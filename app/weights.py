@@ -8,6 +8,7 @@ from pathlib import Path
 from core.errors import InputRefused
 from core.text import _
 from detection.detection import Detector
+from detection.lookout import Lookout
 from detection.registry import SHIPPED, Registry, bureau_register, read_registry
 from detection.several import SeveralDetectors
 from detection.yolo import DEVICES, YoloDetector
@@ -48,12 +49,15 @@ def registered_weight(name: str, registry: Registry) -> Path:
         ) from unknown
 
 
-def open_detector(weights: Sequence[str], *, device: str) -> tuple[Detector, Mapping[str, bytes]]:
+def open_detector(
+    weights: Sequence[str], *, device: str, lookout: Lookout | None = None
+) -> tuple[Detector, Mapping[str, bytes]]:
     """Return the detector and the model card of each of its weights, by the weight's digest.
 
     Args:
         weights: Names of registered weights, or their files; the defaults when empty.
-        device: "auto", "cpu", "cuda" or "openvino".
+        device: As :class:`detection.yolo.YoloDetector` takes it.
+        lookout: Chooses what of a frame is worth looking at; None for all of it.
 
     Raises:
         InputRefused: There is no such device or weight, or two weights find the same label.
@@ -63,7 +67,7 @@ def open_detector(weights: Sequence[str], *, device: str) -> tuple[Detector, Map
         raise InputRefused(device, _("is no device"), _("Say one of {known}.").format(known=", ".join(DEVICES)))
     registry = open_registry()
     paths = [registered_weight(name, registry) for name in weights] or [each.path for each in registry.defaults()]
-    detectors = [YoloDetector(path, registry=registry, device=device) for path in paths]
+    detectors = [YoloDetector(path, registry=registry, device=device, lookout=lookout) for path in paths]
     cards = {
         each.weight_sha256: (path.parent / each.card.card).read_bytes()
         for each, path in zip(detectors, paths, strict=True)

@@ -12,6 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import shapely
+from shapely import MultiPolygon, Polygon
+from shapely.geometry.base import BaseGeometry
+
 from app.corrections import read_corrections
 from app.instruments import Instruments, Jurisdiction, Signing
 from app.placing import takeoff_of
@@ -21,6 +25,9 @@ from core.errors import InputRefused
 from core.heights import HeightDatum
 from core.refusal import Refusal
 from core.text import _
+from detection.frames.following import Following
+from detection.lookout import Lookout
+from detection.seen_ground import Enough
 from detection.thermal.thermogram import AS_WRITTEN, Conditions
 from evidence.sealing.context import FlightApproval
 from evidence.signing.keys import SigningKey, create_key, ephemeral_key, load_key
@@ -37,6 +44,7 @@ from geofence.register.site_files import read_register
 from geofence.rules.law import read_law
 from geofence.rules.rule_file import SHIPPED_RULES, read_rules
 
+MOST_VIEWS = 20
 DECLARED_SIGMA_S = 1.0  # who gives no error knows the offset to the second
 
 if TYPE_CHECKING:
@@ -104,6 +112,9 @@ def open_instruments(
     clock_offset: ClockOffset | None = None,
     corrections: Path | None = None,
     thermal: Conditions = AS_WRITTEN,
+    views: int = Enough().views,
+    area: BaseGeometry | None = None,
+    follow: bool = True,
 ) -> Instruments:
     """Return the instruments for a run.
 
@@ -120,13 +131,17 @@ def open_instruments(
         clock_offset: How far the camera's clock is off.
         corrections: A flight's corrections to apply, or None.
         thermal: What is declared of thermal measurements.
+        views: Looks from different sides after which ground is left out; 0 to look at everything again and again.
+        area: Ground outside of which nothing is sought, longitude and latitude; None for everywhere.
+        follow: Whether to look again shortly before and after what is found in videos.
 
     Raises:
-        InputRefused: There is no such zone or camera, or the corrections are none.
+        InputRefused: There is no such zone or camera, or the corrections are none, or the number of views.
         WeightRefused: The weight cannot be used.
     """
     zone_info = camera_zone(zone)
-    detector, cards = open_detector(weights, device=device)
+    lookout = Lookout(area=area, enough=enough_of(views))
+    detector, cards = open_detector(weights, device=device, lookout=lookout)
     return Instruments(
         detector=detector,
         ground=ground,
@@ -139,7 +154,34 @@ def open_instruments(
         clock_offset=clock_offset,
         corrections=None if corrections is None else read_corrections(corrections)[0],
         thermal=thermal,
+        lookout=lookout,
+        following=Following() if follow else None,
     )
+
+
+def enough_of(views: int) -> Enough | None:
+    """Return when ground has been seen often enough; None for never.
+
+    Raises:
+        InputRefused: It is no such number.
+    """
+    if not 0 <= views <= MOST_VIEWS:
+        raise InputRefused(
+            str(views), _("is no number of views"), _("Say 1 to {most}, or 0 for all.").format(most=MOST_VIEWS)
+        )
+    return Enough(views=views, found_views=2 * views) if views else None
+
+
+def area_of(patrol: Path | None) -> BaseGeometry | None:
+    """Return the ground that the patrol that was flown looks at; None when none is named or it follows lines.
+
+    Raises:
+        InputRefused: The patrol file cannot be used.
+    """
+    shapes = [] if patrol is None else [area.shape for area in read_patrol(patrol).areas]
+    if not shapes or not all(isinstance(shape, Polygon | MultiPolygon) for shape in shapes):
+        return None
+    return shapely.union_all(shapes)
 
 
 def open_jurisdiction(

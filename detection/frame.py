@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from core.clock import in_utc
 from core.ids import derived_id
+from detection.frames.image_quality import ImageQuality
 from flight.camera import Camera
 from flight.track import Pose
 
@@ -26,6 +27,7 @@ class Frame:
         pixels: (height, width, 3) uint8, BGR as OpenCV has it. Never written to.
         pose: Where the camera was; fields may be missing.
         camera: The camera at this image size, or None when it is unknown.
+        quality: How sharp and how exposed the image was measured to be; None where nobody measured it.
     """
 
     original_sha256: str
@@ -35,6 +37,7 @@ class Frame:
     pixels: NDArray[np.uint8] = field(repr=False)
     pose: Pose
     camera: Camera | None
+    quality: ImageQuality | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "captured_at", in_utc(self.captured_at))

@@ -23,6 +23,7 @@ from core.text import _
 from detection.detection import Box, Detection
 from detection.frame import Frame
 from detection.ground_scale import ground_scale, gsd_at
+from detection.lookout import Lookout
 from detection.merging import merge_tiles
 from detection.networks import openvino_network
 from detection.networks.network import DeviceMemoryShort, Network, rows_of
@@ -51,6 +52,7 @@ class YoloDetector:
         plain_scales: Scales for images without a ground scale, instead of the card's.
         cache: Folder for converted weights; ``~/.cache/skywarden/weights`` when None.
         tile_filter: Asked for each tile of a frame; tiles it answers False for are not run.
+        lookout: Chooses tiles by what the run has looked at so far, and is told what was found.
 
     Raises:
         WeightRefused: The weight is missing, not registered, altered, broken, or its classes are not those of its card.
@@ -69,6 +71,7 @@ class YoloDetector:
         plain_scales: tuple[float, ...] | None = None,
         cache: Path | None = None,
         tile_filter: Callable[[Frame, Tile], bool] | None = None,
+        lookout: Lookout | None = None,
     ) -> None:
         if device not in DEVICES:
             raise ValueError(f"a device is one of {', '.join(DEVICES)}")
@@ -86,6 +89,9 @@ class YoloDetector:
         self._batch_pixels = batch_pixels
         self._floors = np.array([_floor(self._card, name, score_floor) for name in self._card.classes])
         self._tile_filter = tile_filter
+        self._lookout = lookout
+        if lookout is not None:
+            lookout.register(self._card)
         self._network = _load(weight, self._card, device, threads, cache)
 
     @property
@@ -113,7 +119,7 @@ class YoloDetector:
         return [self._detect_one(frame) for frame in frames]
 
     def tiles_of(self, frame: Frame) -> list[Tile]:
-        """Return the tiles that :meth:`detect` runs for ``frame``."""
+        """Return the tiles that :meth:`detect` runs for ``frame``, unless a lookout leaves some out."""
         height_px, width_px = frame.pixels.shape[:2]
         scale = ground_scale(frame.pose, frame.camera)
         tiles = plan_tiles(width_px, height_px, scale, self._plan)
@@ -123,19 +129,24 @@ class YoloDetector:
 
     def _detect_one(self, frame: Frame) -> list[Detection]:
         height_px, width_px = frame.pixels.shape[:2]
+        planned = self.tiles_of(frame)
+        tiles = planned if self._lookout is None else self._lookout.chosen(frame, planned, self._card)
+        left_out = [tile for tile in planned if tile not in tiles] if len(tiles) < len(planned) else []
         found = [np.empty((0, 6))]
         cut = [np.empty((0, 4), dtype=bool)]
-        for tile, rows in self._run(frame.pixels, self.tiles_of(frame)):
+        for tile, rows in self._run(frame.pixels, tiles):
             inner = np.array([tile.left_px > 0, tile.top_px > 0, tile.right_px < width_px, tile.bottom_px < height_px])
             edges = np.array([tile.left_px, tile.top_px, tile.right_px, tile.bottom_px], dtype=np.float64)
-            found.append(rows)
-            cut.append((np.abs(rows[:, :4] - edges) < 2 / tile.scale) & inner)
+            sides = (np.abs(rows[:, :4] - edges) < 2 / tile.scale) & inner
+            kept = ~(sides.any(axis=1) & _centred_in(rows, left_out))  # a piece of what a tile left out shows whole
+            found.append(rows[kept])
+            cut.append(sides[kept])
         rows = np.concatenate(found)
         rows[:, [0, 2]] = rows[:, [0, 2]].clip(0, width_px)
         rows[:, [1, 3]] = rows[:, [1, 3]].clip(0, height_px)
         boxes, scores, classes = merge_tiles(rows[:, :4], rows[:, 4], rows[:, 5].astype(np.int64), np.concatenate(cut))
         fits = self._of_fitting_size(frame, boxes, classes)
-        return [
+        detections = [
             Detection(
                 frame_id=frame.frame_id,
                 label=self._card.labels[self._card.classes[number]],
@@ -146,6 +157,9 @@ class YoloDetector:
             for box, score, number in zip(boxes[fits], scores[fits], classes[fits], strict=True)
             if box[2] > box[0] and box[3] > box[1]
         ]
+        if self._lookout is not None:
+            self._lookout.note(frame, detections, self._card)
+        return detections
 
     def _of_fitting_size(
         self, frame: Frame, boxes: NDArray[np.float64], classes: NDArray[np.int64]
@@ -203,6 +217,16 @@ def _floor(card: WeightCard, name: str, score_floor: float | None) -> float:
 def _size_bounds(card: WeightCard, name: str) -> tuple[float, float]:
     """Return the least and greatest length of class ``name`` on the ground, metres."""
     return card.sizes_m.get(card.labels.get(name, ""), (0.0, math.inf))
+
+
+def _centred_in(rows: NDArray[np.float64], tiles: Sequence[Tile]) -> NDArray[np.bool_]:
+    """Return (n,) whether each box's centre lies in one of the tiles."""
+    centres = (rows[:, :2] + rows[:, 2:4]) / 2
+    inside = np.zeros(len(rows), dtype=bool)
+    for tile in tiles:
+        low, high = np.array([tile.left_px, tile.top_px]), np.array([tile.right_px, tile.bottom_px])
+        inside |= ((centres >= low) & (centres < high)).all(axis=1)
+    return inside
 
 
 def _shown(pixels: NDArray[np.uint8], tile: Tile) -> NDArray[np.uint8]:

@@ -18,6 +18,7 @@ from app.languages import language_of
 from app.process import GEOJSON, LEDGER, MAP, PACKAGES, REPORT, STORE, Job, process
 from app.run_report import print_report
 from app.wiring import (
+    area_of,
     clock_offset_of,
     declaration_of,
     flight_of,
@@ -122,6 +123,16 @@ def add_commands(application: typer.Typer) -> None:
             typer.Option(help=_("What the numbers of exported temperatures, or of DJI's raw data, stand for.")),
         ] = None,
         device: Annotated[str, typer.Option(help=_("auto, cpu, cuda or openvino."))] = "auto",
+        views: Annotated[
+            int,
+            typer.Option(help=_("Looks from different sides after which ground is left out; 0 for never.")),
+        ] = 3,
+        everywhere: Annotated[
+            bool, typer.Option("--everywhere", help=_("Look outside the areas of the patrol that was flown, too."))
+        ] = False,
+        follow: Annotated[
+            bool, typer.Option(help=_("Look again shortly before and after what is found in a video, to see it move."))
+        ] = True,
         title: Annotated[str, typer.Option(help=_("Title of the map; by default the folder's name."))] = "",
         patrols: Annotated[
             Path | None,
@@ -137,6 +148,7 @@ def add_commands(application: typer.Typer) -> None:
         jurisdiction, refused = open_jurisdiction(
             sites=sites, zones=zones, rules=rules, datum=datum, adjacency=adjacency
         )
+        area = None if everywhere else area_of(patrol)
         instruments = open_instruments(
             weights=weight or (),
             zone=camera_zone,
@@ -149,6 +161,9 @@ def add_commands(application: typer.Typer) -> None:
             clock_offset=clock_offset_of(clock_offset),
             corrections=corrections,
             thermal=Conditions(emissivity=emissivity, unit=thermal_unit),
+            views=views,
+            area=area,
+            follow=follow,
         )
         signing = open_signing(signer, work=out / "work")
         job = Job(
@@ -156,7 +171,8 @@ def add_commands(application: typer.Typer) -> None:
             out=out,
             title=title or footage.resolve().name,
             program=program_version(),
-            settings=settings_of(instruments, dem=dem, corrections=corrections),
+            settings=settings_of(instruments, dem=dem, corrections=corrections)
+            | {"looks": f"views {views}, follow {follow}, area {'' if area is None else area.wkt}"},
             register_refusals=refused,
             chinese=language_of(os.environ) == "zh_CN",
             flight=flight_of(patrol),

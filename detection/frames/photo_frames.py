@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from core.refusal import Refusal
 from core.text import _
 from detection.frame import Frame
+from detection.frames.image_quality import measure_quality
 from flight.camera import Camera
 from flight.track import Pose
 
@@ -77,6 +78,7 @@ def open_photo(path: Path, *, sha256: str, captured_at: datetime, pose: Pose, ca
         pixels=pixels,
         pose=pose,
         camera=camera,
+        quality=measure_quality(pixels),
     )
 
 

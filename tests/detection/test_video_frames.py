@@ -10,7 +10,8 @@ import pytest
 
 from core.refusal import Refusal
 from detection.frame import Frame
-from detection.frames.video_frames import FrameChoice, choose_instants, frames_of_video
+from detection.frames.frame_choice import FrameChoice, choose_instants
+from detection.frames.video_frames import frames_at, frames_of_video
 from flight.camera import Camera
 from flight.track import Pose, Track
 
@@ -33,12 +34,13 @@ def test_a_flyover_is_seen_in_few_frames_and_all_ground_as_often_as_asked(
         assert len(chosen) <= views * 148 / 48 / 0.25 * 0.75
 
 
-def test_a_hovering_camera_is_not_looked_at_again(
+def test_a_hovering_camera_is_looked_at_twice_and_again_when_that_is_long_ago(
     make_pose: Callable[..., Pose], make_camera: Callable[..., Camera]
 ) -> None:
     hover = Track(poses=tuple(make_pose(after_s=0.5 * step) for step in range(60)), source="hover")
-    chosen = choose_instants(hover, make_camera(), hover.poses[0].captured_at, 29.0, FrameChoice(views=2))
-    assert instants(chosen) == [0.0, 0.2]
+    choice = FrameChoice(views=2, moment_s=2.0, fresh_s=20.0)
+    chosen = choose_instants(hover, make_camera(), hover.poses[0].captured_at, 29.0, choice)
+    assert instants(chosen) == pytest.approx([0.0, 2.0, 20.2, 22.2])
 
 
 def test_without_a_camera_frames_come_at_even_times(flyover: Track) -> None:
@@ -153,3 +155,48 @@ def test_a_blurred_frame_is_passed_over_for_the_next_sharp_one(
     assert not shaken & set(taken)
     start = flyover.poses[0].captured_at
     assert all((frame.captured_at - start).total_seconds() * 10 == pytest.approx(frame.index) for frame in frames)
+
+
+def test_frames_at_given_instants_are_those_of_the_video_once_each(
+    video: Path, flyover: Track, make_camera: Callable[..., Camera]
+) -> None:
+    start = flyover.poses[0].captured_at
+    wanted = [start + timedelta(seconds=after) for after in (12.04, 3.0, 3.01, 12.3, -5.0, 900.0)]
+    frames = list(frames_at(video, wanted, sha256=SHA, track=flyover, camera=make_camera()))
+    assert [frame.index for frame in frames] == [30, 120, 123]
+    for frame in frames:
+        assert float(np.median(frame.pixels)) == pytest.approx(frame.index, abs=3)
+        assert frame.pose.captured_at == start + timedelta(seconds=frame.index / 10)
+        assert frame.quality is not None
+    assert list(frames_at(video, [], sha256=SHA, track=flyover, camera=make_camera())) == []
+
+
+def test_a_blurred_frame_does_not_count_as_having_seen_the_ground(
+    tmp_path: Path, make_pose: Callable[..., Pose], make_camera: Callable[..., Camera]
+) -> None:
+    import av
+
+    random = np.random.default_rng(4)
+    ground = cv2.resize(random.integers(0, 255, (40, 54, 3), dtype=np.uint8), (640, 480))
+    blurred = cv2.GaussianBlur(ground, (0, 0), 15)
+    # Three places, each for four seconds; the third is a blur for its first two and a half.
+    places = Track(
+        poses=tuple(make_pose(north=400 * (step // 40), after_s=0.1 * step) for step in range(121)), source="places"
+    )
+    path = tmp_path / "focus.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10, options={"g": "10"})
+        stream.width, stream.height, stream.pix_fmt = 640, 480, "yuv420p"
+        for number in range(120):
+            pixels = blurred if 80 <= number < 105 else ground
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="bgr24")))
+        container.mux(stream.encode())
+    choice = FrameChoice(views=2, moment_s=1.0, max_gap_s=0.2)
+    frames = [
+        frame
+        for frame in frames_of_video(path, sha256=SHA, track=places, camera=make_camera(), choice=choice)
+        if isinstance(frame, Frame)
+    ]
+    sharp = [frame.index for frame in frames if frame.index >= 105]
+    assert len(sharp) >= 2  # seen twice as asked, after the blur had passed
+    assert [frame.index for frame in frames if frame.index < 40] == [0, 10]
