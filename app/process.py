@@ -47,7 +47,7 @@ from evidence.incident import Incident
 from evidence.original import Original
 from evidence.sealing.context import FlightApproval
 from evidence.sealing.package import VIEWER
-from flight.patrol import NoFlyZone
+from flight.patrol import NoFlyZone, Patrol
 from geofence.attribution import Undecided
 from geofence.register.datums_suspicion import LEAST_PLACES, suspect_datum
 from geofence.register.site_archive import archive_register
@@ -77,6 +77,7 @@ class Job:
         settings: What findings depend on, besides the original: weight digest, camera zone, ground, program.
         register_refusals: What was refused when the register was read.
         no_fly_zones: Forbidden ground to show on the map.
+        plan: The patrol as it was planned, whose key areas the map shows; None when no patrol file was named.
         chinese: Whether hazards are named in Chinese on the map.
         flight: What allowed the flight, for the packages; None when it was not stated.
         ledger: The folder that keeps hazards from patrol to patrol; None for one in the case folder.
@@ -89,6 +90,7 @@ class Job:
     settings: dict[str, str]
     register_refusals: tuple[Refusal, ...] = ()
     no_fly_zones: tuple[NoFlyZone, ...] = ()
+    plan: Patrol | None = None
     chinese: bool = False
     flight: FlightApproval | None = None
     ledger: Path | None = None
@@ -144,6 +146,7 @@ def process(job: Job, station: Station) -> RunReport:
             title=job.title,
             thumbnails={number: place.thumbnail for number, place in sealed.items() if place.thumbnail},
             no_fly_zones=job.no_fly_zones,
+            plans=() if job.plan is None else (job.plan,),
             views=_work(job) / "views",
             drawn_at=opened_at,
             histories={} if ledger is None else histories(ledger),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -35,16 +34,16 @@ from evidence.sealing.derive import annotate_frame, crop_frame
 from evidence.sealing.frame_record import FrameRecord
 from evidence.sealing.incident_json import encode_incident
 from evidence.sealing.package import INCIDENT, STATEMENT, OriginalRecord
-from flight.patrol import NoFlyZone
+from flight.patrol import NoFlyZone, Patrol
 from flight.planning.footprint import footprint
 from flight.track import Track, orientation_of
 from geofence.attribution import Undecided
 from geofence.fix import Fix
 from geofence.site import Register
 from maps.mosaic import lay_mosaic
+from maps.picture import thumbnail_of
 from maps.scene import Footprint, Mosaic, Scene, Trace
 
-THUMBNAIL_PX: Final = 360
 FOOTPRINT_REACH_M: Final = 1_500.0
 
 OpenFrame = Callable[[str], Frame | None]
@@ -229,15 +228,7 @@ def track_of(findings: Sequence[InputFindings]) -> Track | None:
 
 def _thumbnail(content: bytes) -> bytes:
     """Return a picture as a small JPEG; empty when there is none."""
-    from PIL import Image
-
-    if not content:
-        return b""
-    with Image.open(io.BytesIO(content)) as picture:
-        picture.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
-        stream = io.BytesIO()
-        picture.convert("RGB").save(stream, "JPEG", quality=80)
-    return stream.getvalue()
+    return thumbnail_of(content) if content else b""
 
 
 def context_of(
@@ -297,6 +288,7 @@ def scene_of(
     title: str,
     thumbnails: Mapping[str, bytes],
     no_fly_zones: Sequence[NoFlyZone],
+    plans: Sequence[Patrol],
     views: Path,
     drawn_at: datetime,
     histories: Mapping[str, str],
@@ -314,6 +306,7 @@ def scene_of(
         others=tuple(sighting for sighting in conclusion.sightings if sighting.sighting_id not in involved),
         traces=_traces(frames, title, lay_mosaic(drawn)),
         no_fly_zones=tuple(no_fly_zones),
+        plans=tuple(plans),
         histories=histories,
         explanations={
             incident.incident_id: conclusion.pictures[incident.sighting.sighting_id]

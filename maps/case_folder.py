@@ -7,7 +7,7 @@ folder is read, never written. The only module that reads through pyogrio.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -21,12 +21,16 @@ from core.points import GeoPoint
 from core.text import _
 from evidence.incident import State
 from evidence.sealing.package import VIEWER
+from flight.patrol import Patrol
 from geofence.hazard import Value
 from geofence.site import Register, Site, Zone, ZoneType
 from maps.coverage import areal
 from maps.geo_files import GEOPACKAGE, read_mosaic
+from maps.picture import thumbnail_of
+from maps.planned_areas import planned_areas
 from maps.scene import Footprint, Trace
 from maps.sheet import Mark, Sheet, open_leads, patrols_of, premises_of
+from maps.sheet_json import PICTURES_BYTES
 
 PACKAGES: Final = "packages"
 
@@ -77,7 +81,13 @@ def read_case_folder(folder: Path, *, chinese: bool = False, link_from: Path | N
 
 
 def sheet_of_folders(
-    folders: Sequence[Path], *, title: str, drawn_at: datetime, chinese: bool = False, link_from: Path | None = None
+    folders: Sequence[Path],
+    *,
+    title: str,
+    drawn_at: datetime,
+    chinese: bool = False,
+    link_from: Path | None = None,
+    plans: Sequence[Patrol] = (),
 ) -> Sheet:
     """Return one sheet of many runs: every patrol, every incident, each site once (as the newest run knew it).
 
@@ -87,6 +97,7 @@ def sheet_of_folders(
         drawn_at: When the records are taken, aware.
         chinese: Whether hazards are named in Chinese.
         link_from: As in :func:`read_case_folder`.
+        plans: Patrols as planned, whose key areas are drawn.
 
     Raises:
         InputRefused: A folder is none of a finished run.
@@ -96,6 +107,7 @@ def sheet_of_folders(
     sites = {site.code: site for one in read for site in one.register.sites}
     zones = {zone.zone_id: zone for one in read for zone in one.register.zones}
     marks = tuple({mark.number: mark for one in read for mark in one.marks}.values())
+    marks = _pictured(marks, [folder / PACKAGES for folder in folders])
     patrols = patrols_of(one.trace for one in read if one.trace is not None)
     return Sheet(
         title=title,
@@ -103,8 +115,28 @@ def sheet_of_folders(
         marks=marks,
         premises=premises_of(sites.values(), open_leads(marks), patrols),
         zones=tuple(zones.values()),
+        no_fly_zones=tuple(zone for plan in plans for zone in plan.no_fly_zones),
+        areas=planned_areas(plans, [seen.ground for seen in patrols]),
         patrols=patrols,
     )
+
+
+def _pictured(marks: Sequence[Mark], packages: Sequence[Path]) -> tuple[Mark, ...]:
+    """Return marks with the picture that their package holds: the gravest and newest first, while there is room."""
+    pictures: dict[str, bytes] = {}
+    room = PICTURES_BYTES
+    for mark in sorted(marks, key=lambda one: (-one.severity, -one.last_seen.timestamp())):
+        crops = (path for folder in packages for path in sorted((folder / mark.number).glob("data/derived/*-crop-*")))
+        crop = next(crops, None)
+        try:
+            content = b"" if crop is None else thumbnail_of(crop.read_bytes())
+        except (ValueError, OSError):  # a picture that cannot be read leaves its incident without one
+            continue
+        room -= len(content) * 4 // 3
+        if room < 0:
+            break
+        pictures[mark.number] = content
+    return tuple(replace(mark, thumbnail=pictures.get(mark.number, b"")) for mark in marks)
 
 
 def _layers(path: Path) -> dict[str, list[dict[str, Any]]]:

@@ -16,7 +16,7 @@ from shapely import Polygon
 from core.clock import in_utc
 from core.points import GeoPoint
 from evidence.incident import Incident
-from flight.patrol import NoFlyZone
+from flight.patrol import NoFlyZone, Patrol
 from geofence.sighting import Sighting
 from geofence.site import Register
 
@@ -97,6 +97,7 @@ class Scene:
         others: Sightings that are no incident.
         traces: What each patrol left.
         no_fly_zones: Forbidden ground.
+        plans: The patrols as they were planned, whose key areas are drawn.
         histories: What earlier patrols said of each incident's hazard, in words, by incident id.
         explanations: A small map (SVG) that explains each incident's attribution, by incident id.
     """
@@ -109,6 +110,7 @@ class Scene:
     others: tuple[Sighting, ...] = ()
     traces: tuple[Trace, ...] = ()
     no_fly_zones: tuple[NoFlyZone, ...] = ()
+    plans: tuple[Patrol, ...] = ()
     histories: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     explanations: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
 

@@ -23,6 +23,7 @@ from geofence.sighting import Sighting
 from geofence.site import Register, Site, Zone
 from maps.coverage import seen_ground, share_seen
 from maps.features import semi_major_90_m
+from maps.planned_areas import PlannedArea, planned_areas
 from maps.scene import Scene, Trace
 
 OPEN_STATES: Final = frozenset(
@@ -133,7 +134,7 @@ class Sheet:
         premises: Sites.
         zones: Zones.
         no_fly_zones: Forbidden ground.
-        areas: Ground that was to be looked at besides the sites.
+        areas: Ground that was to be looked at besides the sites (:func:`maps.planned_areas.planned_areas`).
         patrols: Patrols in order of time.
         others: Sightings that are no incident.
     """
@@ -144,7 +145,7 @@ class Sheet:
     premises: tuple[Premises, ...] = ()
     zones: tuple[Zone, ...] = ()
     no_fly_zones: tuple[NoFlyZone, ...] = ()
-    areas: tuple[Polygon | MultiPolygon, ...] = ()
+    areas: tuple[PlannedArea, ...] = ()
     patrols: tuple[Seen, ...] = ()
     others: tuple[Sighting, ...] = ()
 
@@ -247,6 +248,7 @@ def sheet_of(scene: Scene, *, chinese: bool = False, links: Mapping[str, str] | 
         premises=premises_of(register.sites, open_leads(marks), patrols),
         zones=register.zones,
         no_fly_zones=scene.no_fly_zones,
+        areas=planned_areas(scene.plans, [seen.ground for seen in patrols]),
         patrols=patrols,
         others=scene.others,
     )

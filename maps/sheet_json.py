@@ -36,6 +36,7 @@ from maps.palette import (
     value_name,
     zone_name,
 )
+from maps.planned_areas import PlannedArea
 from maps.scene import Mosaic
 from maps.sheet import Mark, Premises, Seen, Sheet, bounds_of
 
@@ -77,7 +78,7 @@ def sheet_json(sheet: Sheet, layers: Sequence[BaseLayer] = ()) -> Json:
         "closed": [
             {"name": zone.name, "reason": zone.reason, "shape": outline(zone.shape)} for zone in sheet.no_fly_zones
         ],
-        "areas": [outline(area) for area in sheet.areas],
+        "areas": areas_json(sheet.areas),
         "others": [
             [round(one.point.lon_deg * SCALE), round(one.point.lat_deg * SCALE), one.label, len(one.fixes)]
             for one in sheet.others
@@ -176,6 +177,19 @@ def ground_json(premises: Sequence[Premises], patrols: Sequence[Seen]) -> Json:
         ],
         "patrols": [_patrol_json(seen) for seen in patrols],
     }
+
+
+def areas_json(areas: Sequence[PlannedArea]) -> list[Json]:
+    """Return ground that was to be looked at."""
+    return [
+        {
+            "name": one.name,
+            "patrol": one.patrol,
+            "looked": [[number, round(share, 3)] for number, share in one.looked],
+            "shape": outline(one.shape),
+        }
+        for one in areas
+    ]
 
 
 def _patrol_json(seen: Seen) -> Json:

@@ -55,6 +55,7 @@ def add_commands(application: typer.Typer) -> None:
                 settings=settings_of(instruments),
                 register_refusals=refused,
                 no_fly_zones=rehearsed.patrol.no_fly_zones,
+                plan=rehearsed.patrol,
                 chinese=language_of(os.environ) == "zh_CN",
                 flight=flight_of(patrol),
             )

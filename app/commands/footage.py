@@ -32,6 +32,7 @@ from core.clock import BEIJING, SystemClock
 from core.heights import HeightDatum
 from core.text import _
 from detection.thermal.thermogram import AS_WRITTEN, Conditions, Unit
+from flight.planning.patrol_file import read_patrol
 from geofence.datums import Datum
 from geofence.locating.ground import described
 from maps.geo_files import GEOPACKAGE
@@ -166,6 +167,7 @@ def add_commands(application: typer.Typer) -> None:
             follow=follow,
         )
         signing = open_signing(signer, work=out / "work")
+        plan = None if patrol is None else read_patrol(patrol)
         job = Job(
             footage=footage,
             out=out,
@@ -176,6 +178,8 @@ def add_commands(application: typer.Typer) -> None:
             register_refusals=refused,
             chinese=language_of(os.environ) == "zh_CN",
             flight=flight_of(patrol),
+            no_fly_zones=() if plan is None else plan.no_fly_zones,
+            plan=plan,
             ledger=patrols or out.resolve().parent / LEDGER,
         )
         cases = open_case_store(store or str(out / STORE), clock, new=True)

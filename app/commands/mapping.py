@@ -36,8 +36,13 @@ def add_commands(application: typer.Typer) -> None:
                 )
             ),
         ] = None,
+        patrol: Annotated[
+            list[Path] | None,
+            typer.Option(help=_("Patrol file whose planned areas and no-fly zones are drawn; may be repeated.")),
+        ] = None,
         base_key: Annotated[str, typer.Option(envvar="SKYWARDEN_BASE_KEY", help=_("Key that Tianditu asks for."))] = "",
     ) -> None:
+        from flight.planning.patrol_file import read_patrol
         from maps.base_layers import base_layer
         from maps.case_folder import sheet_of_folders
         from maps.offline_map import draw_sheet
@@ -50,6 +55,7 @@ def add_commands(application: typer.Typer) -> None:
             drawn_at=SystemClock().now(),
             chinese=chinese,
             link_from=out.parent,
+            plans=[read_patrol(path) for path in patrol or ()],
         )
         if not (sheet.marks or sheet.premises or sheet.patrols):
             raise typer.BadParameter(_("these runs have nothing that a map could show"))

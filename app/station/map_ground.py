@@ -18,12 +18,15 @@ from app.station.cards import Districts
 from app.station.models import District, Run
 from app.station.objects import district_scope
 from core.errors import InputRefused
+from flight.patrol import Patrol
 from geofence.site import Register, Site, Zone
 from maps.case_folder import CaseFolder, read_case_folder
 from maps.geo_files import GEOPACKAGE, MOSAIC
+from maps.planned_areas import PlannedArea, planned_areas
 from maps.sheet import Premises, Seen, patrols_of, premises_of
 
-MOST_PATROLS: Final = 60
+PER_PAGE: Final = 60
+"""Patrols that the map shows at a time; older ones are turned to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +37,20 @@ class Ground:
         patrols: In order of time, each with the run that it was.
         premises: Sites.
         zones: Zones.
+        areas: Key areas of the patrols that the station was given files of.
         left_out: Runs whose folder cannot be read any more.
+        page, pages: Which page of the runs this is, from 0, newest first, and how many there are.
+        runs: How many runs there are in all.
     """
 
     patrols: tuple[tuple[Run, Seen], ...]
     premises: tuple[Premises, ...]
     zones: tuple[Zone, ...]
+    areas: tuple[PlannedArea, ...]
     left_out: int
+    page: int
+    pages: int
+    runs: int
 
 
 @lru_cache(maxsize=128)
@@ -68,12 +78,14 @@ def runs_of(user: Any, *, since: datetime | None = None, until: datetime | None 
     return list(runs.order_by("-started_at"))
 
 
-def ground_of(user: Any, leads: dict[str, int]) -> Ground:  # noqa: ANN401 - as above
+def ground_of(user: Any, leads: dict[str, int], *, page: int = 0, plans: Sequence[Patrol] = ()) -> Ground:  # noqa: ANN401 - as above
     """Return the ground under somebody's incidents.
 
     Args:
         user: Whose.
         leads: How many incidents are open on each site, by its code.
+        page: Which page of their runs, from 0, newest first; beyond the last there are none.
+        plans: Patrols as planned, whose key areas are drawn.
     """
     scope = district_scope(user)
     outlines = Districts(District.objects.all())
@@ -81,7 +93,8 @@ def ground_of(user: Any, leads: dict[str, int]) -> Ground:  # noqa: ANN401 - as 
     zones: dict[str, Zone] = {}
     patrols: list[tuple[Run, Seen]] = []
     left_out = 0
-    for run in reversed(runs_of(user)[:MOST_PATROLS]):
+    runs = runs_of(user)
+    for run in reversed(runs[page * PER_PAGE : (page + 1) * PER_PAGE]):
         found = folder_of(run)
         if found is None:
             left_out += 1
@@ -92,11 +105,16 @@ def ground_of(user: Any, leads: dict[str, int]) -> Ground:  # noqa: ANN401 - as 
             sites[site.code] = site
         zones |= {zone.zone_id: zone for zone in _zones(read.register, sites)}
     patrols.sort(key=lambda pair: pair[1].trace.started_at)
+    looked = [seen for _run, seen in patrols]
     return Ground(
         patrols=tuple(patrols),
-        premises=premises_of(sites.values(), leads, [seen for _run, seen in patrols]),
+        premises=premises_of(sites.values(), leads, looked),
         zones=tuple(zones.values()),
+        areas=planned_areas(plans, [seen.ground for seen in looked]),
         left_out=left_out,
+        page=page,
+        pages=max(1, -(-len(runs) // PER_PAGE)),
+        runs=len(runs),
     )
 
 

@@ -48,7 +48,7 @@
 
   Sky.paintGround = (ink, view, page) => {
     const { look } = page.sheet;
-    for (const shape of page.areas) if (shape.world(page.crs()).shows(view)) { shape.trace(ink, view); ink.lineWidth = 2; ink.strokeStyle = "#3c3c3c"; dash(ink, "10 4"); ink.stroke(); }
+    for (const shape of page.on.areas ? page.areas : []) if (shape.world(page.crs()).shows(view)) { shape.trace(ink, view); ink.lineWidth = 2; ink.strokeStyle = "#3c3c3c"; dash(ink, "10 4"); ink.stroke(); }
     if (page.on.sites) {
       for (const shape of page.sites) {
         if (!shape.world(page.crs()).shows(view)) continue;

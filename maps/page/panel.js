@@ -90,6 +90,7 @@
       lines.push(line(words.unseen, (ink) => { ink.beginPath(); ink.rect(2, 3, 18, 12); ink.clip(); ink.strokeStyle = "#961414"; for (let x = -12; x < 22; x += 6) { ink.moveTo(x, 17); ink.lineTo(x + 16, 1); } ink.stroke(); }));
       lines.push(line(words.way, (ink) => { ink.strokeStyle = "#0072B2"; ink.lineWidth = 2; ink.beginPath(); ink.moveTo(2, 14); ink.lineTo(10, 5); ink.lineTo(20, 10); ink.stroke(); }));
     }
+    if (page.areas.length) lines.push(line(words.area, (ink) => { ink.setLineDash([10, 4]); ink.lineWidth = 2; ink.strokeStyle = "#3c3c3c"; ink.strokeRect(3, 3, 16, 12); }));
     if (page.zones.length) {
       lines.push(head(words.zones));
       const kinds = new Map(page.zones.map((one) => [one.about.kind, one.about.look]));
@@ -138,21 +139,38 @@
   const day = (minute) => new Date(minute * 60000).toLocaleString("sv-SE", { timeZone: "Asia/Shanghai", dateStyle: "short", timeStyle: "short" });
   Sky.beijing = day;
 
-  // Two ends of a span of patrols; the whole span asks for nothing, so marks without a patrol stay.
+  // Two ends of a span of patrols; the whole span of the newest asks for nothing, so marks without a patrol stay. The
+  // station gives patrols page by page, newest first.
   function wireTime(page) {
-    const bar = page.root.querySelector(".sky-time"), patrols = page.patrols;
-    if (patrols.length < 2) { bar.hidden = true; page.span = [0, patrols.length - 1]; return; }
+    const bar = page.root.querySelector(".sky-time"), { sheet } = page, { words: said } = page;
     const [first, last] = bar.querySelectorAll("input[type=range]"), words = bar.querySelector("output"), play = bar.querySelector(".sky-play");
-    for (const input of [first, last]) { input.max = String(patrols.length - 1); input.value = "0"; }
-    last.value = last.max;
+    const turns = [["‹", said.earlier, 1], ["›", said.later, -1]].map(([sign, name, step]) => {
+      const button = make("button", { type: "button", className: "sky-page", title: name, on: { click: () => page.turn((sheet.page || 0) + step) } }, sign);
+      button.setAttribute("aria-label", name);
+      return button;
+    });
+    first.before(turns[0]); last.after(turns[1]);
     const settle = () => {
+      const { patrols } = page;
       const [a, b] = [Number(first.value), Number(last.value)].sort((x, y) => x - y), whole = a === 0 && b === patrols.length - 1;
-      page.span = [a, b];
-      page.wanted.window = whole ? null : [patrols[a].start, patrols[b].end];
+      page.span = patrols.length ? [a, b] : [0, -1];
+      page.wanted.window = !patrols.length || (whole && !sheet.page) ? null : [patrols[a].start, patrols[b].end];
       const km2 = patrols.slice(a, b + 1).reduce((sum, one) => sum + one.km2, 0);
-      words.textContent = whole ? page.words.allPatrols.replace("{count}", patrols.length)
-        : `${a === b ? patrols[a].name : `${b - a + 1} ${page.words.patrols}`} · ${day(patrols[a].start)} – ${day(patrols[b].end)} · ${km2.toFixed(2)} km²`;
+      const from = (sheet.page || 0) * (sheet.perPage || 0) + 1;
+      const paged = sheet.pages > 1 ? `${said.ofPatrols.replace("{from}", from).replace("{to}", from + patrols.length - 1).replace("{count}", sheet.patrolsInAll)} · ` : "";
+      words.textContent = !patrols.length ? paged : paged + (whole && !sheet.page ? said.allPatrols.replace("{count}", patrols.length)
+        : `${a === b ? patrols[a].name : `${b - a + 1} ${said.patrols}`} · ${day(patrols[a].start)} – ${day(patrols[b].end)} · ${km2.toFixed(2)} km²`);
       page.apply();
+    };
+    page.retime = () => {
+      const most = Math.max(0, page.patrols.length - 1);
+      bar.hidden = page.patrols.length < 2 && !(sheet.pages > 1);
+      for (const input of [first, last]) { input.max = String(most); input.value = "0"; input.disabled = !most; }
+      last.value = String(most);
+      turns[0].hidden = turns[1].hidden = !(sheet.pages > 1);
+      turns[0].disabled = (sheet.page || 0) >= (sheet.pages || 1) - 1;
+      turns[1].disabled = !sheet.page;
+      settle();
     };
     first.addEventListener("input", settle); last.addEventListener("input", settle);
     let timer = 0;
@@ -161,20 +179,26 @@
       let at = 0;
       play.textContent = "❚❚";
       const step = () => {
-        if (at >= patrols.length) { clearInterval(timer); timer = 0; play.textContent = "▶"; first.value = "0"; last.value = last.max; settle(); return; }
+        if (at >= page.patrols.length) { clearInterval(timer); timer = 0; play.textContent = "▶"; first.value = "0"; last.value = last.max; settle(); return; }
         first.value = last.value = String(at); at += 1; settle();
       };
       timer = setInterval(step, 1500); step();
     });
-    settle();
+    page.retime();
   }
 
   function wireSwipe(page) {
-    const box = page.root.querySelector(".sky-compare"), pictured = page.patrols.filter((one) => one.mosaic);
-    if (pictured.length < 2) { box.hidden = true; return; }
+    const box = page.root.querySelector(".sky-compare");
+    let pictured = [];
     const [before, after] = box.querySelectorAll("select"), handle = page.root.querySelector(".sky-swipe"), tick = box.querySelector("input");
-    for (const choice of [before, after]) choice.append(...pictured.map((one, i) => make("option", { value: String(i) }, `${one.name} · ${day(one.start)}`)));
-    after.value = String(pictured.length - 1);
+    page.repair = () => { // which pairs there are
+      tick.checked = false;
+      settle();
+      pictured = page.patrols.filter((one) => one.mosaic);
+      box.hidden = pictured.length < 2;
+      for (const choice of [before, after]) choice.replaceChildren(...pictured.map((one, i) => make("option", { value: String(i) }, `${one.name} · ${day(one.start)}`)));
+      after.value = String(pictured.length - 1);
+    };
     const panes = ["sky-before", "sky-after"].map((name, i) => {
       const pane = page.map.createPane(name); pane.style.zIndex = String(301 + i); return pane;
     });
@@ -202,6 +226,7 @@
     for (const element of [before, after, tick]) element.addEventListener("change", settle);
     handle.addEventListener("input", clip);
     page.map.on("move zoomend resize viewreset", () => { if (tick.checked) clip(); });
+    page.repair();
   }
 
   Sky.overlay = (mosaic, pane) => {

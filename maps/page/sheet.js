@@ -17,14 +17,15 @@
   Sky.Page = class {
     constructor(map, sheet, root) {
       Object.assign(this, { map, sheet, root, words: sheet.words, by: "severity", drawn: [], heat: null, comparing: false, span: [0, -1], aircraft: new Map() });
-      this.on = { marks: true, sites: true, zones: true, ways: true, seen: true, unseen: true, footprints: false, mosaics: true, others: false, ellipses: true, heat: false };
+      this.on = { marks: true, sites: true, zones: true, areas: true, ways: true, seen: true, unseen: true, footprints: false, mosaics: true, others: false, ellipses: true, heat: false };
       this.wanted = { hazard: new Set(), state: new Set(), severity: new Set(), value: new Set(), age: 0, window: null, site: "" };
       this.takeGround(sheet);
       this.source = sheet.marksFrom ? new Sky.RemoteMarks(sheet.marksFrom, sheet.totals) : new Sky.LocalMarks(sheet.marks, sheet.drawnAt);
       this.source.map = map; this.source.by = this.by;
+      const remote = Boolean(sheet.groundFrom); // the next page of patrols may have what this one has not
       this.there = {
-        sites: this.sites.length, zones: this.zones.length, ways: this.patrols.length, seen: this.patrols.length, footprints: this.patrols.some((one) => one.footprints.length),
-        unseen: this.wantedGround.length, mosaics: this.patrols.some((one) => one.mosaic), others: sheet.others.length, ellipses: true, heat: true, marks: true,
+        sites: this.sites.length, zones: this.zones.length, areas: this.areas.length, ways: this.patrols.length, seen: this.patrols.length, footprints: remote || this.patrols.some((one) => one.footprints.length),
+        unseen: this.wantedGround.length, mosaics: remote || this.patrols.some((one) => one.mosaic), others: sheet.others.length, ellipses: true, heat: true, marks: true,
       };
       this.makeCanvases();
       Sky.fillFilters(this);
@@ -39,10 +40,24 @@
     takeGround(sheet) {
       const shapes = (list, keep = (one) => one) => list.map((one) => new Sky.Shape(one.shape, keep(one)));
       this.sites = shapes(sheet.sites); this.zones = shapes(sheet.zones); this.closed = shapes(sheet.closed);
-      this.areas = sheet.areas.map((rings) => new Sky.Shape(rings));
-      this.wantedGround = [...this.sites, ...this.areas];
+      this.areas = shapes(sheet.areas);
       this.patrols = sheet.patrols.map((one) => ({ ...one, seen: new Sky.Shape(one.seen), ways: new Sky.Shape(one.ways), footprints: shapes(one.footprints) }));
       this.others = sheet.others.length ? sheet.others : null;
+    }
+
+    // Ground that was to be looked at: sites always, planned areas while they are shown.
+    get wantedGround() { return this.on.areas ? [...this.sites, ...this.areas] : this.sites; }
+
+    // Another page of patrols: older or newer ones take the place of those on the map.
+    async turn(number) {
+      const answer = await fetch(`${this.sheet.groundFrom}?page=${number}`, { credentials: "same-origin" });
+      if (!answer.ok) { this.failed(); return; }
+      Object.assign(this.sheet, await answer.json());
+      this.takeGround(this.sheet);
+      this.map.closePopup();
+      this.retime();
+      this.repair();
+      Sky.fillLegend(this);
     }
 
     crs() { return this.map.options.crs; }
@@ -149,15 +164,16 @@
       const { words } = this, card = make("div", { className: "sky-card" });
       for (const { about } of inside(this.closed, true)) card.append(make("h4", {}, about.name), make("p", {}, about.reason));
       for (const { about } of inside(this.zones, this.on.zones)) card.append(make("h4", {}, about.name), make("p", {}, about.kind));
+      const lookedAt = (about) => {
+        const looked = about.looked.filter(([number]) => number >= this.span[0] && number <= this.span[1]), last = looked[looked.length - 1];
+        if (!this.patrols.length) return [];
+        return [[words.lookedAt, last ? `${Sky.beijing(this.patrols[last[0]].start)} (${Math.round(last[1] * 100)} %)` : words.never], [words.looks, String(looked.length)]];
+      };
+      for (const { about } of inside(this.areas, this.on.areas)) card.append(make("h4", {}, about.name), rowsOf([[words.area, about.patrol], ...lookedAt(about)]));
       for (const { about } of inside(this.sites, this.on.sites)) {
-        const looked = about.looked.filter(([number]) => number >= this.span[0] && number <= this.span[1]), rows = [[words.code, about.code], [words.openLeads, String(about.leads)]];
+        const rows = [[words.code, about.code], [words.openLeads, String(about.leads)]];
         if (about.grade) rows.push([words.gradeWord, about.grade]);
-        if (this.patrols.length) {
-          const last = looked[looked.length - 1];
-          rows.push([words.lookedAt, last ? `${Sky.beijing(this.patrols[last[0]].start)} (${Math.round(last[1] * 100)} %)` : words.never]);
-          rows.push([words.looks, String(looked.length)]);
-        }
-        card.append(make("h4", {}, about.name), rowsOf(rows));
+        card.append(make("h4", {}, about.name), rowsOf([...rows, ...lookedAt(about)]));
       }
       if (card.childElementCount) L.popup({ maxWidth: 320 }).setLatLng(event.latlng).setContent(card).openOn(this.map);
     }

@@ -230,6 +230,79 @@ def test_ground_comes_from_the_runs_of_ones_districts(bureau: Bureau, scene: Sce
     assert bureau.browser(Role.COMMANDER, "north").get("/map/ground").json()["sites"] == []  # it lies in the other
 
 
+def test_older_patrols_are_turned_to(
+    bureau: Bureau, scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.station import map_ground
+    from app.station.models import Run
+    from app.station.pages import commander_map
+
+    monkeypatch.setattr(map_ground, "PER_PAGE", 2)
+    monkeypatch.setattr(commander_map, "PER_PAGE", 2)
+    for number in range(5):
+        folder = tmp_path / f"run-{number}"
+        folder.mkdir()
+        write_geopackage(scene, folder / "patrol.gpkg")
+        at = NOW + timedelta(days=number)
+        Run.objects.create(folder=str(folder), title=f"run {number}", started_at=at, finished_at=at, imported_at=at,
+                           report="{}", imported_by="x")  # fmt: skip
+    browser = bureau.browser(Role.COMMANDER, "")
+    pages = [browser.get(f"/map/ground?page={number}").json() for number in range(4)]
+    shown = [sorted(one["name"] for one in page["patrols"]) for page in pages]
+    assert shown == [["run 3", "run 4"], ["run 1", "run 2"], ["run 0"], []]
+    assert {(page["pages"], page["perPage"], page["patrolsInAll"]) for page in pages} == {(3, 2, 5)}
+    assert browser.get("/map/ground?page=-1").status_code == 400
+
+
+def test_a_click_tells_the_law_and_shows_the_picture(bureau: Bureau) -> None:
+    from app.station.models import MediaRow
+
+    case, crop = bureau.cases["north"], bureau.files["north"]
+    MediaRow.objects.create(case_id=case, sha256="f" * 64, kind="annotate", name="a.jpg", media_type="image/jpeg",
+                            size_bytes=1)  # fmt: skip
+    [told] = ask(bureau, f"ids={case}", "north")["marks"]
+    assert told["basis"] == "中华人民共和国消防法第二十八条"
+    assert told["authority"] == "消防救援机构"
+    assert told["picture"] == f"/media/{crop}"
+    assert bureau.browser(Role.COMMANDER, "north").get(told["picture"]).status_code == 200
+    assert ask(bureau, f"ids={case}", "south")["marks"] == []
+
+
+def test_planned_areas_come_from_the_patrol_files_of_ones_districts(bureau: Bureau, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from app.station.context import station
+
+    folder = tmp_path / "patrols"
+    folder.mkdir()
+    demo = Path(__file__).resolve().parents[2] / "missions/demo/patrol.yaml"
+    (folder / "demo.yaml").write_bytes(demo.read_bytes())
+    station().options = replace(station().options, patrols=folder)
+    everywhere = bureau.browser(Role.COMMANDER, "").get("/map/ground").json()["areas"]
+    assert everywhere
+    assert {one["patrol"] for one in everywhere} == {"demo-district"}
+    assert all(len(one["shape"][0]) >= 8 for one in everywhere)
+    assert bureau.browser(Role.COMMANDER, "north").get("/map/ground").json()["areas"] == []  # its home lies elsewhere
+
+
+def test_the_offline_file_holds_pictures_and_the_law(bureau: Bureau) -> None:
+    from hashlib import sha256
+
+    from app.station.context import station
+    from app.station.models import MediaRow
+    from app.station.vault_keys import media_key
+    from tests.app.station_browser import drawn_picture
+
+    content = drawn_picture(1)
+    digest = sha256(content).hexdigest()
+    station().vault.put(media_key("crop", digest), content)
+    MediaRow.objects.filter(case_id=bureau.cases["north"]).update(sha256=digest)
+    text = bureau.browser(Role.COMMANDER, "").get("/map/offline").content.decode()
+    assert "中华人民共和国消防法第二十八条" in text
+    sheet = json.loads(text.partition('id="sky-sheet">')[2].partition("</script>")[0])
+    assert len(sheet["marks"]["pictures"]) == 1  # the other case's picture is none that can be read
+
+
 def test_the_offline_file_holds_what_one_may_see(full: Bureau) -> None:
     from app.station.models import CaseCard
 

@@ -23,6 +23,7 @@ from evidence.incident import State
 from geofence.datums import Datum, from_wgs84, gcj02_to_wgs84, wgs84_to_gcj02
 from maps.base_layers import base_layer
 from maps.offline_map import draw_sheet
+from maps.planned_areas import PlannedArea
 from maps.scene import Footprint, Mosaic, Trace
 from maps.sheet import Sheet, patrols_of, premises_of
 from tests.maps.test_base_layers import write_mbtiles
@@ -313,3 +314,26 @@ def test_it_fits_a_telephone(chromium: Any, drawn: Path) -> None:
         page.click(".sky-toggle")
         assert page.is_visible(".sky-by")
         assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_planned_areas_are_told_hatched_and_switched(chromium: Any, small: Sheet, tmp_path: Path) -> None:
+    """An area beside every site counts as ground that nobody looked at, until its layer is switched off."""
+    west, south = 113.395, 22.71
+    area = PlannedArea(name=HOSTILE, patrol="晨巡", shape=box(west, south, west + 0.004, south + 0.004))
+    path = tmp_path / "map.html"
+    draw_sheet(replace(small, areas=(area,)), path)
+    with opened(chromium, path) as page:
+        page.evaluate(f"Sky.page.map.setView([{south + 0.002}, {west + 0.002}], 17, {{animate: false}})")
+        shown(page)
+        middle = "(() => { const c = Sky.page.canvases[2].canvas ?? document.querySelector('.leaflet-sky-unseen-pane canvas'); const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let n = 0; for (let i = 3; i < d.length; i += 4) n += d[i] > 0; return n; })()"
+        hatched = page.evaluate(middle)
+        assert hatched > 1000
+        box_of = page.locator(".folium-map").bounding_box()
+        page.mouse.click(box_of["x"] + box_of["width"] / 2, box_of["y"] + box_of["height"] / 2)
+        card = page.locator(".sky-card").inner_text()
+        assert HOSTILE in card
+        assert "晨巡" in card
+        assert page.title() != "ran"
+        page.uncheck(".sky-layers [name=areas]")
+        shown(page)
+        assert page.evaluate(middle) < hatched / 10

@@ -11,21 +11,21 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from app.station.context import station
+from app.station.fleet import patrol_lines
 from app.station.map_base import layers_of, tile_of
-from app.station.map_ground import Ground, ground_of, mosaic_of
+from app.station.map_ground import PER_PAGE, Ground, ground_of, mosaic_of
 from app.station.map_live import events, pulse
 from app.station.map_marks import HELD, MAX_IDS, gather, in_scope, read_wanted, totals_of, veiled
+from app.station.map_popups import Told, marks_of, told_of
 from app.station.models import CaseCard
 from app.station.objects import cards_of
 from core.clock import BEIJING, iso_utc
 from core.errors import InputRefused
 from core.text import _
-from evidence.incident import State
-from geofence.hazard import Value
 from maps.offline_map import SCRIPTS, page_parts, render_sheet
 from maps.palette import ZONE_STYLES, zone_name
-from maps.sheet import OPEN_STATES, Mark, Sheet
-from maps.sheet_json import ground_json, layer_json, looks_of, outline
+from maps.sheet import OPEN_STATES, Sheet
+from maps.sheet_json import areas_json, ground_json, layer_json, looks_of, outline
 
 CHINA: Final = (73.5, 18.0, 135.1, 53.6)
 MOST_OFFLINE: Final = 10_000
@@ -74,8 +74,9 @@ def marks(request: Any) -> Any:  # noqa: ANN401 - as above
     """Return what a screen shows, or what a click tells."""
     if "ids" in request.GET:
         ids = request.GET["ids"].split(",")[:MAX_IDS]
-        cards = cards_of(request.user).filter(pk__in=ids).order_by("-severity", "number")
-        return _json({"marks": [_mark_json(card, request) for card in cards]})
+        cards = list(cards_of(request.user).filter(pk__in=ids).order_by("-severity", "number"))
+        told = told_of(cards)
+        return _json({"marks": [_mark_json(card, told[card.pk], request) for card in cards]})
     here = station()
     columns = veiled(HELD.columns(here.store, pulse(here.store)), request.user)
     now = here.clock.now()
@@ -88,9 +89,9 @@ def _json(content: object) -> Any:  # noqa: ANN401 - as above
                         headers={"Cache-Control": "no-store"})  # fmt: skip
 
 
-def _mark_json(card: CaseCard, request: Any) -> dict[str, Any]:  # noqa: ANN401 - as above
+def _mark_json(card: CaseCard, told: Told, request: Any) -> dict[str, Any]:  # noqa: ANN401 - as above
     name = card.hazard_zh if request.language == "zh_CN" else card.hazard_en
-    return {
+    content = {
         "number": card.number,
         "hazard": f"{card.hazard_code} {name}",
         "state": card.shown_state,
@@ -98,11 +99,11 @@ def _mark_json(card: CaseCard, request: Any) -> dict[str, Any]:  # noqa: ANN401 
         "severity": card.severity,
         "site": card.site_code or None,
         "siteName": card.site_name or card.site_code,
-        "candidates": _("the case tells the candidates"),
-        "note": "",
+        "candidates": told.candidates,
+        "note": told.note,
         "zone": card.zone_id,
-        "basis": "",
-        "authority": "",
+        "basis": told.basis,
+        "authority": told.authority,
         "history": "",
         "error": round(card.error_90_m, 1),
         "first": int(card.first_seen.timestamp() // 60),
@@ -111,11 +112,24 @@ def _mark_json(card: CaseCard, request: Any) -> dict[str, Any]:  # noqa: ANN401 
         "lat": card.lat_deg,
         "link": reverse("incident", kwargs={"incident_id": card.pk}),
     }
+    if told.picture:
+        content["picture"] = reverse("media", kwargs={"sha256": told.picture})
+    return content
 
 
 def _ground(request: Any) -> Ground:  # noqa: ANN401 - as above
     rows = cards_of(request.user).filter(shown__in=[state.value for state in OPEN_STATES]).exclude(site_code="")
-    return ground_of(request.user, dict(rows.order_by().values_list("site_code").annotate(open=Count("*"))))
+    asked = str(request.GET.get("page", "0"))
+    if not (asked.isascii() and asked.isdigit() and len(asked) < 6):
+        raise InputRefused("page", _("is no number of a page"), _("Begin with page 0."))
+    folder, now = station().options.patrols, station().clock.now()
+    lines = () if folder is None else patrol_lines(folder, request.user, now)
+    return ground_of(
+        request.user,
+        dict(rows.order_by().values_list("site_code").annotate(open=Count("*"))),
+        page=int(asked),
+        plans=[line.patrol for line in lines if line.patrol is not None],
+    )
 
 
 def ground(request: Any) -> Any:  # noqa: ANN401 - as above
@@ -137,7 +151,9 @@ def ground(request: Any) -> Any:  # noqa: ANN401 - as above
          "shape": outline(zone.shape), "look": dict(ZONE_STYLES[zone.zone_type])}
         for zone in found.zones
     ]  # fmt: skip
-    content["leftOut"] = found.left_out
+    content["areas"] = areas_json(found.areas)
+    content |= {"leftOut": found.left_out, "page": found.page, "pages": found.pages, "perPage": PER_PAGE,
+                "patrolsInAll": found.runs}  # fmt: skip
     return _json(content)
 
 
@@ -180,9 +196,10 @@ def offline(request: Any) -> Any:  # noqa: ANN401 - as above
     sheet = Sheet(
         title=_("Map of {day}").format(day=station().clock.now().astimezone(BEIJING).strftime("%Y-%m-%d")),
         drawn_at=station().clock.now(),
-        marks=tuple(_mark(card, chinese=chinese) for card in cards),
+        marks=marks_of(cards, chinese=chinese),
         premises=found.premises,
         zones=found.zones,
+        areas=found.areas,
         patrols=tuple(seen for _run, seen in found.patrols),
     )
     if not (sheet.marks or sheet.premises or sheet.patrols):
@@ -190,22 +207,3 @@ def offline(request: Any) -> Any:  # noqa: ANN401 - as above
     body = render_sheet(sheet, chinese=chinese)
     return HttpResponse(body, content_type="application/octet-stream",
                         headers={"Content-Disposition": 'attachment; filename="map.html"'})  # fmt: skip
-
-
-def _mark(card: CaseCard, *, chinese: bool) -> Mark:
-    return Mark(
-        number=card.number,
-        hazard=card.hazard_code,
-        hazard_name=card.hazard_zh if chinese else card.hazard_en,
-        severity=card.severity,
-        value=Value(card.value),
-        state=State(card.shown_state),
-        lon_deg=card.lon_deg,
-        lat_deg=card.lat_deg,
-        error_90_m=card.error_90_m,
-        first_seen=card.first_seen,
-        last_seen=card.last_seen,
-        site_code=card.site_code or None,
-        site_name=card.site_name or card.site_code,
-        zone=card.zone_id,
-    )
