@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -27,6 +27,7 @@ from app.commands.store_options import (
 from app.commands.version import program_version
 from core.clock import SystemClock
 from core.errors import InputRefused, IntegrityFailed, StoreFailed
+from core.refusal import Refusal
 from core.text import _
 from detection.detection import Box
 from evidence.cases.case_store import actor_of, incident_digest
@@ -35,12 +36,15 @@ from evidence.custody import Action
 from evidence.sealing.again import Contents
 from evidence.sealing.derivation import Derivation, Derived
 
+if TYPE_CHECKING:
+    from app.redaction import Added
+
 
 def add_commands(application: typer.Typer) -> None:
     """Add the commands for keeping to the command line."""
     panel = _("Evidence")
     for name, words, command in (
-        ("hand-out", _("Write redacted copies of a package's pictures for somebody outside."), _hand_out),
+        ("hand-out", _("Write redacted copies of a package's pictures and clips for somebody outside."), _hand_out),
         ("check-copy", _("Check a copy that was handed out: whose it is, and whether it is unchanged."), _check_copy),
         ("hold", _("Put a case on legal hold, or lift it; what is held is not disposed of."), _hold),
         ("dispose", _("Dispose of a package whose time is over, witnessed, leaving a record."), _dispose),
@@ -63,12 +67,26 @@ def _hand_out(
     ] = None,
     box: Annotated[
         list[str] | None,
-        typer.Option(help=_("Make unreadable besides: [PICTURE:]LEFT,TOP,RIGHT,BOTTOM in pixels; may be repeated.")),
+        typer.Option(
+            help=_("Make unreadable besides: [COPY[@SECONDS]:]LEFT,TOP,RIGHT,BOTTOM in pixels; may be repeated.")
+        ),
     ] = None,
     mask: Annotated[
         list[str] | None,
-        typer.Option(help=_("Cover secret ground: [PICTURE:]X,Y X,Y X,Y … in pixels; may be repeated.")),
+        typer.Option(help=_("Cover secret ground: [COPY[@SECONDS]:]X,Y X,Y X,Y … in pixels; may be repeated.")),
     ] = None,
+    secret: Annotated[
+        Path | None,
+        typer.Option(help=_("File of outlines of secret ground; covered in every copy, placed by each frame's pose.")),
+    ] = None,
+    clips_seen_by: Annotated[
+        str,
+        typer.Option(
+            help=_(
+                "Who looked through the clips for what no detector looks for (NAME/CERTIFICATE); without, none leave."
+            )
+        ),
+    ] = "",
     unredacted_because: Annotated[
         str, typer.Option(help=_("Give the pictures as they are, for this reason, which is written down."))
     ] = "",
@@ -79,7 +97,7 @@ def _hand_out(
     c2pa_key: Annotated[Path | None, typer.Option(help=_("Its private key (PEM)."))] = None,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    from app.redaction import open_redactors, redacted_copies
+    from app.redaction import open_redactors, read_secret_ground, redacted_copies
     from evidence.handing_out.content_credentials import ContentSigner, mark_copy
     from evidence.handing_out.hand_out import hand_out
     from evidence.sealing.again import open_contents
@@ -87,13 +105,23 @@ def _hand_out(
     kept, person = opened(store), person_of(by)
     contents = open_contents(package)
     line = find_case(kept, contents.incident.number)
-    boxes, masks = [_box(text) for text in box or []], [_mask(text) for text in mask or []]
+    added = [*(_box(text) for text in box or []), *(_mask(text) for text in mask or [])]
+    ground = None if secret is None else read_secret_ground(secret)
+    left_out: tuple[Refusal, ...] = ()
     if unredacted_because:
         copies = contents.derived
     else:
-        copies = redacted_copies(
-            contents, open_redactors(weight or []), boxes=boxes, masks=masks, by=actor_of([person])
+        redacted = redacted_copies(
+            contents,
+            open_redactors(weight or []),
+            added=added,
+            secret=ground,
+            clips_seen_by=actor_of([person_of(clips_seen_by)]) if clips_seen_by else "",
+            by=actor_of([person]),
         )
+        copies, left_out = redacted.copies, redacted.left_out
+        if not copies:
+            unless_refused(left_out[0])
     if documents:
         copies = (*copies, *_papers(contents))
     if c2pa_chain is not None and c2pa_key is not None:
@@ -111,6 +139,7 @@ def _hand_out(
             recipient=to,
             purpose=purpose,
             unredacted_because=unredacted_because,
+            left_out=left_out,
             clock=kept.clock,
             out=out,
         )
@@ -126,12 +155,28 @@ def _hand_out(
     )
     console = Console(markup=False, highlight=False)
     for copy in (one for one in copies if one.derivation.operation == "redact"):
-        regions = dict(copy.derivation.parameters).get("regions", "")
-        count = len([region for region in regions.split("; ") if region])
-        console.print(_("{name}: {count} regions made unreadable").format(name=copy.name, count=count), soft_wrap=True)
+        console.print(_words(copy), soft_wrap=True)
+    for refusal in left_out:
+        console.print(_("not given: {refusal}").format(refusal=refusal), soft_wrap=True)
     console.print(str(given.folder), soft_wrap=True)
     if not unredacted_because:
         console.print(_("No detector finds everything: look at every copy before it leaves."))
+
+
+def _words(copy: Derived) -> str:
+    """Return what was made unreadable in a copy."""
+    told = dict(copy.derivation.parameters)
+    if copy.media_type != "video/mp4":
+        count = len([region for region in told.get("regions", "").split("; ") if region])
+        return _("{name}: {count} regions made unreadable").format(name=copy.name, count=count)
+    words = _("{name}: {frames} frames, {found} made unreadable, {filled} times where no detector saw it").format(
+        name=copy.name, frames=told["frames"], found=told["found"], filled=told["frames_filled_in"]
+    )
+    if told["not_looked_for"]:
+        words += _("; no detector looked for: {kinds}; looked through by {who}").format(
+            kinds=told["not_looked_for"], who=told["seen_by"]
+        )
+    return words
 
 
 def _papers(contents: Contents) -> tuple[Derived, ...]:
@@ -179,32 +224,43 @@ def _check_copy(
     console.print(_("made from the file with SHA-256 {digest}").format(digest=check.source_sha256), soft_wrap=True)
 
 
-def _split(text: str) -> tuple[str, list[float]]:
+def _split(text: str) -> tuple[str, float, list[float]]:
+    """Return the copy's name, the seconds into it, and the numbers of ``[COPY[@SECONDS]:]NUMBERS``."""
     name, _colon, numbers = text.rpartition(":")
+    before, _at, seconds = name.rpartition("@")
     try:
-        return name, [float(part) for part in numbers.replace(" ", ",").split(",") if part]
+        places = [float(part) for part in numbers.replace(" ", ",").split(",") if part]
+        if before.lower().endswith(".mp4"):
+            return before, float(seconds), places
     except ValueError as wrong:
         raise InputRefused(
-            text, _("is no place in a picture"), _("Write pixels, such as 10,20,200,120 or DJI_0001.jpg:10,20,200,120.")
+            text,
+            _("is no place in a picture"),
+            _("Write pixels, such as 10,20,200,120, DJI_0001.jpg:10,20,200,120 or clip.mp4@1.5:10,20,200,120."),
         ) from wrong
+    return name, 0.0, places
 
 
-def _box(text: str) -> tuple[str, Box]:
-    name, numbers = _split(text)
+def _box(text: str) -> Added:
+    from app.redaction import Added
+
+    name, at_s, numbers = _split(text)
     try:
         left, top, right, bottom = numbers
-        return name, Box(left_px=left, top_px=top, right_px=right, bottom_px=bottom)
+        return Added(name=name, at_s=at_s, shape=Box(left_px=left, top_px=top, right_px=right, bottom_px=bottom))
     except ValueError as wrong:
         raise InputRefused(text, _("is no box"), _("Write LEFT,TOP,RIGHT,BOTTOM in pixels.")) from wrong
 
 
-def _mask(text: str) -> tuple[str, Polygon]:
-    name, numbers = _split(text)
+def _mask(text: str) -> Added:
+    from app.redaction import Added
+
+    name, at_s, numbers = _split(text)
     corners = list(zip(numbers[::2], numbers[1::2], strict=False))
     polygon = Polygon(corners) if len(corners) >= 3 and len(numbers) % 2 == 0 else Polygon()
     if polygon.is_empty or not polygon.is_valid:
         raise InputRefused(text, _("is no outline"), _("Write three corners or more as X,Y X,Y X,Y in pixels."))
-    return name, polygon
+    return Added(name=name, at_s=at_s, shape=polygon)
 
 
 def _hold(

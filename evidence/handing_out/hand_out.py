@@ -47,6 +47,7 @@ class HandOutNote:
         purpose: What for.
         unredacted_because: Why pictures are given without redaction; empty when all are redacted.
         copies: What was given.
+        left_out: Why other copies of the case were not given.
     """
 
     number: str
@@ -56,6 +57,7 @@ class HandOutNote:
     purpose: str
     unredacted_because: str
     copies: tuple[GivenCopy, ...]
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,7 @@ def hand_out(
     recipient: str,
     purpose: str,
     unredacted_because: str = "",
+    left_out: Sequence[Refusal] = (),
     clock: Clock,
     out: Path,
 ) -> HandedOut | Refusal:
@@ -93,6 +96,7 @@ def hand_out(
         recipient: Who gets it.
         purpose: What for.
         unredacted_because: Why pictures may leave without redaction.
+        left_out: Why other copies of the case are not given.
         clock: Tells when.
         out: The folder of hand-outs; made when missing.
 
@@ -131,6 +135,7 @@ def hand_out(
             GivenCopy(name=copy.name, media_type=copy.media_type, sha256=copy.sha256, derivation=copy.derivation)
             for copy in copies
         ),
+        left_out=tuple(str(refusal) for refusal in left_out),
     )
     content = encode(SCHEMA, note)
     folder = out / f"{number}-{now.strftime('%Y%m%dT%H%M%SZ')}"

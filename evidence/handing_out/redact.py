@@ -19,6 +19,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+from numpy.typing import NDArray
 from shapely import Polygon
 
 from detection.detection import Box, Detection
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 # Cells along a region's longer side that are left of it, by what a detector calls it; other classes stay as they are.
 CELLS: Final = {"face": 4, "person": 4, "plate": 4, "vehicle": 24}
-_COVER: Final = (96, 96, 96)
+COVER: Final = (96, 96, 96)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +87,13 @@ def _grown(box: Box, margin: float) -> Box:
 
 
 def redact_frame(
-    frame: Frame, *, regions: Sequence[Region] = (), masks: Sequence[Polygon] = (), looked_by: Sequence[str] = ()
+    frame: Frame,
+    *,
+    regions: Sequence[Region] = (),
+    masks: Sequence[Polygon] = (),
+    looked_by: Sequence[str] = (),
+    secret_there: NDArray[np.bool_] | None = None,
+    secret: str = "",
 ) -> Derived:
     """Return the frame as a JPEG without what is in ``regions`` and ``masks``.
 
@@ -94,6 +102,8 @@ def redact_frame(
         regions: What becomes a mosaic.
         masks: What is covered, polygons in pixels (x right, y down), valid and not empty.
         looked_by: Detectors that looked at the whole frame, and may have found nothing.
+        secret_there: (rows, columns) which pixels show secret ground; its rows may end before the frame's do.
+        secret: What that ground is, for the record.
 
     Raises:
         ValueError: Nothing is to be redacted and nothing looked (hand out the plain copy then), or a mask is no valid
@@ -108,17 +118,20 @@ def redact_frame(
     picture = picture_of(frame)
     # The finer mosaics first: a coarse one over the same place then has the last word.
     for region in sorted(regions, key=lambda one: -one.cells):
-        _coarsen(picture, region)
+        coarsen(picture, region)
     draw = ImageDraw.Draw(picture)
     for mask in masks:
         # A hole in a mask is covered too: what a secret place encloses is not for showing either.
-        draw.polygon([(x, y) for x, y in mask.exterior.coords], fill=_COVER)
+        draw.polygon([(x, y) for x, y in mask.exterior.coords], fill=COVER)
+    if secret_there is not None:
+        cover_where(picture, secret_there)
     return derived_picture(
         frame,
         picture,
         "redact",
         "redacted",
         {
+            **({"secret_ground": secret} if secret else {}),
             "looked_by": "; ".join(looked_by),
             "masks": "; ".join(mask.wkt for mask in masks),
             "regions": "; ".join(str(region) for region in regions),
@@ -126,7 +139,7 @@ def redact_frame(
     )
 
 
-def _coarsen(picture: Image, region: Region) -> None:
+def coarsen(picture: Image, region: Region) -> None:
     """Put a mosaic of the region's means in its place."""
     from PIL import Image
 
@@ -140,3 +153,10 @@ def _coarsen(picture: Image, region: Region) -> None:
     grid = (max(1, wide // cell), max(1, high // cell))
     part = picture.crop((left, top, right, bottom)).resize(grid, Image.Resampling.BOX)
     picture.paste(part.resize((wide, high), Image.Resampling.NEAREST), (left, top))
+
+
+def cover_where(picture: Image, where: NDArray[np.bool_]) -> None:
+    """Cover the pixels of a picture that are marked; ``where`` may have fewer rows or columns than it."""
+    from PIL import Image
+
+    picture.paste(COVER, (0, 0, where.shape[1], where.shape[0]), Image.fromarray(where.astype(np.uint8) * 255))

@@ -8,7 +8,7 @@ size that every browser plays, and stands upright. Sound and data tracks stay be
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
@@ -29,7 +29,8 @@ from flight.telemetry.container import read_frame_times
 
 if TYPE_CHECKING:
     from av import VideoFrame
-    from av.container import InputContainer
+    from av.container import InputContainer, OutputContainer
+    from numpy.typing import NDArray
 
 TICKS: Final = 90_000  # a second, as MPEG counts: exact for 24, 25, 30 and 60 frames a second and their NTSC kin
 
@@ -69,7 +70,7 @@ def cut_clip(original: Original, *, start_s: float, end_s: float, name: str) -> 
             source_index=0,
             operation="clip",
             tool="PyAV",
-            tool_version=_tool_version(),
+            tool_version=clip_tool_version(),
             parameters=parameters_of(
                 {
                     "asked_start_s": start_s,
@@ -175,11 +176,12 @@ def review_clip(original: Original, index: int, *, around_s: float = 2.0, width_
             source_index=index,
             operation="clip",
             tool="PyAV",
-            tool_version=_tool_version(),
+            tool_version=clip_tool_version(),
             parameters=parameters_of(
                 {
                     "asked_start_s": f"{start_s:.6f}",
                     "asked_end_s": f"{end_s:.6f}",
+                    "frame_s": f"{at_s:.6f}",
                     "frame_times_s": " ".join(f"{time_s:.6f}" for time_s in clip.times_s),
                     "frames": len(clip.times_s),
                     "height_px": clip.height_px,
@@ -191,7 +193,61 @@ def review_clip(original: Original, index: int, *, around_s: float = 2.0, width_
     )
 
 
-def _tool_version() -> str:
+def clip_pictures(content: bytes) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+    """Yield every picture of a clip with when it is shown, seconds, as (height, width, 3) uint8 RGB, one at a time.
+
+    Raises:
+        NotAVideoError: A picture cannot be decoded without doubt, or there is none.
+    """
+    import av
+
+    count = 0
+    try:
+        with av.open(BytesIO(content), "r") as source:
+            stream = source.streams.video[0]
+            stream.codec_context.options = {"err_detect": "explode"}
+            for image in source.decode(stream):
+                if image.is_corrupt:
+                    raise NotAVideoError(_("picture {number} is damaged").format(number=count))
+                count += 1
+                yield image.time or 0.0, np.asarray(image.to_ndarray(format="rgb24"), dtype=np.uint8)
+    except (av.FFmpegError, IndexError) as problem:
+        raise NotAVideoError(_("the clip cannot be decoded ({problem})").format(problem=problem)) from problem
+    if not count:
+        raise NotAVideoError(_("the clip has no pictures"))
+
+
+def encode_pictures(pictures: Iterable[tuple[float, NDArray[np.uint8]]]) -> bytes:
+    """Return pictures, each with when it is shown, as an MP4 file (H.264, 4:2:0) without sound and metadata.
+
+    Args:
+        pictures: At least one, (height, width, 3) uint8 RGB of one size with even sides, in order of time, seconds.
+    """
+    import av
+
+    coming = iter(pictures)
+    start_s, first = next(coming)
+    buffer = BytesIO()
+    with av.open(buffer, "w", format="mp4", options={"fflags": "+bitexact"}) as sink:
+        out = _stream_of(sink, first.shape[1], first.shape[0])
+        for time_s, pixels in chain(((start_s, first),), coming):
+            image = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format="yuv420p")
+            image.pts, image.time_base = round((time_s - start_s) * TICKS), Fraction(1, TICKS)
+            sink.mux(out.encode(image))
+        sink.mux(out.encode(None))
+    return buffer.getvalue()
+
+
+def has_sound(content: bytes) -> bool:
+    """Return whether a clip has a stream besides its pictures."""
+    import av
+
+    with av.open(BytesIO(content), "r") as source:
+        return len(source.streams) > 1
+
+
+def clip_tool_version() -> str:
+    """Return the versions of what cuts and encodes clips."""
     import av
 
     return f"{av.__version__} (libavformat {'.'.join(map(str, av.library_versions['libavformat']))})"
@@ -217,9 +273,7 @@ def _encoded(first: VideoFrame, rest: Iterator[VideoFrame], cursor: VideoCursor,
     times: list[float] = []
     buffer = BytesIO()
     with av.open(buffer, "w", format="mp4", options={"fflags": "+bitexact"}) as sink:
-        out: Any = sink.add_stream("libx264", options={"crf": "20", "preset": "veryfast", "bf": "0"})
-        out.width, out.height, out.pix_fmt = width, height, "yuv420p"
-        out.time_base = out.codec_context.time_base = Fraction(1, TICKS)
+        out = _stream_of(sink, width, height)
         for image in chain((first,), rest):
             times.append(cursor.time_s(image))
             pixels = np.ascontiguousarray(np.rot90(image.to_ndarray(format="rgb24"), -turns), dtype=np.uint8)
@@ -228,6 +282,14 @@ def _encoded(first: VideoFrame, rest: Iterator[VideoFrame], cursor: VideoCursor,
             sink.mux(out.encode(upright))
         sink.mux(out.encode(None))
     return Clip(content=buffer.getvalue(), times_s=tuple(times), width_px=width, height_px=height)
+
+
+def _stream_of(sink: OutputContainer, width_px: int, height_px: int) -> Any:  # noqa: ANN401 - PyAV's own stream
+    """Add the stream that clips are encoded as."""
+    out: Any = sink.add_stream("libx264", options={"crf": "20", "preset": "veryfast", "bf": "0"})
+    out.width, out.height, out.pix_fmt = width_px, height_px, "yuv420p"
+    out.time_base = out.codec_context.time_base = Fraction(1, TICKS)
+    return out
 
 
 def _copy(

@@ -8,20 +8,26 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from app.commands import build
+from app.store.open_store import open_store
 from core.clock import SystemClock
 from core.errors import InputRefused, IntegrityFailed, SkywardenError, StoreFailed
 from detection.detection import Box, Detection
 from detection.frame import Frame
 from evidence.cases.life import Reason
+from evidence.sealing.clip import encode_pictures
+from evidence.sealing.derivation import Derivation, Derived
 from evidence.sealing.package_source import open_folder
 from evidence.sealing.reading import read_package
+from tests.evidence.content_authority import make_authority
 
 CHEN, LIN, WU = "陈伟/粤A001", "林静/粤A002", "吴敏/粤A003"
 Run = Callable[..., str]
@@ -52,7 +58,6 @@ def run(application: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ru
 def opened(case: Any, tmp_path: Path) -> Any:
     """A store with one lead, and its first package."""
     from app.publish import note_sealed
-    from app.store.open_store import open_store
 
     store = open_store(tmp_path / "cases.sqlite3", SystemClock())
     store.open_case(case.incident, actor="program:skywarden")
@@ -226,26 +231,85 @@ def test_a_key_that_may_not_sign_stops_a_run_before_anything_is_read(
     assert not (tmp_path / "cases").exists()
 
 
+class Everywhere:
+    """A detector that sees a vehicle in every picture."""
+
+    weight_sha256 = "ab" * 32
+    labels = ("vehicle",)
+
+    def detect(self, frames: Sequence[Frame]) -> list[list[Detection]]:
+        box = Box(left_px=5, top_px=5, right_px=25, bottom_px=20)
+        return [
+            [Detection(frame_id=one.frame_id, label="vehicle", score=0.8, box=box, weight_sha256=self.weight_sha256)]
+            for one in frames
+        ]
+
+
+def test_a_clip_leaves_redacted_and_marked_or_stays_here_with_its_reason(
+    run: Run, case: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.redaction.open_redactors", lambda _weights: (Everywhere(),))
+    store = open_store(tmp_path / "cases.sqlite3", SystemClock())
+    store.open_case(case.incident, actor="program:skywarden")
+    store.close()
+    rng = np.random.default_rng(5)
+    ground = np.kron(rng.integers(60, 150, (20, 40, 3), dtype=np.uint8), np.ones((6, 6, 1), dtype=np.uint8))
+    pictures = [(number / 10, ground[:96, number : number + 160]) for number in range(8)]
+    made = Derivation(
+        source_sha256=case.originals[0].sha256,
+        source_name=case.originals[0].name,
+        source_index=0,
+        operation="clip",
+        tool="PyAV",
+        tool_version="1",
+        parameters=(("frames", "8"),),
+    )
+    clip = Derived(name="a-clip.mp4", media_type="video/mp4", content=encode_pictures(pictures), derivation=made)
+    package = case.seal(tmp_path / "packages", derived=(*case.derived, clip))
+    root, signer = make_authority("Bureau")
+    (tmp_path / "roots.pem").write_text(root)
+    (tmp_path / "chain.pem").write_text(signer.chain_pem)
+    (tmp_path / "c2pa.key").write_text(signer.key_pem)
+    give = ("hand-out", str(package), "--to", "公司", "--purpose", "申辩", "--by", CHEN)
+    said = run(*give, "--out", "without")
+    assert "not given: a-clip.mp4: no detector here looks for: face, person" in said
+    [folder] = (tmp_path / "without").iterdir()
+    assert list(folder.glob("*.mp4")) == []
+    assert "face, person" in json.loads((folder / "note.json").read_bytes())["left_out"][0]
+    marks = ("--box", "a-clip.mp4@0.3:100,40,120,60", "--mask", "a-clip.mp4@0.0:0,0 30,0 30,30")
+    credentials = ("--c2pa-chain", "chain.pem", "--c2pa-key", "c2pa.key")
+    said = run(*give, "--out", "with", "--clips-seen-by", LIN, *marks, *credentials)
+    assert "8 frames, by-hand 1, vehicle " in said
+    assert "looked through by 林静 粤A002" in said
+    [copy] = (tmp_path / "with").glob("*/*.mp4")
+    checked = run("check-copy", str(copy), "--trust", "roots.pem")
+    assert "given by Bureau, unchanged" in checked
+    assert clip.sha256 in checked
+    spoiled = bytearray(copy.read_bytes())
+    spoiled[len(spoiled) // 2] ^= 1
+    (tmp_path / "spoiled.mp4").write_bytes(spoiled)
+    with pytest.raises(IntegrityFailed, match="gave unchanged"):
+        run("check-copy", "spoiled.mp4", "--trust", "roots.pem")
+    assert case.originals[0].sha256 == sha256(case.originals[0].path.read_bytes()).hexdigest()
+    with pytest.raises(InputRefused, match="no place in a picture"):
+        run(*give, "--out", "x", "--box", "a-clip.mp4@soon:1,1,9,9")
+    (tmp_path / "secret.geojson").write_text(
+        '{"type":"FeatureCollection","features":[{"type":"Feature","properties":{},'
+        '"geometry":{"type":"Point","coordinates":[113.5,23.1]}}]}'
+    )
+    with pytest.raises(InputRefused, match="no valid polygon"):
+        run(*give, "--out", "x", "--secret", "secret.geojson")
+    outline = '{"type":"Polygon","coordinates":[[[113.5,23.1],[113.6,23.1],[113.6,23.2],[113.5,23.1]]]}'
+    (tmp_path / "secret.geojson").write_text(
+        f'{{"type":"FeatureCollection","features":[{{"type":"Feature","properties":{{}},"geometry":{outline}}}]}}'
+    )
+    with pytest.raises(InputRefused, match="secret ground cannot be placed"):  # no frame of this case has a camera
+        run(*give, "--out", "x", "--secret", "secret.geojson", "--clips-seen-by", LIN)
+
+
 def test_copies_are_looked_at_redacted_marked_and_noted(
     run: Run, opened: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Everywhere:
-        """A detector that sees a vehicle in every picture."""
-
-        weight_sha256 = "ab" * 32
-        labels = ("vehicle",)
-
-        def detect(self, frames: Sequence[Frame]) -> list[list[Detection]]:
-            box = Box(left_px=5, top_px=5, right_px=25, bottom_px=20)
-            return [
-                [
-                    Detection(
-                        frame_id=one.frame_id, label="vehicle", score=0.8, box=box, weight_sha256=self.weight_sha256
-                    )
-                ]
-                for one in frames
-            ]
-
     monkeypatch.setattr("app.redaction.open_redactors", lambda _weights: (Everywhere(),))
     number = opened.incident.number
     give = (
@@ -261,7 +325,7 @@ def test_copies_are_looked_at_redacted_marked_and_noted(
         "given",
     )
     said = run(*give, "--box", "1,1,9,9", "--mask", "0,0 8,0 8,8")
-    assert "3 regions made unreadable" in said  # seen at its own size and at half of it, and the one by hand
+    assert "4 regions made unreadable" in said  # seen at its own, half and double size, and the one by hand
     assert "look at every copy" in said
     [folder] = (tmp_path / "given").iterdir()
     note = json.loads((folder / "note.json").read_bytes())
