@@ -1,6 +1,6 @@
 """The station under load: a hundred thousand cases, twenty people at once, and what the server takes for a page.
 
-    python -m benchmarks.station_load [--cases 100000] [--people 20] [--seconds 60]
+    python -m benchmarks.station_load [--cases 100000] [--people 20] [--seconds 60] [--store FILLED]
 
 The station is served as its users have it, in a process of its own; people are threads, each with a session of its own,
 who ask for a page, look at it for one to three seconds, and ask for the next. The limit that it is
@@ -45,16 +45,20 @@ def fill(store: Path, vault: Path, cases: int, people: int) -> list[str]:
     from django.contrib.sessions.backends.db import SessionStore
     from django.db import connections
 
-    from app.station.models import District, User
+    from app.station.models import CaseCard, District, User
     from benchmarks.station_cases import fill_store, synthetic_incidents
 
-    districts = [District.objects.create(code=f"d{number}", name=f"District {number}") for number in range(4)]
-    fill_store(synthetic_incidents(cases), districts=[district.pk for district in districts])
+    if not CaseCard.objects.exists():
+        districts = [District.objects.create(code=f"d{number}", name=f"District {number}") for number in range(4)]
+        fill_store(synthetic_incidents(cases), districts=[district.pk for district in districts])
     now, cookies = SystemClock().now(), []
-    User.objects.create(username="chief", name="Chief", roles=["administrator"], created_at=now)
+    User.objects.get_or_create(
+        username="chief", defaults={"name": "Chief", "roles": ["administrator"], "created_at": now}
+    )
     for number in range(people):
-        user = User.objects.create(username=f"p{number}", name=f"P{number}", certificate_no=f"c{number}",
-                                   roles=["senior-reviewer"], all_districts=True, created_at=now)  # fmt: skip
+        told = {"name": f"P{number}", "certificate_no": f"c{number}", "roles": ["senior-reviewer"],
+                "all_districts": True, "created_at": now}  # fmt: skip
+        user, _made = User.objects.get_or_create(username=f"p{number}", defaults=told)
         session = SessionStore()
         session[SESSION_KEY], session[HASH_SESSION_KEY] = str(user.pk), user.get_session_auth_hash()
         session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
@@ -105,12 +109,14 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=100_000)
     parser.add_argument("--people", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--store", type=Path, default=None, help="a filled store to use instead of a new one")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        store, vault, port = Path(folder) / "store.sqlite3", Path(folder) / "vault", 8471
+        store, vault, port = asked.store or Path(folder) / "store.sqlite3", Path(folder) / "vault", 8471
         start = time.perf_counter()
         cookies = fill(store, vault, asked.cases, asked.people)
-        print(f"{asked.cases} cases in the store ({time.perf_counter() - start:.0f} s to fill)")
+        what = f"{asked.cases} cases" if asked.store is None else "the cases that are there"
+        print(f"{what} in the store ({time.perf_counter() - start:.0f} s to fill)")
         command = [sys.executable, "-m", "app", "serve", "--store", str(store), "--vault", str(vault),
                    "--listen", f"127.0.0.1:{port}"]  # fmt: skip
         server = subprocess.Popen(command, stdout=subprocess.DEVNULL)

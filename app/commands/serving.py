@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from app.languages import language_of
-from core.clock import SystemClock
+from core.clock import BEIJING, SystemClock
 from core.errors import InputRefused
 from core.text import _
 
@@ -87,6 +87,8 @@ def add_commands(application: typer.Typer) -> None:
             station().options = replace(options, processing=read_processing_options(processing))
         _greet(options, station().setup_token)
         serve_station(options, clock)
+
+    _add_report(group)
 
     @group.command(name="create-admin", help=_("Make an administrator; the password is asked for."))
     def _create_admin(
@@ -173,6 +175,30 @@ def add_commands(application: typer.Typer) -> None:
             ),
             soft_wrap=True,
         )
+
+
+def _add_report(group: typer.Typer) -> None:
+    @group.command(name="report", help=_("Write a week's report, for a timer that runs on Mondays."))
+    def _report(
+        store: Annotated[str, typer.Option(help=_("As for serve."))],
+        out: Annotated[Path, typer.Option(help=_("Folder for the files."))],
+        week: Annotated[str, typer.Option(help=_("Week, as 2026-W47; or last, or this."))] = "last",
+        form: Annotated[list[str] | None, typer.Option(help=_("pdf, xlsx or csv; may be repeated; pdf alone."))] = None,
+        district: Annotated[str, typer.Option(help=_("Code of the one district to tell of; else all."))] = "",
+    ) -> None:
+        from app.station.opening import open_station
+
+        clock = SystemClock()
+        open_station(_options(store, "."), clock)
+        from app.station.weekly import read_week, write_week  # what knows the tables wants Django settled
+
+        now = clock.now()
+        files = write_week(
+            read_week(week, now.astimezone(BEIJING).date()), out, forms=tuple(form or ("pdf",)), district=district,
+            now=now, chinese=language_of(os.environ) == "zh_CN",
+        )  # fmt: skip
+        for file in files:
+            Console(markup=False, highlight=False).print(str(file), soft_wrap=True)
 
 
 def _options(

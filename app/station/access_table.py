@@ -268,6 +268,7 @@ PAGES: Final[tuple[Page, ...]] = (
     ),
     Page(name="map-offline", route="map/offline", view="commander_map.offline", roles=_READERS),
     Page(name="dashboard", route="dashboard", view="dashboard.show", roles=_READERS, label=lambda: _("Dashboard")),
+    Page(name="reports", route="dashboard/reports", view="dashboard.reports", roles=_READERS),
     Page(name="dashboard-file", route="dashboard/report.<str:form>", view="dashboard.save", roles=_READERS),
     # Watching over it.
     Page(name="audit", route="audit", view="audit_log.browse", roles=_AUDITORS, label=lambda: _("Audit")),

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 
 from app.station.roles import Role
 from benchmarks.station_cases import fill_store, synthetic_incidents
+from core.errors import InputRefused
 from evidence.cases.life import Decision, Deed, Document, Person, Quality, Reason, Verdict
 from evidence.incident import Incident
 from geofence.attribution import Attribution, Share
@@ -205,3 +206,41 @@ def pdf_text(content: bytes) -> str:
 
 def test_unknown_forms_are_refused(counted: Bureau) -> None:
     assert counted.browser(Role.COMMANDER, "").get("/dashboard/report.exe").status_code == 400
+
+
+def test_weeks_are_those_of_iso_8601(bureau: Bureau) -> None:
+    from app.station.weekly import read_week, week_of
+
+    assert bureau.store.is_file()
+    assert week_of(date(2027, 1, 3)).name == "2026-W53"
+    assert read_week("2026-W53", date(2020, 1, 1)).first == date(2026, 12, 28)
+    assert read_week("last", date(2026, 11, 23)) == week_of(date(2026, 11, 16))
+    for nonsense in ("2026-W54", "2026-47", "next", "", "２０２６-W01"):
+        with pytest.raises(InputRefused, match="names no week"):
+            read_week(nonsense, date(2026, 1, 1))
+
+
+def test_a_week_is_written_on_schedule_and_offered_on_its_page(counted: Bureau, tmp_path: Path) -> None:
+    from app.station.models import CaseCard
+    from app.station.weekly import week_of, write_week
+
+    seen = CaseCard.objects.order_by("-last_seen").first()
+    assert seen is not None
+    week = week_of(seen.seen_on)
+    forms = ("csv", "xlsx", "pdf")
+    files = write_week(week, tmp_path / "reports", forms=forms, district="", now=NOW, chinese=False)
+    assert [file.name for file in files] == [f"{week.name}.{form}" for form in forms]
+    leads = CaseCard.objects.filter(seen_on__range=(week.first, week.last)).count()
+    assert f"\r\nall,,leads,{leads}\r\n" in files[0].read_bytes().decode("utf-8-sig")
+    assert files[2].read_bytes().startswith(b"%PDF")
+    before = files[2].read_bytes()
+    write_week(week, tmp_path / "reports", forms=("pdf",), district="", now=NOW, chinese=False)
+    assert files[2].read_bytes() == before
+    browser = counted.browser(Role.COMMANDER, "north")
+    page = browser.get("/dashboard/reports").content.decode()
+    assert week.name in page
+    asked = f"/dashboard/report.csv?since={week.first}&until={week.last}"
+    assert asked.replace("&", "&amp;") in page
+    assert browser.get(asked).status_code == 200
+    with pytest.raises(InputRefused, match="no district"):
+        write_week(week, tmp_path, forms=("csv",), district="west", now=NOW, chinese=False)

@@ -12,11 +12,11 @@ from django.utils.http import content_disposition_header
 
 from app.station.case_filter import CaseFilter, read_filter
 from app.station.context import station
-from app.station.figure_files import FORMS, heading, summary, tables
+from app.station.figure_files import heading, summary, tables
 from app.station.figures import REMEMBERED, Figures
-from app.station.objects import districts_of
+from app.station.objects import cards_of, districts_of
+from app.station.weekly import bureau_of, report_file, weeks_of
 from core.clock import BEIJING
-from core.errors import InputRefused
 from core.text import _
 
 DAYS_AT_FIRST = 90
@@ -67,23 +67,17 @@ def show(request: Any) -> Any:  # noqa: ANN401 - as above
 
 def save(request: Any, form: str) -> Any:  # noqa: ANN401 - as above
     """Return the figures as a file: csv, xlsx, or the report as pdf."""
-    if form not in FORMS:
-        raise InputRefused(_("report"), _("is written as csv, xlsx or pdf"), _("Choose one of them."))
     wanted, figures = _asked(request)
-    now = station().clock.now()
-    period = f"{wanted.since} – {wanted.until or now.astimezone(BEIJING).date().isoformat()}"
-    title = _("Report of aerial patrols")
-    kind, write = FORMS[form]
-    if form == "csv":
-        content = write(figures)
-    elif form == "xlsx":
-        content = write(figures, title=f"{title} {period}", now=now)
-    else:
-        names = [one.name for one in districts_of(request.user) if not wanted.district or one.code == wanted.district]
-        content = write(figures, title=title, period=period, bureau="、".join(names[:6]), now=now)
-    name = f"patrols-{wanted.since}-{wanted.until or now.astimezone(BEIJING).date().isoformat()}.{form}"
+    bureau = bureau_of(request.user, wanted.district)
+    report = report_file(form, figures, wanted, bureau=bureau, now=station().clock.now())
     return HttpResponse(
-        content,
-        content_type=kind,
-        headers={"Content-Disposition": content_disposition_header(True, name) or ""},  # noqa: FBT003 - Django's
+        report.content,
+        content_type=report.media_type,
+        headers={"Content-Disposition": content_disposition_header(True, report.name) or ""},  # noqa: FBT003 - Django's
     )
+
+
+def reports(request: Any) -> Any:  # noqa: ANN401 - as above
+    """List the weeks, each with its report."""
+    today = station().clock.now().astimezone(BEIJING).date()
+    return render(request, "station/reports.html", {"weeks": weeks_of(cards_of(request.user), today)})
