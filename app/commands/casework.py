@@ -28,6 +28,7 @@ from evidence.cases.case_store import Case
 from evidence.cases.life import Decision, Deed, Document, Life, Person, Quality, Reason, Verdict, state_of
 from evidence.cases.retention import holds_of
 from evidence.cases.timers import timers_of
+from evidence.cases.working_days import read_working_days
 from evidence.incident import State
 
 
@@ -69,7 +70,17 @@ def _list(
     console.print(_("{count} cases").format(count=len(lines)))
 
 
-def _show(*, number: NumberArgument, by: ByOption, store: StoreOption = DEFAULT_STORE) -> None:
+def _show(
+    *,
+    number: NumberArgument,
+    by: ByOption,
+    workdays: Annotated[
+        Path | None,
+        typer.Option(envvar="SKYWARDEN_WORKDAYS", help=_("File of further years' working days, workdays/1.")),
+    ] = None,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    known = read_working_days(workdays)
     kept = opened(store)
     line = find_case(kept, number)
     case = unless_refused(kept.read_case(line.incident_id, viewer=person_of(by)))
@@ -80,9 +91,10 @@ def _show(*, number: NumberArgument, by: ByOption, store: StoreOption = DEFAULT_
         console.print("  " + _words(decision), soft_wrap=True)
     if not case.life.decisions:
         console.print("  " + _("nobody has decided anything yet"))
-    for timer in timers_of(case.life):
+    for timer in timers_of(case.life, working_days=known):
         due = timer.due_at.astimezone(BEIJING).strftime("%Y-%m-%d")
-        console.print(_("due {day}: {name} ({basis})").format(day=due, name=timer.name, basis=timer.basis))
+        words = _("due {day}: {name} ({basis}; {count})")
+        console.print(words.format(day=due, name=timer.name, basis=timer.basis, count=timer.count), soft_wrap=True)
     for hold in holds_of(kept.audit(line.number)):
         if hold.lifted_at is None:
             console.print(_("on legal hold: {reason}").format(reason=hold.reason), soft_wrap=True)

@@ -35,6 +35,7 @@ from core.clock import BEIJING, from_iso
 from evidence.cases.case_store import begin_life
 from evidence.cases.life import Decision, Deed, Life, state_of
 from evidence.cases.timers import overdue, timers_of
+from evidence.cases.working_days import read_working_days
 from evidence.incident import State
 from evidence.sealing.canonical import decode
 from evidence.sealing.incident_json import decode_incident
@@ -279,9 +280,10 @@ def _extras(cards: Any, now: datetime) -> dict[str, _Extra]:  # noqa: ANN401 - a
     long_ago = now - timedelta(days=365 * LIMITATION_YEARS)
     long_since = cards.filter(seen_on__lte=long_ago.astimezone(BEIJING).date(), last_seen__lt=long_ago)
     asked |= set(long_since.filter(state__in=_OPEN).values_list("pk", flat=True))
+    known = read_working_days()
     for ids in _bunches(sorted(asked)):
         for life in _lives(ids):
-            if state_of(life) in OPEN_STATES and overdue(timers_of(life), now):
+            if state_of(life) in OPEN_STATES and overdue(timers_of(life, working_days=known), now):
                 extras[life.incident_id].overdue = True
     return dict(extras)
 

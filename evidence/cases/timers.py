@@ -2,21 +2,22 @@
 
 Sources: 行政处罚法 56 (evidence registered for preservation: decide within seven days), 60 (penalty within ninety
 days of filing), 36 (two years' limitation, five where life, health or finance were endangered), 85 (periods of two,
-three, five and seven days are working days). Which days are working days is data (``missions``' calendar), handed in;
-without it Saturdays and Sundays are free. Periods begin on the day after and end with the last day in Beijing.
+three, five and seven days are working days; ninety days and the years are natural ones). Which days are working days is
+data, handed in (:mod:`evidence.cases.working_days`); the days of a year that is not known there all count, so that the
+period ends rather too early, and the timer says so. Periods begin on the day after; the last day ends in Beijing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from core.clock import BEIJING, in_utc
 from core.text import _
 from evidence.cases.life import Document, Life
+from evidence.cases.working_days import WorkingDays, count_working_days
 
-_NO_DAYS: AbstractSet[date] = frozenset()
+NOTHING_KNOWN = WorkingDays()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,27 +29,18 @@ class Timer:
         name: For people.
         basis: The article.
         due_at: The last instant in time, aware UTC.
+        count: How its days are counted, for people.
     """
 
     code: str
     name: str
     basis: str
     due_at: datetime
+    count: str
 
 
 def _end_of(day: date) -> datetime:
     return datetime.combine(day, time(23, 59, 59), tzinfo=BEIJING).astimezone(UTC)
-
-
-def _plus_working_days(
-    start: date, count: int, holidays: AbstractSet[date], working_weekends: AbstractSet[date]
-) -> date:
-    day = start
-    while count:
-        day += timedelta(days=1)
-        free = day in holidays or (day.weekday() >= 5 and day not in working_weekends)
-        count -= not free
-    return day
 
 
 def _plus_years(start: date, years: int) -> date:
@@ -59,19 +51,14 @@ def _plus_years(start: date, years: int) -> date:
 
 
 def timers_of(
-    life: Life,
-    *,
-    endangers_life: bool = False,
-    holidays: AbstractSet[date] = _NO_DAYS,
-    working_weekends: AbstractSet[date] = _NO_DAYS,
+    life: Life, *, endangers_life: bool = False, working_days: WorkingDays = NOTHING_KNOWN
 ) -> tuple[Timer, ...]:
     """Return the periods that run for an incident, soonest first.
 
     Args:
         life: Its decisions.
         endangers_life: Whether the limitation is five years rather than two.
-        holidays: Working days that the calendar frees.
-        working_weekends: Weekend days that the calendar makes working days.
+        working_days: The years whose working days are known.
     """
     issued: dict[Document, date] = {}
     for decision in life.decisions:
@@ -85,17 +72,11 @@ def timers_of(
             name=_("limitation of {years} years").format(years=years),
             basis="行政处罚法 第三十六条",
             due_at=_end_of(_plus_years(seen, years)),
+            count=_("calendar days"),
         )
     ]
     if Document.PRESERVATION_NOTICE in issued and Document.PRESERVATION_DECISION not in issued:
-        timers.append(
-            Timer(
-                code="preservation",
-                name=_("decision on preserved evidence, seven working days"),
-                basis="行政处罚法 第五十六条、第八十五条",
-                due_at=_end_of(_plus_working_days(issued[Document.PRESERVATION_NOTICE], 7, holidays, working_weekends)),
-            )
-        )
+        timers.append(_preservation(issued[Document.PRESERVATION_NOTICE], working_days))
     if Document.CASE_FILING in issued and Document.PENALTY_DECISION not in issued:
         timers.append(
             Timer(
@@ -103,9 +84,28 @@ def timers_of(
                 name=_("penalty decision, ninety days after filing"),
                 basis="行政处罚法 第六十条",
                 due_at=_end_of(issued[Document.CASE_FILING] + timedelta(days=90)),
+                count=_("calendar days"),
             )
         )
     return tuple(sorted(timers, key=lambda timer: timer.due_at))
+
+
+def _preservation(noticed: date, working_days: WorkingDays) -> Timer:
+    counted = count_working_days(noticed, 7, working_days)
+    if counted.unknown_years:
+        count = _(
+            "the working days of {years} are not known here: counted in calendar days, and the true end is not earlier"
+        )
+        count = count.format(years=", ".join(str(year) for year in counted.unknown_years))
+    else:
+        count = _("working days by {sources}").format(sources="、".join(counted.sources))
+    return Timer(
+        code="preservation",
+        name=_("decision on preserved evidence, seven working days"),
+        basis="行政处罚法 第五十六条、第八十五条",
+        due_at=_end_of(counted.last_day),
+        count=count,
+    )
 
 
 def overdue(timers: tuple[Timer, ...], now: datetime) -> tuple[Timer, ...]:

@@ -26,6 +26,7 @@ from evidence.cases.life import (
 )
 from evidence.cases.order_rules import DOCUMENT_ORDER, RULES, decide, first_breach
 from evidence.cases.timers import overdue, timers_of
+from evidence.cases.working_days import read_working_days
 from evidence.incident import State
 
 START = datetime(2026, 10, 1, 2, tzinfo=UTC)
@@ -220,8 +221,7 @@ def test_a_decision_checks_itself() -> None:
 
 
 def test_timers_count_as_the_law_counts() -> None:
-    # 2026-09-28 is a Monday; 1 to 8 October are free, 10 October is a working Saturday.
-    holidays = {date(2026, 10, day) for day in range(1, 9)}
+    # 2026-09-28 is a Monday; 1 to 7 October are free, 10 October is a working Saturday.
     monday = datetime(2026, 9, 28, 9, tzinfo=BEIJING)
     issue = (Document.PRESERVATION_NOTICE, Document.CASE_FILING)
     life = Life(
@@ -232,15 +232,17 @@ def test_timers_count_as_the_law_counts() -> None:
             Decision(at=monday, deed=Deed.DOCUMENT_ISSUED, people=(CHEN,), document=document) for document in issue
         ),
     )
-    timers = {
-        timer.code: timer.due_at.astimezone(BEIJING)
-        for timer in timers_of(life, holidays=holidays, working_weekends={date(2026, 10, 10)})
-    }
-    # Working days after Monday: 29, 30 September, 9, 10, 12, 13, 14 October.
-    assert timers["preservation"].date() == date(2026, 10, 14)
+    counted = {timer.code: timer for timer in timers_of(life, working_days=read_working_days())}
+    timers = {code: timer.due_at.astimezone(BEIJING) for code, timer in counted.items()}
+    # Working days after Monday: 29, 30 September, 8, 9, 10, 12, 13 October.
+    assert timers["preservation"].date() == date(2026, 10, 13)
+    assert "国办发明电〔2025〕7号" in counted["preservation"].count
     assert timers["decision"].date() == date(2026, 12, 27)
     assert timers["limitation"].date() == date(2026, 2, 28)
     assert timers_of(life)[0].code == "limitation"
+    unknown = {timer.code: timer for timer in timers_of(life)}["preservation"]
+    assert unknown.due_at.astimezone(BEIJING).date() == date(2026, 10, 5)  # every day counts, and the timer says so
+    assert "2026 are not known" in unknown.count
     assert [timer.code for timer in overdue(timers_of(life), monday)] == ["limitation"]
     five = timers_of(life, endangers_life=True)
     assert overdue(five, monday) == ()
