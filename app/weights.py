@@ -9,9 +9,10 @@ from core.errors import InputRefused
 from core.text import _
 from detection.detection import Detector
 from detection.lookout import Lookout
+from detection.networks.open_network import DEVICES, Threads
 from detection.registry import SHIPPED, Registry, bureau_register, read_registry
 from detection.several import SeveralDetectors
-from detection.yolo import DEVICES, YoloDetector
+from detection.yolo import YoloDetector
 
 
 def open_registry(register: Path | None = None) -> Registry:
@@ -50,13 +51,14 @@ def registered_weight(name: str, registry: Registry) -> Path:
 
 
 def open_detector(
-    weights: Sequence[str], *, device: str, lookout: Lookout | None = None
+    weights: Sequence[str], *, device: str, threads: Threads = None, lookout: Lookout | None = None
 ) -> tuple[Detector, Mapping[str, bytes]]:
     """Return the detector and the model card of each of its weights, by the weight's digest.
 
     Args:
         weights: Names of registered weights, or their files; the defaults when empty.
         device: As :class:`detection.yolo.YoloDetector` takes it.
+        threads: CPU threads, "auto" for the fastest number, or None for the runtime's own choice.
         lookout: Chooses what of a frame is worth looking at; None for all of it.
 
     Raises:
@@ -67,7 +69,9 @@ def open_detector(
         raise InputRefused(device, _("is no device"), _("Say one of {known}.").format(known=", ".join(DEVICES)))
     registry = open_registry()
     paths = [registered_weight(name, registry) for name in weights] or [each.path for each in registry.defaults()]
-    detectors = [YoloDetector(path, registry=registry, device=device, lookout=lookout) for path in paths]
+    detectors = [
+        YoloDetector(path, registry=registry, device=device, threads=threads, lookout=lookout) for path in paths
+    ]
     cards = {
         each.weight_sha256: (path.parent / each.card.card).read_bytes()
         for each, path in zip(detectors, paths, strict=True)
@@ -76,3 +80,18 @@ def open_detector(
         return SeveralDetectors(detectors), cards
     except ValueError as doubled:
         raise InputRefused(", ".join(weights), str(doubled), _("Name one weight for each label.")) from doubled
+
+
+def threads_of(text: str) -> Threads:
+    """Return the number of threads that a person asks for: "auto", a number, or nothing for the runtime's own choice.
+
+    Raises:
+        InputRefused: It is none of these.
+    """
+    if text == "auto":
+        return "auto"
+    if not text:
+        return None
+    if text.isdecimal() and int(text) >= 1:
+        return int(text)
+    raise InputRefused(text, _("is no number of threads"), _("Say auto, or a number from 1 on."))

@@ -19,7 +19,7 @@ from shapely.geometry.base import BaseGeometry
 from app.corrections import read_corrections
 from app.instruments import Instruments, Jurisdiction, Signing
 from app.placing import takeoff_of
-from app.weights import open_detector
+from app.weights import open_detector, threads_of
 from core.clock import Clock
 from core.errors import InputRefused
 from core.heights import HeightDatum
@@ -115,6 +115,7 @@ def open_instruments(
     views: int = Enough().views,
     area: BaseGeometry | None = None,
     follow: bool = True,
+    threads: str = "",
 ) -> Instruments:
     """Return the instruments for a run.
 
@@ -122,7 +123,7 @@ def open_instruments(
         weights: Registered weights, by name or file; the defaults when empty.
         zone: The time zone declared for camera clocks.
         ground: The ground that rays are cut with.
-        device: "auto", "cpu" or "cuda".
+        device: As :class:`detection.yolo.YoloDetector` takes it.
         clock: The station's clock.
         ground_declared: Whether that ground was declared rather than taken for granted.
         camera: What the camera is declared to be, as :func:`flight.cameras.declared.read_declared_camera` reads it;
@@ -134,6 +135,7 @@ def open_instruments(
         views: Looks from different sides after which ground is left out; 0 to look at everything again and again.
         area: Ground outside of which nothing is sought, longitude and latitude; None for everywhere.
         follow: Whether to look again shortly before and after what is found in videos.
+        threads: CPU threads of the detector: a number, "auto", or nothing for the runtime's own choice.
 
     Raises:
         InputRefused: There is no such zone or camera, or the corrections are none, or the number of views.
@@ -141,7 +143,7 @@ def open_instruments(
     """
     zone_info = camera_zone(zone)
     lookout = Lookout(area=area, enough=enough_of(views))
-    detector, cards = open_detector(weights, device=device, lookout=lookout)
+    detector, cards = open_detector(weights, device=device, threads=threads_of(threads), lookout=lookout)
     return Instruments(
         detector=detector,
         ground=ground,

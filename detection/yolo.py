@@ -18,21 +18,18 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import WeightRefused
 from core.text import _
 from detection.detection import Box, Detection
 from detection.frame import Frame
 from detection.ground_scale import ground_scale, gsd_at
 from detection.lookout import Lookout
 from detection.merging import merge_tiles
-from detection.networks import openvino_network
-from detection.networks.network import DeviceMemoryShort, Network, rows_of
-from detection.networks.torch_network import TorchNetwork
+from detection.networks.network import DeviceMemoryShort, rows_of
+from detection.networks.open_network import DEVICES, Threads, open_network
 from detection.registry import Registry, read_registry, verify_weight
 from detection.tiles import Tile, TilePlan, plan_tiles
 from detection.weight_card import WeightCard
 
-DEVICES: Final = ("auto", "cpu", "cuda", "openvino")
 GREY: Final = 114  # Ultralytics' letterbox colour, which the weights know from training
 BATCH_PIXELS: Final = 2_000_000
 
@@ -43,9 +40,9 @@ class YoloDetector:
     Args:
         weight: The weight file.
         registry: The weights that may be loaded; the shipped register when None.
-        device: "auto" (CUDA when there is one, else OpenVINO when it is installed, else torch on the CPU), or one of
-            "cpu" (torch), "cuda" (torch), "openvino".
-        threads: CPU threads for the forward pass; the runtime's own choice when None.
+        device: "auto" (the fastest there is), or one of the others of :data:`detection.networks.open_network.DEVICES`.
+        threads: CPU threads for the forward pass; the runtime's own choice when None, the fastest number, measured once
+            on this machine, when "auto".
         tile_px: Longest side of a tile as the network sees it.
         batch_pixels: Pixels per forward pass at most.
         score_floor: Report everything from this score on, instead of from the card's thresholds (for calibration).
@@ -53,6 +50,7 @@ class YoloDetector:
         cache: Folder for converted weights; ``~/.cache/skywarden/weights`` when None.
         tile_filter: Asked for each tile of a frame; tiles it answers False for are not run.
         lookout: Chooses tiles by what the run has looked at so far, and is told what was found.
+        trial: Whether an eight-bit conversion may be run that was not accepted yet: to compare it.
 
     Raises:
         WeightRefused: The weight is missing, not registered, altered, broken, or its classes are not those of its card.
@@ -64,7 +62,7 @@ class YoloDetector:
         *,
         registry: Registry | None = None,
         device: str = "auto",
-        threads: int | None = None,
+        threads: Threads = None,
         tile_px: int = 960,
         batch_pixels: int = BATCH_PIXELS,
         score_floor: float | None = None,
@@ -72,10 +70,11 @@ class YoloDetector:
         cache: Path | None = None,
         tile_filter: Callable[[Frame, Tile], bool] | None = None,
         lookout: Lookout | None = None,
+        trial: bool = False,
     ) -> None:
         if device not in DEVICES:
             raise ValueError(f"a device is one of {', '.join(DEVICES)}")
-        if threads is not None and threads < 1:
+        if isinstance(threads, int) and threads < 1:
             raise ValueError("at least one thread")
         known = registry if registry is not None else read_registry()
         self._card = verify_weight(weight, known)
@@ -92,7 +91,7 @@ class YoloDetector:
         self._lookout = lookout
         if lookout is not None:
             lookout.register(self._card)
-        self._network = _load(weight, self._card, device, threads, cache)
+        self._network = open_network(weight, self._card, device=device, threads=threads, cache=cache, trial=trial)
 
     @property
     def card(self) -> WeightCard:
@@ -117,6 +116,10 @@ class YoloDetector:
     def detect(self, frames: Sequence[Frame]) -> list[list[Detection]]:
         """Return the detections of each frame, in the frames' order, best score first."""
         return [self._detect_one(frame) for frame in frames]
+
+    def canvases_of(self, frame: Frame) -> list[NDArray[np.uint8]]:
+        """Return what the network is shown of ``frame``, tile by tile."""
+        return [_shown(frame.pixels, tile) for tile in self.tiles_of(frame)]
 
     def tiles_of(self, frame: Frame) -> list[Tile]:
         """Return the tiles that :meth:`detect` runs for ``frame``, unless a lookout leaves some out."""
@@ -253,28 +256,3 @@ def _to_image(rows: NDArray[np.float64], tile: Tile) -> NDArray[np.float64]:
     moved[:, 2] = moved[:, 2].clip(max=tile.right_px)
     moved[:, 3] = moved[:, 3].clip(max=tile.bottom_px)
     return moved
-
-
-def _load(path: Path, card: WeightCard, device: str, threads: int | None, cache: Path | None) -> Network:
-    """Return the network, ready to run, on the device asked for or the fastest there is."""
-    network: Network
-    if device == "openvino" or (device == "auto" and openvino_network.is_available() and not _has_cuda()):
-        folder = cache if cache is not None else Path.home() / ".cache" / "skywarden" / "weights"
-        network = openvino_network.OpenVinoNetwork(path, sha256=card.sha256, cache=folder, threads=threads)
-    else:
-        network = TorchNetwork(path, device=device, threads=threads)
-    if network.classes != card.classes:
-        raise WeightRefused(
-            path,
-            _("its classes are {found}, not {wanted} as its card says").format(
-                found=", ".join(network.classes), wanted=", ".join(card.classes)
-            ),
-            _("Correct the card's classes, or use the weight that the card means."),
-        )
-    return network
-
-
-def _has_cuda() -> bool:
-    import torch
-
-    return bool(torch.cuda.is_available())

@@ -123,7 +123,9 @@ def add_commands(application: typer.Typer) -> None:
             Unit | None,
             typer.Option(help=_("What the numbers of exported temperatures, or of DJI's raw data, stand for.")),
         ] = None,
-        device: Annotated[str, typer.Option(help=_("auto, cpu, cuda or openvino."))] = "auto",
+        device: Annotated[
+            str, typer.Option(help=_("auto, cpu, cuda, openvino, openvino-int8, onnx or tensorrt."))
+        ] = "auto",
         views: Annotated[
             int,
             typer.Option(help=_("Looks from different sides after which ground is left out; 0 for never.")),
@@ -134,6 +136,9 @@ def add_commands(application: typer.Typer) -> None:
         follow: Annotated[
             bool, typer.Option(help=_("Look again shortly before and after what is found in a video, to see it move."))
         ] = True,
+        threads: Annotated[
+            str, typer.Option(help=_("Threads of the detector: a number, or auto to measure once which is fastest."))
+        ] = "",
         title: Annotated[str, typer.Option(help=_("Title of the map; by default the folder's name."))] = "",
         patrols: Annotated[
             Path | None,
@@ -165,6 +170,7 @@ def add_commands(application: typer.Typer) -> None:
             views=views,
             area=area,
             follow=follow,
+            threads=threads,
         )
         signing = open_signing(signer, work=out / "work")
         plan = None if patrol is None else read_patrol(patrol)

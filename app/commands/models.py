@@ -30,6 +30,10 @@ def add_commands(application: typer.Typer) -> None:
     model.command(name="add", help=_("Register a weight of your own, after it passed its self-test."))(_add)
     model.command(name="check", help=_("Run a registered weight's self-test."))(_check)
     model.command(name="compare", help=_("Tell whether a new weight may replace an old one."))(_compare)
+    model.command(
+        name="quantise",
+        help=_("Make a weight eight-bit for OpenVINO; it runs if it is as good as before."),
+    )(_quantise)
     train = typer.Typer(no_args_is_help=True, help=_("Train a detector weight, on the CPU or a GPU."))
     train.command(name="recipe", help=_("Make a shipped weight again: render, put together, train."))(_recipe)
     train.command(name="set", help=_("Put a training set together from labelled folders and verdicts."))(_set)
@@ -38,7 +42,7 @@ def add_commands(application: typer.Typer) -> None:
     application.add_typer(train, name="train", rich_help_panel=panel)
 
 
-_Device = Annotated[str, typer.Option(help=_("auto, cpu, cuda or openvino."))]
+_Device = Annotated[str, typer.Option(help=_("auto, cpu, cuda, openvino, openvino-int8, onnx or tensorrt."))]
 _Register = Annotated[
     Path | None, typer.Option(help=_("The bureau's register of weights; by default one in the user's folder."))
 ]
@@ -301,6 +305,32 @@ def _sample_images(folder: Path | None, card: WeightCard) -> tuple[Labelled, ...
         images = labels = folder
     classes = {number: card.labels[name] for number, name in enumerate(card.classes) if name in card.labels}
     return tuple(read_yolo_set(images, labels, classes))
+
+
+def _quantise(
+    *,
+    name: Annotated[str, typer.Argument(help=_("Name or file of a registered weight."))],
+    images: Annotated[Path, typer.Option(help=_("Folder of photos like those it will see; it is calibrated on them."))],
+    sample: Annotated[Path, typer.Option(help=_("Folder of labelled images on which both are compared."))],
+    register: _Register = None,
+) -> None:
+    from app.quantising import quantise
+
+    registry = open_registry(register)
+    path = registered_weight(name, registry)
+    outcome = quantise(path, registry, images=images, sample=sample)
+    console = Console(highlight=False)
+    for label, (before, after) in sorted(outcome.areas.items()):
+        told = _("{label}: average precision {before:.3f}, in eight bits {after:.3f}")
+        console.print(told.format(label=label, before=before, after=after), markup=False)
+    console.print(_("calibrated on {count} tiles").format(count=outcome.canvases))
+    if outcome.worse:
+        raise WeightRefused(
+            path,
+            _("in eight bits it is worse at {labels}").format(labels=", ".join(outcome.worse)),
+            _("Use --device openvino, or calibrate on other photos."),
+        )
+    console.print(_("accepted; use it with --device openvino-int8"))
 
 
 def _print_self_test(path: Path, register: Path | None, *, device: str, sample: Path | None, console: Console) -> bool:

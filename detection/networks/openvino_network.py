@@ -1,16 +1,15 @@
 """A weight run by OpenVINO: on Intel and AMD processors two to three times as fast as torch.
 
-The weight is converted once and kept in a cache folder under its digest; the conversion is written aside and renamed,
-so that a run that is killed leaves nothing half-written, and a kept conversion whose bytes changed is made anew. Colour
+The weight is converted once and kept in a cache folder under its digest (:mod:`detection.networks.conversions`). Colour
 order, scaling and layout are part of the converted network: it takes the pixels as they are.
+
+Eight-bit integers (INT8) are faster where the processor has instructions for them, and cost some accuracy. They are
+made on purpose (:mod:`detection.networks.openvino_int8`), never by themselves, and run only after a comparison with
+the float weight was passed.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
-import tempfile
 import warnings
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from core.errors import WeightRefused
 from core.text import _
+from detection.networks.conversions import Conversion, keep_conversion, kept_conversion
 from detection.networks.network import DeviceMemoryShort
 from detection.networks.torch_network import classes_of, load_module
 
@@ -41,18 +41,26 @@ class OpenVinoNetwork:
         sha256: That digest, the key of the cache.
         cache: Folder for converted weights.
         threads: CPU threads of the forward pass; OpenVINO's own choice when None.
+        conversion: A conversion to run instead of the weight's own.
 
     Raises:
         WeightRefused: The weight cannot be loaded or converted.
     """
 
-    def __init__(self, path: Path, *, sha256: str, cache: Path, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        sha256: str,
+        cache: Path,
+        threads: int | None = None,
+        conversion: Conversion | None = None,
+    ) -> None:
         import openvino
 
-        folder = cache / f"{sha256}-openvino-{openvino.__version__.split('-')[0]}-{FORMAT}"
-        classes = _kept_classes(folder)
-        if classes is None:
-            classes = _convert(path, folder)
+        if conversion is None:
+            conversion = float_conversion(path, sha256=sha256, cache=cache)
+        folder = conversion.folder
         # Precision is left to OpenVINO: bfloat16 where the processor has it, which moves scores a little.
         settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
         if threads is not None:
@@ -65,8 +73,8 @@ class OpenVinoNetwork:
                 _("OpenVINO cannot load its conversion ({problem})").format(problem=problem),
                 _("Delete {folder} and try again, or use --device cpu.").format(folder=folder),
             ) from problem
-        self._classes = classes
-        self._runtime = f"OpenVINO {openvino.__version__.split('-')[0]} cpu"
+        self._classes = conversion.classes
+        self._runtime = f"OpenVINO {version()} cpu" + (" int8" if "int8" in folder.name else "")
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -91,19 +99,25 @@ class OpenVinoNetwork:
         return False
 
 
-def _kept_classes(folder: Path) -> tuple[str, ...] | None:
-    """Return the class names of a kept conversion, or None when there is none or its bytes are not those written."""
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        if all(_digest(folder / name) == digest for name, digest in manifest["files"].items()):
-            return tuple(manifest["classes"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        pass
-    return None
+def float_conversion(path: Path, *, sha256: str, cache: Path) -> Conversion:
+    """Return the conversion of a weight, made now when there is none.
+
+    Raises:
+        WeightRefused: The weight cannot be loaded or converted.
+    """
+    folder = cache / f"{sha256}-openvino-{version()}-{FORMAT}"
+    return kept_conversion(folder) or keep_conversion(folder, lambda aside: _convert(path, aside))
 
 
-def _convert(path: Path, folder: Path) -> tuple[str, ...]:
-    """Write the conversion of the weight at ``path`` to ``folder`` and return its class names."""
+def version() -> str:
+    """Return OpenVINO's version, without its build number."""
+    import openvino
+
+    return str(openvino.__version__).split("-")[0]
+
+
+def _convert(path: Path, aside: Path) -> tuple[str, ...]:
+    """Write the conversion of the weight at ``path`` into the folder ``aside`` and return its class names."""
     import openvino
     import torch
     from openvino.preprocess import ColorFormat, PrePostProcessor
@@ -129,20 +143,5 @@ def _convert(path: Path, folder: Path) -> tuple[str, ...]:
             _("OpenVINO cannot convert this weight ({problem})").format(problem=problem),
             _("Use --device cpu, or a detection weight of a kind that OpenVINO knows."),
         ) from problem
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=".part-", dir=folder.parent))
     openvino.save_model(ready, str(aside / "weight.xml"), compress_to_fp16=False)
-    classes = classes_of(module)
-    files = {file.name: _digest(file) for file in sorted(aside.iterdir())}
-    (aside / "manifest.json").write_text(json.dumps({"classes": classes, "files": files}), encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        aside.rename(folder)
-    except OSError:  # another process put the same conversion there first
-        shutil.rmtree(aside, ignore_errors=True)
-    return classes
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+    return classes_of(module)

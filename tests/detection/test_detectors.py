@@ -23,6 +23,8 @@ from detection.tiles import TilePlan
 from detection.yolo import YoloDetector
 from flight.track import Pose
 
+RUNTIMES = {"yolo on torch": "cpu", "yolo on OpenVINO": "openvino", "yolo on ONNX Runtime": "onnx"}
+
 
 @pytest.fixture(scope="module")
 def street(make_frame: Callable[..., Frame]) -> Frame:
@@ -35,12 +37,14 @@ def street(make_frame: Callable[..., Frame]) -> Frame:
     return make_frame(pixels)
 
 
-@pytest.fixture(scope="module", params=["yolo on torch", "yolo on OpenVINO", "scripted"])
+@pytest.fixture(scope="module", params=[*RUNTIMES, "scripted"])
 def detector(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, street: Frame) -> Detector:
     if request.param != "scripted":
         return YoloDetector(
             SHIPPED.parent / "vehicle_yolov8n.pt",
-            device="cpu" if request.param == "yolo on torch" else "openvino",
+            device={"yolo on torch": "cpu", "yolo on OpenVINO": "openvino", "yolo on ONNX Runtime": "onnx"}[
+                request.param
+            ],
             threads=1,
             score_floor=0.05,
             cache=tmp_path_factory.getbasetemp() / "weights",
@@ -159,18 +163,21 @@ def test_a_conversion_is_kept_and_a_damaged_one_is_made_anew(tmp_path: Path, str
     assert (kept / "weight.bin").stat().st_mtime_ns != written
 
 
-def test_both_runtimes_see_the_same(street: Frame, yolo: YoloDetector, tmp_path: Path) -> None:
-    weight = SHIPPED.parent / "vehicle_yolov8n.pt"
+@pytest.mark.parametrize("device", ["openvino", "onnx"])
+def test_all_runtimes_see_the_same(
+    street: Frame, yolo: YoloDetector, tmp_path_factory: pytest.TempPathFactory, device: str
+) -> None:
+    weight, cache = SHIPPED.parent / "vehicle_yolov8n.pt", tmp_path_factory.getbasetemp() / "weights"
     torch_found = YoloDetector(weight, device="cpu", threads=1, score_floor=0.05).detect([street])[0]
-    openvino_found = YoloDetector(weight, device="openvino", threads=1, score_floor=0.05, cache=tmp_path).detect(
-        [street]
-    )[0]
+    other = YoloDetector(weight, device=device, threads=1, score_floor=0.05, cache=cache)
+    found = other.detect([street])[0]
     assert torch_found
-    assert abs(len(torch_found) - len(openvino_found)) <= 1  # one may stand at the floor
-    for one, other in zip(torch_found[:3], openvino_found[:3], strict=False):
-        assert one.score == pytest.approx(other.score, abs=0.05)
-        assert one.box.left_px == pytest.approx(other.box.left_px, abs=3.0)
+    assert abs(len(torch_found) - len(found)) <= 1  # one may stand at the floor
+    for one, two in zip(torch_found[:3], found[:3], strict=False):
+        assert one.score == pytest.approx(two.score, abs=0.05)
+        assert one.box.left_px == pytest.approx(two.box.left_px, abs=3.0)
     assert "torch" in yolo.runtime
+    assert {"openvino": "OpenVINO", "onnx": "ONNX Runtime"}[device] in other.runtime
 
 
 def test_raw_boxes_of_both_head_kinds_are_understood() -> None:
