@@ -14,18 +14,20 @@ from typing import Final
 
 from app.instruments import Jurisdiction
 from app.journal import InputFindings
+from app.plume_watch import SMOKE, StillAlarm, still_alarms
 from evidence.incident import Incident
 from flight.calendars.periods import active_periods
 from geofence.attribute import attribute_all
-from geofence.attributing.attribute_extended import attribute_moving
+from geofence.attributing.attribute_extended import Wind, attribute_moving
 from geofence.attributing.attribute_picture import draw_attribution
+from geofence.attributing.attribute_source import attribute_source
 from geofence.attribution import Attribution, Undecided
 from geofence.gather import gather
 from geofence.judge import Judgement, judge_all
-from geofence.register.site_index import build_index
+from geofence.register.site_index import SiteIndex, build_index
 from geofence.sighting import Sighting
 
-DRIFTING: Final = frozenset({"smoke", "flame", "vapour", "flood_water", "firework_burst"})
+DRIFTING: Final = frozenset({"smoke", "fire", "flame", "vapour", "flood_water", "firework_burst"})
 """What changes its outline without going anywhere: its fused position counts, not its path."""
 
 
@@ -39,6 +41,7 @@ class Conclusion:
         incidents: In order of hazard code, then number.
         without: Why the other sightings are no incident, counted by reason.
         pictures: A small map (SVG) that explains each incident's attribution, by sighting.
+        still: Alarms for smoke and fire that are none, because they keep still; in ``without`` as "keeps-still".
     """
 
     sightings: tuple[Sighting, ...]
@@ -46,15 +49,19 @@ class Conclusion:
     incidents: tuple[Incident, ...]
     without: dict[str, int]
     pictures: dict[str, str]
+    still: tuple[StillAlarm, ...] = ()
 
 
-def conclude(findings: Sequence[InputFindings], jurisdiction: Jurisdiction, *, opened_at: datetime) -> Conclusion:
+def conclude(
+    findings: Sequence[InputFindings], jurisdiction: Jurisdiction, *, opened_at: datetime, wind: Wind | None = None
+) -> Conclusion:
     """Return what the findings come to under a jurisdiction.
 
     Args:
         findings: Of every input, in any order; the outcome does not depend on it.
         jurisdiction: Sites, zones, rules, law and calendar.
         opened_at: The time at which incidents are opened.
+        wind: The wind during the flight, or None where nobody knows it.
     """
     fixes = sorted(
         (fix for given in findings for frame in given.frames for fix in frame.fixes),
@@ -63,13 +70,18 @@ def conclude(findings: Sequence[InputFindings], jurisdiction: Jurisdiction, *, o
     sightings = gather(fixes)
     index = build_index(jurisdiction.register)
     attributions = tuple(
-        attribute_moving(sighting, index, prior=jurisdiction.prior)
-        if sighting.moving and sighting.label not in DRIFTING
-        else outcome
+        _special(sighting, index, jurisdiction, wind) or outcome
         for sighting, outcome in zip(sightings, attribute_all(sightings, index, prior=jurisdiction.prior), strict=True)
     )
+    still = still_alarms(sightings)
+    quiet = {alarm.sighting.sighting_id for alarm in still}
+    lively = [
+        (sighting, outcome)
+        for sighting, outcome in zip(sightings, attributions, strict=True)
+        if sighting.sighting_id not in quiet
+    ]
     judged = judge_all(
-        zip(sightings, attributions, strict=True),
+        lively,
         rules=jurisdiction.rules,
         register=jurisdiction.register,
         law=jurisdiction.law,
@@ -96,12 +108,24 @@ def conclude(findings: Sequence[InputFindings], jurisdiction: Jurisdiction, *, o
         sightings=sightings,
         attributions=attributions,
         incidents=incidents,
-        without=dict(Counter(_codes(judged))),
+        without=dict(Counter(_codes(judged)) + Counter({"keeps-still": len(still)})),
+        still=still,
         pictures={
             incident.sighting.sighting_id: draw_attribution(incident.attribution, incident.sighting, index)
             for incident in incidents
         },
     )
+
+
+def _special(
+    sighting: Sighting, index: SiteIndex, jurisdiction: Jurisdiction, wind: Wind | None
+) -> Attribution | Undecided | None:
+    """Return what is said of smoke by its source and of what moves by its way; None for what is where it is."""
+    if sighting.label in SMOKE:
+        return attribute_source(sighting, index, wind=wind, prior=jurisdiction.prior)
+    if sighting.moving and sighting.label not in DRIFTING:
+        return attribute_moving(sighting, index, prior=jurisdiction.prior)
+    return None
 
 
 def _codes(judged: Judgement) -> Iterator[str]:

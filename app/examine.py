@@ -20,6 +20,7 @@ from app.inputs import FootageFile, Kind
 from app.instruments import Instruments
 from app.journal import FrameFindings, InputFindings
 from app.placing import camera_of_photo, ground_of_photo
+from app.plume_watch import burst_of, watch
 from app.thermal_photos import thermogram_of
 from app.views import keep_view
 from core.ids import derived_id
@@ -29,6 +30,7 @@ from detection.detection import Box
 from detection.frame import Frame
 from detection.frames.following import FoundAt, instants_to_follow
 from detection.frames.photo_frames import open_photo
+from detection.frames.video_burst import BurstSource
 from detection.frames.video_frames import frames_at, frames_of_video
 from detection.lookout import PastLook
 from detection.thermal.hot_spot_detector import detect_hot_spots
@@ -47,11 +49,15 @@ BATCH: Final = 4  # frames in memory at a time
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Placed:
-    """A frame, the ground that its rays are cut with, and its temperatures where a thermal camera took it."""
+    """A frame, the ground that its rays are cut with, and its temperatures where a thermal camera took it.
+
+    ``video`` is the video whose next frames may be looked at, where the frame was chosen from one.
+    """
 
     frame: Frame
     ground: Ground
     thermogram: Thermogram | None = None
+    video: BurstSource | None = None
 
 
 def take_in(file: FootageFile, instruments: Instruments) -> Original | Refusal:
@@ -236,6 +242,7 @@ def _video(file: FootageFile, original: Original, instruments: Instruments) -> I
     if isinstance(told, Refusal):
         yield told
         return
+    source = BurstSource(path=original.path, track=told.track, started_at=told.started_at)
     for given in frames_of_video(
         original.path,
         sha256=original.sha256,
@@ -246,7 +253,7 @@ def _video(file: FootageFile, original: Original, instruments: Instruments) -> I
         if isinstance(given, Refusal):
             yield given
         else:
-            yield _placed(given, told)
+            yield replace(_placed(given, told), video=source)
 
 
 def _placed(frame: Frame, told: VideoPoses) -> _Placed:
@@ -263,6 +270,7 @@ def _find(placed: Sequence[_Placed], instruments: Instruments) -> Iterator[Frame
     for given in placed:
         frame = given.frame
         detections = next(by_weight) if given.thermogram is None else detect_hot_spots(frame, given.thermogram)
+        burst = burst_of(given.video, frame)
         outcomes = [
             locate(
                 detection,
@@ -275,7 +283,7 @@ def _find(placed: Sequence[_Placed], instruments: Instruments) -> Iterator[Frame
         ]
         yield FrameFindings(
             frame=record_frame(frame),
-            fixes=tuple(outcome for outcome in outcomes if isinstance(outcome, Fix)),
+            fixes=tuple(watch(outcome, frame, given.ground, burst) for outcome in outcomes if isinstance(outcome, Fix)),
             unlocated=tuple(outcome for outcome in outcomes if not isinstance(outcome, Fix)),
             quality=frame.quality,
         )

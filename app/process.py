@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -28,12 +29,13 @@ from app.conclude import Conclusion, conclude
 from app.examine import examine, recall_looks, reopen, take_in
 from app.inputs import FootageFile, Kind, list_inputs
 from app.instruments import Jurisdiction, Station
-from app.journal import InputFindings, journal_folder, recall, remember
+from app.journal import FrameFindings, InputFindings, journal_folder, recall, remember
 from app.lock import held
 from app.looked_at import ground_looked_at
 from app.looks import tell_looks
 from app.over_patrols import histories, tell_over_patrols
 from app.patrol_ledger import PatrolRecord, finest_gsd_m, keep_patrol, patrol_id_of
+from app.plume_watch import StillAlarm, watch_bursts
 from app.publish import Sealed, context_of, fixes_to_mark, register_of, scene_of, seal_incident, track_of
 from app.run_report import IncidentLine, RunReport, write_report
 from core.clock import from_iso, iso_utc
@@ -48,6 +50,8 @@ from evidence.original import Original
 from evidence.sealing.context import FlightApproval
 from evidence.sealing.package import VIEWER
 from flight.patrol import NoFlyZone, Patrol
+from geofence.attributing.attribute_extended import Wind
+from geofence.attributing.origin_words import tell_origin, tell_overlaps
 from geofence.attribution import Undecided
 from geofence.register.datums_suspicion import LEAST_PLACES, suspect_datum
 from geofence.register.site_archive import archive_register
@@ -81,6 +85,7 @@ class Job:
         chinese: Whether hazards are named in Chinese on the map.
         flight: What allowed the flight, for the packages; None when it was not stated.
         ledger: The folder that keeps hazards from patrol to patrol; None for one in the case folder.
+        wind: The wind during the flight, which tells where smoke comes from; None where nobody knows it.
     """
 
     footage: Path
@@ -94,6 +99,7 @@ class Job:
     chinese: bool = False
     flight: FlightApproval | None = None
     ledger: Path | None = None
+    wind: Wind | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,9 +138,9 @@ def process(job: Job, station: Station) -> RunReport:
     job.out.mkdir(parents=True, exist_ok=True)
     with held(job.out):
         _instant(job, station, "started")
-        taken = _examine_all(files, job, station)
+        taken = _watched(_examine_all(files, job, station), station)
         opened_at = _instant(job, station, "opened")
-        conclusion = conclude(taken.findings, station.jurisdiction, opened_at=opened_at)
+        conclusion = conclude(taken.findings, station.jurisdiction, opened_at=opened_at, wind=job.wind)
         sealed = _seal_all(conclusion, taken, job, station)
         archive_register(register_of(conclusion, station.jurisdiction), job.out / ARCHIVE, at=opened_at)
         patrol = _patrol(taken, conclusion, job)
@@ -259,6 +265,22 @@ def _examine_all(files: tuple[FootageFile, ...], job: Job, station: Station) -> 
     )
 
 
+def _watched(taken: _Taken, station: Station) -> _Taken:
+    """Return what was found with the smoke and fire of photo bursts watched over their photos."""
+    originals = {original.sha256: original for original in taken.originals}
+    records = {frame.frame.frame_id: frame.frame for given in taken.findings for frame in given.frames}
+
+    def open_frames(wanted: Collection[str]) -> dict[str, Frame]:
+        instants = {frame_id: records[frame_id].captured_at for frame_id in wanted}
+        opened: dict[str, Frame] = {}
+        for sha256 in sorted({records[frame_id].original_sha256 for frame_id in wanted}):
+            opened |= reopen(taken.sources[sha256], originals[sha256], instants, station.instruments)
+        return opened
+
+    photos = {sha256 for sha256, file in taken.sources.items() if file.kind is Kind.PHOTO}
+    return replace(taken, findings=watch_bursts(taken.findings, photos, open_frames))
+
+
 def _duplicate(again: Original, first: Original) -> Refusal:
     return Refusal(
         subject=again.name,
@@ -349,6 +371,7 @@ def _report(taken: _Taken, conclusion: Conclusion, sealed: dict[str, Sealed], jo
         register_refusals=job.register_refusals,
         findings=_findings(taken, conclusion, station.jurisdiction),
         looks=tell_looks(taken.findings),
+        still_alarms=tuple(_still_line(alarm, frames) for alarm in conclusion.still),
     )
 
 
@@ -378,4 +401,32 @@ def _line(incident: Incident, sealed: dict[str, Sealed], job: Job, jurisdiction:
         lat_deg=incident.sighting.point.lat_deg,
         error_90_m=semi_major_90_m(incident.sighting.covariance),
         package=str(sealed[incident.incident_id].package.relative_to(job.out)),
+        remark=_remark(incident, jurisdiction),
+    )
+
+
+def _remark(incident: Incident, jurisdiction: Jurisdiction) -> str:
+    """Return what would decide an undecided site, and where smoke comes from."""
+    outcome = incident.attribution
+    parts = [outcome.reason] if isinstance(outcome, Undecided) else []
+    if outcome.origin is not None:
+        names = {site.code: site.name for site in jurisdiction.register.sites}
+        parts += [tell_origin(outcome.origin), tell_overlaps(outcome.origin, names)]
+    return "; ".join(part for part in parts if part)
+
+
+def _still_line(alarm: StillAlarm, frames: Sequence[FrameFindings]) -> str:
+    """Return where an alarm that is none was seen, in which file first, and why it is none."""
+    sighting = alarm.sighting
+    first = sighting.fixes[0].detection.frame_id
+    name, index = next(
+        (frame.frame.original_name, frame.frame.index) for frame in frames if frame.frame.frame_id == first
+    )
+    return _("{lat:.6f}, {lon:.6f}, seen {count} times, score {score:.2f}, first in {file}: {reason}").format(
+        lat=sighting.point.lat_deg,
+        lon=sighting.point.lon_deg,
+        count=len(sighting.fixes),
+        score=max(fix.detection.score for fix in sighting.fixes),
+        reason=alarm.reason,
+        file=f"{name} #{index}" if index else name,
     )

@@ -35,6 +35,8 @@ class IncidentLine:
         probability: Of the zone, in [0, 1].
         lon_deg, lat_deg, error_90_m: Where, and the 90 % ellipse's longer half axis.
         package: The sealed package's folder, relative to the run's.
+        remark: What a person should know besides: what would decide an undecided site, where smoke comes from and which
+            ground it covers.
     """
 
     number: str
@@ -47,6 +49,7 @@ class IncidentLine:
     lat_deg: float
     error_90_m: float
     package: str
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +80,7 @@ class RunReport:
         over_patrols: What this patrol says of hazards that earlier ones knew; None where no frame was seen.
         findings: What a person should look into before trusting the run: a register that seems to be in another datum.
         looks: What of the frames was looked at, and what was left out and why.
+        still_alarms: What was taken for smoke or fire and is none, because it keeps still: where, and the numbers.
     """
 
     footage: str
@@ -103,6 +107,7 @@ class RunReport:
     over_patrols: OverPatrols | None = None
     findings: tuple[str, ...] = ()
     looks: Looks | None = None
+    still_alarms: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.inputs != self.results + self.sidecars + self.refused_inputs:
@@ -127,6 +132,13 @@ def print_report(report: RunReport, console: Console, *, places: Iterable[tuple[
         console.print(_refusals((*report.register_refusals, *report.refusals)))
     if report.incidents:
         console.print(_incidents(report))
+        for line in report.incidents:
+            if line.remark:
+                console.print(f"  {line.number}: {line.remark}", soft_wrap=True, markup=False, highlight=False)
+    if report.still_alarms:
+        console.print(_("Taken for smoke or fire, and none:"), style="bold")
+        for sentence in report.still_alarms:
+            console.print(f"  {sentence}", soft_wrap=True, markup=False, highlight=False)
     if report.over_patrols is not None:
         _print_over_patrols(report.over_patrols, console)
     for name, path in places:

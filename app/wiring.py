@@ -33,9 +33,11 @@ from evidence.sealing.context import FlightApproval
 from evidence.signing.keys import SigningKey, create_key, ephemeral_key, load_key
 from flight.calendars.periods import read_calendar
 from flight.cameras.declared import read_declared_camera
+from flight.flying.wind_log import read_wind
 from flight.planning.patrol_file import read_patrol
 from flight.telemetry.clock_offset import ClockOffset
 from flight.track import PoseDeclaration
+from geofence.attributing.attribute_extended import Wind
 from geofence.attributing.attribute_prior import read_prior
 from geofence.datums import Datum
 from geofence.locating.ground import Ground
@@ -45,6 +47,8 @@ from geofence.rules.law import read_law
 from geofence.rules.rule_file import SHIPPED_RULES, read_rules
 
 MOST_VIEWS = 20
+DECLARED_SIGMA_DEG = 20.0  # a weather report names an eighth of the compass
+FELT_SIGMA_DEG = 15.0
 DECLARED_SIGMA_S = 1.0  # who gives no error knows the offset to the second
 
 if TYPE_CHECKING:
@@ -247,6 +251,39 @@ def clock_offset_of(text: str) -> ClockOffset | None:
     except ValueError as wrong:
         raise InputRefused(
             text, _("is no clock offset"), _("Give seconds to add to the camera's time, like 2.3 or 2.3,0.1.")
+        ) from wrong
+
+
+def wind_of(said: str) -> Wind | None:
+    """Return the wind that ``--wind`` says: "45" or "45,20" (degrees it blows from, and their sigma), or a log's name.
+
+    Raises:
+        InputRefused: It is neither a direction nor a log, or the log says of no wind.
+    """
+    if not said:
+        return None
+    path = Path(said)
+    if path.is_file():
+        felt = read_wind(path)
+        if felt is None:
+            raise InputRefused(
+                path,
+                _("says of no wind that has a direction"),
+                _("Declare the wind: degrees it blows from, like 45,20."),
+            )
+        told = _("the autopilot's mean of {reports} reports, {speed:.1f} m/s").format(
+            reports=felt.reports, speed=felt.speed_m_s
+        )
+        # The ground's own wind turns about obstacles: no estimate from the air is better than this at a chimney's foot.
+        return Wind(from_deg=felt.from_deg, sigma_deg=min(60.0, max(FELT_SIGMA_DEG, felt.spread_deg)), source=told)
+    try:
+        bearing, _comma, sigma = said.partition(",")
+        return Wind(from_deg=float(bearing), sigma_deg=float(sigma or DECLARED_SIGMA_DEG), source=_("as declared"))
+    except ValueError as wrong:
+        raise InputRefused(
+            said,
+            _("is no wind"),
+            _("Give the degrees it blows from and their error, like 45,20, or a flight log or .tlog that is there."),
         ) from wrong
 
 

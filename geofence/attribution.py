@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from core.points import GeoPoint
+from geofence.fix import Covariance, Extent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,68 @@ class Viewpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mode:
+    """One possibility of where a thing stands: a normal law and how likely it is the true one, relative to others."""
+
+    point: GeoPoint
+    covariance: Covariance
+    weight: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.weight) and self.weight > 0):
+            raise ValueError("a mode's weight is positive")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlap:
+    """How much of an area lies on one site or zone.
+
+    Attributes:
+        key: Site code or zone id.
+        version: The fence's version.
+        area_m2: Common ground.
+        least_m2: Common ground were the fence two sigmas smaller all round.
+        most_m2: Common ground were it two sigmas larger.
+        share: Of the area.
+    """
+
+    key: str
+    version: str
+    area_m2: float
+    least_m2: float
+    most_m2: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where an extended thing comes from, and the ground that it covers.
+
+    Attributes:
+        modes: Where its source may lie; one, or several possibilities.
+        basis: How that is known, as a sentence ("wind from 45° ± 20°, as declared").
+        extent: The ground that it covers, as the frame shows it that the source is told from.
+        on_sites: How much of that ground lies on each site, largest first.
+        on_zones: How much lies in each zone, largest first.
+    """
+
+    modes: tuple[Mode, ...]
+    basis: str
+    extent: Extent
+    on_sites: tuple[Overlap, ...] = ()
+    on_zones: tuple[Overlap, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.modes:
+            raise ValueError("a source lies somewhere")
+
+    @property
+    def likeliest(self) -> Mode:
+        """The likeliest mode."""
+        return max(self.modes, key=lambda mode: mode.weight)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attribution:
     """A sighting tied to one site, or to ground that is nobody's.
 
@@ -62,6 +125,7 @@ class Attribution:
         sites: Shares of all sites nearby, largest first; they sum to at most 1 where sites do not overlap.
         zones: Shares of all zones nearby, largest first (zones may overlap, so these may sum to more).
         prior: The declared prior that was applied to the shares, in words; empty for none.
+        origin: For what is attributed by its source rather than by its own place (smoke); else None.
     """
 
     sighting_id: str
@@ -69,6 +133,7 @@ class Attribution:
     sites: tuple[Share, ...]
     zones: tuple[Share, ...]
     prior: str = ""
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +147,7 @@ class Undecided:
         reason: What keeps it undecided, and what would decide it.
         view: The look that would decide it; None where only a look on site would.
         prior: The declared prior that was applied to the shares, in words; empty for none.
+        origin: As in :class:`Attribution`.
     """
 
     sighting_id: str
@@ -90,3 +156,4 @@ class Undecided:
     reason: str
     view: Viewpoint | None = None
     prior: str = ""
+    origin: Origin | None = None

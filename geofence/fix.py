@@ -12,6 +12,7 @@ from core.clock import in_utc
 from core.heights import HeightDatum
 from core.points import GeoPoint
 from detection.detection import Detection
+from detection.plumes import PlumeMotion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,30 @@ class CommonError:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """The ground that an extended thing (smoke) covers, as one frame shows it.
+
+    Attributes:
+        outline: Corners of its outline, longitude and latitude, WGS-84 degrees, not closed.
+        area_m2: Its area, square metres.
+        sigma_m2: One sigma of that.
+        place_sigma_m: How far the whole outline may be displaced, one sigma along the worse axis, metres.
+    """
+
+    outline: tuple[tuple[float, float], ...]
+    area_m2: float
+    sigma_m2: float
+    place_sigma_m: float
+
+    def __post_init__(self) -> None:
+        if len(self.outline) < 3 or not all(math.isfinite(degrees) for corner in self.outline for degrees in corner):
+            raise ValueError("an extent's outline has three corners or more, all finite")
+        figures = (self.area_m2, self.sigma_m2, self.place_sigma_m)
+        if not all(math.isfinite(figure) and figure > 0 for figure in figures):
+            raise ValueError("an extent's area and its errors are positive")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fix:
     """A detection's position on the ground.
 
@@ -75,6 +100,8 @@ class Fix:
         slant_m: Distance from the camera, metres.
         camera_point: Where the camera was.
         assumptions: What was declared or assumed, as short sentences ("ground flat at take-off height").
+        extent: The ground that it covers, for what is extended and could be told from the ground around it; else None.
+        motion: What smoke or fire does over a second or more; None where that was not watched.
     """
 
     detection: Detection
@@ -89,6 +116,8 @@ class Fix:
     ground_height_m: float | None = None
     ground_datum: HeightDatum | None = None
     outline_m: tuple[tuple[float, float], ...] = ()
+    extent: Extent | None = None
+    motion: PlumeMotion | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "captured_at", in_utc(self.captured_at))

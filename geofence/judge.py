@@ -21,6 +21,7 @@ from typing import Final
 from core.clock import BEIJING
 from core.refusal import Refusal
 from core.text import _
+from geofence.attributing.origin_words import tell_origin
 from geofence.attribution import Attribution, Undecided
 from geofence.hazard import Hazard, Value
 from geofence.rules.law import cite
@@ -202,7 +203,7 @@ def _judge_one(
         if isinstance(outcome, Miss):
             closest = max(closest, outcome, key=lambda miss: miss.step)  # the first of equals stays
         else:
-            hazards[rule.hazard_code] = _hazard(outcome, facts, sighting, bench)
+            hazards[rule.hazard_code] = _hazard(outcome, facts, (sighting, attribution), bench)
     if hazards:
         return tuple(hazards.values())
     return NoHazard(sighting_id=sighting.sighting_id, code=closest.code, reason=closest.reason)
@@ -231,8 +232,8 @@ def _facts(sighting: Sighting, attribution: Attribution | Undecided, bench: _Ben
     )
 
 
-def _hazard(match: Match, facts: Facts, sighting: Sighting, bench: _Bench) -> Hazard:
-    rule = match.rule
+def _hazard(match: Match, facts: Facts, seen: tuple[Sighting, Attribution | Undecided], bench: _Bench) -> Hazard:
+    rule, (sighting, attribution) = match.rule, seen
     zone = None if match.stand is None else bench.zones[match.stand.zone_id]
     try:
         known = bench.law.hazard_class(rule.hazard_code)
@@ -262,6 +263,8 @@ def _hazard(match: Match, facts: Facts, sighting: Sighting, bench: _Bench) -> Ha
         explanation += _("; severity raised to {severity} in {periods}").format(
             severity=severity, periods=", ".join(running)
         )
+    if attribution.origin is not None:
+        explanation += "; " + tell_origin(attribution.origin)
     return Hazard(
         code=known.code,
         name_zh=known.name_zh,

@@ -15,6 +15,7 @@ from shapely.geometry import mapping
 from core.clock import iso_utc
 from core.points import GeoPoint, LocalPlane, from_plane
 from evidence.incident import Incident
+from geofence.attributing.origin_words import tell_overlaps
 from geofence.attribution import Undecided
 from geofence.fix import Covariance
 from geofence.sighting import Sighting
@@ -79,6 +80,7 @@ def incident_feature(incident: Incident, register: Register, *, history: str = "
     names = {site.code: site.name for site in register.sites}
     zones = {zone.zone_id: zone for zone in register.zones}
     zone = zones.get(hazard.zone_id or "")
+    origin = attribution.origin
     return _feature(
         _point(incident.sighting.point),
         {
@@ -107,6 +109,12 @@ def incident_feature(incident: Incident, register: Register, *, history: str = "
             "declared_prior": attribution.prior,
             "severity": hazard.severity,
             "over_patrols": history,
+            "source_lon": None if origin is None else round(origin.likeliest.point.lon_deg, 8),
+            "source_lat": None if origin is None else round(origin.likeliest.point.lat_deg, 8),
+            "source_basis": "" if origin is None else origin.basis,
+            "covers_m2": None if origin is None else round(origin.extent.area_m2),
+            "covers_sigma_m2": None if origin is None else round(origin.extent.sigma_m2),
+            "covers_sites": "" if origin is None else tell_overlaps(origin, names),
             "opened_at": iso_utc(incident.opened_at),
             **_sighting_properties(incident.sighting),
         },

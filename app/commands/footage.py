@@ -27,6 +27,7 @@ from app.wiring import (
     open_instruments,
     open_jurisdiction,
     open_signing,
+    wind_of,
 )
 from core.clock import BEIJING, SystemClock
 from core.heights import HeightDatum
@@ -123,6 +124,14 @@ def add_commands(application: typer.Typer) -> None:
             Unit | None,
             typer.Option(help=_("What the numbers of exported temperatures, or of DJI's raw data, stand for.")),
         ] = None,
+        wind: Annotated[
+            str,
+            typer.Option(
+                help=_(
+                    "Wind, which tells where smoke comes from: degrees it blows from and their error (45,20), or a log."
+                )
+            ),
+        ] = "",
         device: Annotated[
             str, typer.Option(help=_("auto, cpu, cuda, openvino, openvino-int8, onnx or tensorrt."))
         ] = "auto",
@@ -187,6 +196,7 @@ def add_commands(application: typer.Typer) -> None:
             no_fly_zones=() if plan is None else plan.no_fly_zones,
             plan=plan,
             ledger=patrols or out.resolve().parent / LEDGER,
+            wind=wind_of(wind),
         )
         cases = open_case_store(store or str(out / STORE), clock, new=True)
         with bars_on(console) as bars:

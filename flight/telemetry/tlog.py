@@ -92,12 +92,13 @@ def read_tlog(path: Path, *, system_id: int | None = None) -> FlightRecord | Ref
     return _record(path.name, mine, read=len(stamped), damaged=damaged[0])
 
 
-def messages(content: bytes, damaged: list[int]) -> Iterator[Stamped]:
+def messages(content: bytes, damaged: list[int], wanted: frozenset[str] = _WANTED) -> Iterator[Stamped]:
     """Yield the station's time (seconds since 1970) and the wanted messages, decoded.
 
     Args:
         content: The log.
         damaged: Its first entry is raised by every byte that belongs to no sound frame.
+        wanted: Names of the messages wanted.
     """
     from pymavlink.dialects.v20 import ardupilotmega as dialect
 
@@ -112,13 +113,13 @@ def messages(content: bytes, damaged: list[int]) -> Iterator[Stamped]:
             at += 1
             continue
         number, length = framed
-        if number not in names or names[number] in _WANTED:
+        if number not in names or names[number] in wanted:
             message = _decoded(decoder, dialect, content[at + 8 : at + 8 + length])
             if message is None and number in names:
                 damaged[0] += 1
                 at += 1
                 continue
-            if message is not None and message.get_type() in _WANTED:
+            if message is not None and message.get_type() in wanted:
                 yield stamp_s, message
         at += 8 + length
     damaged[0] += size - at

@@ -15,26 +15,13 @@ import shapely
 from shapely import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
-from core.points import GeoPoint, LocalPlane, to_plane
+from core.points import LocalPlane, to_plane
 from geofence.attribute import DEFAULT_MARGIN, DEFAULT_THRESHOLD, LEAST_SHARE, decide
 from geofence.attributing.attribute_mass import polygon_masses, whitening
-from geofence.attribution import Attribution, Share, Undecided
-from geofence.fix import Covariance
+from geofence.attributing.attribute_prior import AdjacencyPrior
+from geofence.attribution import Attribution, Mode, Share, Undecided
 from geofence.register.site_index import REACH_SIGMAS, Fences, SiteIndex, closed_rings, fences_near, zone_holds_at
 from geofence.sighting import Sighting
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mode:
-    """One possibility: a normal law and how likely it is the true one."""
-
-    point: GeoPoint
-    covariance: Covariance
-    weight: float
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.weight) and self.weight > 0):
-            raise ValueError("a mode's weight is positive")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +50,7 @@ def attribute_belief(
     *,
     threshold: float = DEFAULT_THRESHOLD,
     margin: float = DEFAULT_MARGIN,
+    prior: AdjacencyPrior | None = None,
 ) -> Attribution | Undecided:
     """Return whose site a sighting stands on, given where it may be; as :func:`geofence.attribute.attribute`.
 
@@ -72,6 +60,7 @@ def attribute_belief(
         index: The register's index.
         threshold: Least probability to name a site (or nobody).
         margin: Least lead over the second site.
+        prior: What is declared of neighbours, if anything is.
 
     Raises:
         ValueError: The window leaves the belief no mass.
@@ -81,7 +70,7 @@ def attribute_belief(
         share for share in belief_shares(index.zones, belief) if zone_holds_at(zones[share.key], sighting.last_seen)
     )
     sites = belief_shares(index.sites, belief)
-    return decide(sighting, index, sites, holding, threshold=threshold, margin=margin)
+    return decide(sighting, index, sites, holding, threshold=threshold, margin=margin, prior=prior)
 
 
 def belief_shares(fences: Fences, belief: Belief) -> tuple[Share, ...]:

@@ -2,7 +2,8 @@
 
 A plume's outline on the ground says where smoke is, not where it comes from. With the wind known, its source lies at
 the plume's upwind end; how far off is told by how well the wind's direction is known and how wide that end is. Without
-wind either end may be the source, and the belief has two modes.
+wind either end may be the source, and the belief has two modes; a plume as wide as it is long has no ends, and its
+source may lie anywhere in it.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from core.clock import BEIJING
 from core.points import GeoPoint, LocalPlane, from_plane, to_plane
 from core.text import _
 from geofence.attribute import DEFAULT_MARGIN, DEFAULT_THRESHOLD, attribute_all
-from geofence.attributing.attribute_belief import Belief, Mode
+from geofence.attributing.attribute_belief import Belief
 from geofence.attributing.attribute_prior import AdjacencyPrior
-from geofence.attribution import Attribution, Undecided
+from geofence.attribution import Attribution, Mode, Overlap, Undecided
 from geofence.fix import Covariance
 from geofence.register.site_index import Fences, SiteIndex
 from geofence.sighting import Sighting
@@ -34,6 +35,8 @@ Floats = NDArray[np.float64]
 _MOST_STEPS: Final = 6
 _END: Final = 0.15
 """The share of a plume's length that is its upwind end."""
+_LONG: Final = 1.4
+"""A plume longer than this many times its width has two ends."""
 _HERMITE: Final = np.polynomial.hermite_e.hermegauss(9)
 
 
@@ -44,35 +47,16 @@ class Wind:
     Attributes:
         from_deg: Direction it blows from, degrees clockwise from true north.
         sigma_deg: How well that is known, one sigma; gusts at a site are rarely below 10.
+        source: Who says so ("as declared"), for the explanation.
     """
 
     from_deg: float
     sigma_deg: float = 15.0
+    source: str = ""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.from_deg) and 0 < self.sigma_deg <= 60):
             raise ValueError("a wind's direction is finite and its sigma is in (0, 60] degrees")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overlap:
-    """How much of an area lies on one site or zone.
-
-    Attributes:
-        key: Site code or zone id.
-        version: The fence's version.
-        area_m2: Common ground.
-        least_m2: Common ground were the fence two sigmas smaller all round.
-        most_m2: Common ground were it two sigmas larger.
-        share: Of the area.
-    """
-
-    key: str
-    version: str
-    area_m2: float
-    least_m2: float
-    most_m2: float
-    share: float
 
 
 def locate_source(plume: Polygon, wind: Wind | None, *, outline_sigma_m: float) -> Belief:
@@ -95,12 +79,30 @@ def locate_source(plume: Polygon, wind: Wind | None, *, outline_sigma_m: float) 
     if wind is not None:
         towards = math.radians(wind.from_deg)
         return Belief(modes=(_mode(plane, points, towards, math.radians(wind.sigma_deg), outline_sigma_m, 1.0),))
-    _, axes = np.linalg.eigh(np.cov(points.T))
+    spread, axes = np.linalg.eigh(np.cov(points.T))
+    if spread[1] < _LONG**2 * spread[0]:
+        return Belief(modes=(_anywhere(plane, outline, outline_sigma_m),))
     along = math.atan2(axes[0, 1], axes[1, 1])  # bearing of the plume's long axis
     modes = tuple(
         _mode(plane, points, along + turn, math.radians(20.0), outline_sigma_m, 1.0) for turn in (0.0, math.pi)
     )
     return Belief(modes=modes)
+
+
+def _anywhere(plane: LocalPlane, outline: BaseGeometry, outline_sigma_m: float) -> Mode:
+    """Return the law of a source that may lie anywhere under a plume, or a little outside it.
+
+    A disc of the plume's area has a variance of a quarter of r² each way; four times that lets in ground as far outside
+    as the plume is wide, since smoke may have left its source behind.
+    """
+    middle = outline.centroid
+    lon, lat = from_plane(plane, np.array([[middle.x, middle.y]]))[0]
+    variance = outline.area / math.pi + outline_sigma_m**2
+    return Mode(
+        point=GeoPoint(lon_deg=float(lon), lat_deg=float(lat)),
+        covariance=Covariance(east_m2=variance, north_m2=variance),
+        weight=1.0,
+    )
 
 
 def _mode(  # noqa: PLR0917 - the pieces of one mode, by the one function that makes them

@@ -6,6 +6,7 @@ A plain SVG that needs nothing from outside, for a report's margin or a popup. N
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from html import escape
 from typing import Final
 
@@ -16,6 +17,7 @@ from shapely.geometry.base import BaseGeometry
 
 from core.points import LocalPlane, to_plane
 from core.text import _
+from geofence.attributing.extent_on_ground import shape_of
 from geofence.attribution import Attribution, Undecided
 from geofence.register.site_index import SiteIndex
 from geofence.sighting import Sighting
@@ -26,6 +28,7 @@ _HALF50: Final = math.sqrt(-2 * math.log(1 - 0.50))
 # Okabe and Ito's colours, told apart by colour-blind readers too.
 _COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 _ZONE: Final = "#777777"
+_SMOKE: Final = "#555555"
 
 
 def draw_attribution(outcome: Attribution | Undecided, sighting: Sighting, index: SiteIndex) -> str:
@@ -42,8 +45,9 @@ def draw_attribution(outcome: Attribution | Undecided, sighting: Sighting, index
     if outcome.sighting_id != sighting.sighting_id:
         raise ValueError("the outcome speaks of another sighting")
     plane = LocalPlane(origin=sighting.point)
-    covariance = sighting.covariance.matrix()
-    half_m = max(20.0, 1.6 * _HALF95 * math.sqrt(float(np.linalg.eigvalsh(covariance)[-1])))
+    laws = _laws(outcome, sighting, plane)
+    covered = None if outcome.origin is None else shape_of(outcome.origin.extent)
+    half_m = _half_width_m(laws, covered, plane)
     window = shapely.box(-half_m, -half_m, half_m, half_m)
     lines: list[str] = []
     legend: list[str] = []
@@ -67,11 +71,19 @@ def draw_attribution(outcome: Attribution | Undecided, sighting: Sighting, index
         )
         for number, share in enumerate(outcome.zones[:4])
     ]
-    for radius, dash in ((_HALF95, ' stroke-dasharray="2 2"'), (_HALF50, "")):
-        ring = shapely.Polygon(_ellipse(covariance, radius))
-        lines.append(f'<path d="{_path(ring, half_m)}" fill="none" stroke="#000"{dash}/>')
-    middle = _SIZE_PX / 2
-    lines.append(f'<circle cx="{middle:g}" cy="{middle:g}" r="2.5"/>')
+    if outcome.origin is not None and covered is not None:
+        smoke = _seen(covered, plane, window)
+        lines.append(f'<path d="{_path(smoke, half_m)}" fill="{_SMOKE}" fill-opacity="0.35" stroke="{_SMOKE}"/>')
+        covers = _("it covers {area:.0f} ± {error:.0f} m²").format(
+            area=outcome.origin.extent.area_m2, error=outcome.origin.extent.sigma_m2
+        )
+        legend.append(_legend(len(legend), _SMOKE, covers))
+    for middle, covariance in laws:
+        for radius, dash in ((_HALF95, ' stroke-dasharray="2 2"'), (_HALF50, "")):
+            ring = shapely.Polygon(_ellipse(covariance, radius) + middle)
+            lines.append(f'<path d="{_path(ring, half_m)}" fill="none" stroke="#000"{dash}/>')
+        x, y = (middle * [1, -1] + half_m) * _SIZE_PX / (2 * half_m)
+        lines.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5"/>')
     height = _SIZE_PX + 18 * len(legend) + 8
     title = escape(_("Ellipses hold 50 % and 95 %; north is up"))
     return (
@@ -80,6 +92,31 @@ def draw_attribution(outcome: Attribution | Undecided, sighting: Sighting, index
         f'<rect width="{_SIZE_PX}" height="{height}" fill="#fff"/>'
         f"{''.join(lines)}{_scale(half_m)}{''.join(legend)}</svg>"
     )
+
+
+def _laws(
+    outcome: Attribution | Undecided, sighting: Sighting, plane: LocalPlane
+) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Return the laws of where it stands: middles in the plane, metres, and covariances."""
+    if outcome.origin is None:
+        return [(np.zeros(2), sighting.covariance.matrix())]
+    return [
+        (to_plane(plane, [[mode.point.lon_deg, mode.point.lat_deg]])[0], mode.covariance.matrix())
+        for mode in outcome.origin.modes
+    ]
+
+
+def _half_width_m(
+    laws: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]], covered: BaseGeometry | None, plane: LocalPlane
+) -> float:
+    """Return how far the picture reaches each way from the position, so that everything of it is seen, metres."""
+    reaches = [
+        float(np.abs(middle).max()) + 1.6 * _HALF95 * math.sqrt(float(np.linalg.eigvalsh(covariance)[-1]))
+        for middle, covariance in laws
+    ]
+    if covered is not None:
+        reaches.append(1.15 * float(np.abs(to_plane(plane, shapely.get_coordinates(covered))).max()))
+    return max(20.0, *reaches)
 
 
 def _seen(shape: BaseGeometry, plane: LocalPlane, window: BaseGeometry) -> BaseGeometry:
