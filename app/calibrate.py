@@ -1,4 +1,4 @@
-"""Calibrating from a folder of photos: a camera from known points, and a flight from its own overlap.
+"""Calibrating from a folder of photos, or frames of a video: a camera from known points, a flight from its overlap.
 
 Photos are decoded as they are stored (the Orientation tag turned off), because poses speak of stored pixels.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from app.corrections import CorrectedFrame, FlightCorrections
+from app.corrections import CorrectedFrame, CorrectedVideo, FlightCorrections, clock_note
 from app.inputs import Kind, list_inputs
 from app.instruments import Progress
 from app.known_point_file import KnownRow
@@ -43,15 +44,38 @@ from geofence.locating.ground import FlatAt, Ground, NoStanding, described
 LEAST_DEPRESSION_DEG: Final = 12.0  # flatter views tie the ground to the horizon's haze and to roofs
 NEIGHBOURS: Final = 5  # each photo is matched with so many that look nearest to where it looks
 MOST_PHOTOS: Final = 60
+# Of each pair of photos; frames of a video overlap with many others.
+_TIES: Final = 100
+_TIES_FILMED: Final = 15
+_FEATURES: Final = 6000
+_FEATURES_FILMED: Final = 1500
+_OFFSET_S: Final = 5.0  # a log's clock is set by hand or by another receiver
+_OFFSET_FILMED_S: Final = 2.0  # a video's own telemetry is late by its transmission
 _BOUND_PX: Final = 2_400  # matching needs no more columns than this
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FlightPhoto:
-    """A photo that can be calibrated with: its path and its view (id, pose, camera)."""
+    """A photo, or a frame of a video, that can be calibrated with.
+
+    Attributes:
+        path: The file.
+        view: Its id, pose and camera.
+        video_sha256: Digest of the video, hex; empty for a photo.
+        video_s: For a frame of a video, at which second of it.
+        grey: (height, width) uint8 of a frame of a video; None for a photo, whose pixels are read when they are needed.
+    """
 
     path: Path
     view: View
+    video_sha256: str = ""
+    video_s: float = 0.0
+    grey: NDArray[np.uint8] | None = None
+
+    @property
+    def name(self) -> str:
+        """The photo's file name; a frame's with the second after an @."""
+        return f"{self.path.name}@{self.video_s:.2f}" if self.video_sha256 else self.path.name
 
 
 def flight_photos(
@@ -133,7 +157,9 @@ def calibrate_flight(
     for photo in photos:
         pictures.append(_picture(photo))
         progress.step()
-    ties = match_pictures(pictures, pairs=pairs)
+    filmed = any(photo.video_sha256 for photo in photos)
+    most, features = (_TIES_FILMED, _FEATURES_FILMED) if filmed else (_TIES, _FEATURES)
+    ties = match_pictures(pictures, pairs=pairs, most_per_pair=most, most_features=features)
     views = {photo.view.frame_id: photo.view for photo in photos}
     flat = {tie.thing for tie in ties} - {tie.thing for tie in ties if not _low(views[tie.frame_id], tie.v_px)}
     return self_calibrate(
@@ -143,6 +169,7 @@ def calibrate_flight(
         known=known,
         track=track,
         device_class=device_class,
+        longest_offset_s=_OFFSET_FILMED_S if filmed else _OFFSET_S,
     )
 
 
@@ -161,12 +188,12 @@ def corrections_of(
     frames = {}
     for photo in photos:
         view = photo.view
-        if view.frame_id not in of_sorties:
+        if view.frame_id not in of_sorties or photo.video_sha256:
             continue
         if track is not None and calibration.clock_offset_s is not None:
             view = _at_the_right_time(view, track, calibration.clock_offset_s)
         after = corrected(calibration, view)
-        frames[view.frame_id] = CorrectedFrame(name=photo.path.name, pose=after.pose, camera=after.camera)
+        frames[view.frame_id] = CorrectedFrame(name=photo.name, pose=after.pose, camera=after.camera)
     return FlightCorrections(
         made_at=made_at,
         program=program,
@@ -174,17 +201,29 @@ def corrections_of(
         known_points=known_points,
         report=calibration,
         frames=frames,
+        videos=_videos(calibration, photos),
     )
+
+
+def _videos(calibration: SelfCalibration, photos: Sequence[FlightPhoto]) -> dict[str, CorrectedVideo]:
+    """Return the videos that took part, each with the sortie that most of its frames belong to."""
+    names: dict[str, str] = {}
+    sorties: dict[str, Counter[int]] = defaultdict(Counter)
+    for photo in photos:
+        for number, sortie in enumerate(calibration.sorties):
+            if photo.video_sha256 and photo.view.frame_id in sortie.frame_ids:
+                sorties[photo.video_sha256][number] += 1
+                names[photo.video_sha256] = photo.path.name
+    return {sha: CorrectedVideo(name=names[sha], sortie=seen.most_common(1)[0][0]) for sha, seen in sorties.items()}
 
 
 def _at_the_right_time(view: View, track: Track, offset_s: float) -> View:
     pose = pose_at(track, view.pose.captured_at + timedelta(seconds=offset_s), max_gap_s=5.0)
     if isinstance(pose, Refusal):
         raise ValueError(str(pose))  # noqa: TRY004 - the estimate was made with it, so this cannot happen
-    note = _("the camera's clock is taken as {offset:+.2f} s off, as its overlap shows").format(offset=-offset_s)
     return replace(
         view,
-        pose=replace(pose, captured_at=view.pose.captured_at, assumptions=(*pose.assumptions, note)),
+        pose=replace(pose, captured_at=view.pose.captured_at, assumptions=(*pose.assumptions, *clock_note(offset_s))),
     )
 
 
@@ -194,7 +233,7 @@ def known_in(photos: Sequence[FlightPhoto], rows: Sequence[KnownRow], *, path: P
     Raises:
         InputRefused: A line names a photo that is not there.
     """
-    by_name = {photo.path.name: photo.view.frame_id for photo in photos}
+    by_name = {photo.name: photo.view.frame_id for photo in photos}
     found = []
     for row in rows:
         if row.photo not in by_name:
@@ -322,11 +361,14 @@ def _picture(photo: FlightPhoto) -> Picture:
     """Return a photo's grey pixels as stored, with the scale at which matching is quick enough."""
     import cv2
 
-    grey = cv2.imread(str(photo.path), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
+    grey = photo.grey
+    if grey is None:
+        read = cv2.imread(str(photo.path), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
+        grey = None if read is None else np.asarray(read, dtype=np.uint8)
     if grey is None:
         raise InputRefused(photo.path, _("its pixels cannot be decoded"), _("Copy it again from the card."))
     scale = min(1.0, _BOUND_PX / grey.shape[1])
-    return Picture(frame_id=photo.view.frame_id, grey=np.asarray(grey, dtype=np.uint8), scale=scale)
+    return Picture(frame_id=photo.view.frame_id, grey=grey, scale=scale)
 
 
 def _low(view: View, v_px: float) -> bool:

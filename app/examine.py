@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from app.corrections import apply_corrections
+from app.corrections import apply_corrections, correct_video
 from app.footage_pose import VideoPoses, pose_of_photo, poses_of_video
 from app.inputs import FootageFile, Kind
 from app.instruments import Instruments
@@ -175,7 +175,7 @@ def _video_at(
     file: FootageFile, original: Original, instants: Sequence[datetime], instruments: Instruments
 ) -> Iterator[_Placed]:
     """Yield the frames of a video at given instants, with the pose that the video's other frames have."""
-    told = poses_of_video(original.path, file.subtitles, instruments)
+    told = _poses_of_video(file, original, instruments)
     if isinstance(told, Refusal):
         return
     for given in frames_at(
@@ -237,8 +237,19 @@ def _photo(file: FootageFile, original: Original, instruments: Instruments) -> I
     yield _Placed(frame=given, ground=ground_of_photo(told, instruments), thermogram=thermogram)
 
 
-def _video(file: FootageFile, original: Original, instruments: Instruments) -> Iterator[_Placed | Refusal]:
+def _poses_of_video(file: FootageFile, original: Original, instruments: Instruments) -> VideoPoses | Refusal:
+    """Return a video's poses, with the corrections that the run was given."""
     told = poses_of_video(original.path, file.subtitles, instruments)
+    if isinstance(told, Refusal) or instruments.corrections is None or not told.track.poses:
+        return told
+    track, camera = correct_video(instruments.corrections, original.sha256, told.track, told.camera)
+    # Poses that were moved in time do not tell any more when the video began.
+    began = told.started_at or told.track.poses[0].captured_at
+    return replace(told, track=track, camera=camera, started_at=began)
+
+
+def _video(file: FootageFile, original: Original, instruments: Instruments) -> Iterator[_Placed | Refusal]:
+    told = _poses_of_video(file, original, instruments)
     if isinstance(told, Refusal):
         yield told
         return

@@ -7,24 +7,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from statistics import median
+from typing import Protocol
 
-from app.instruments import Instruments
 from app.placing import camera_of_footage, ground_of_footage
 from core.refusal import Refusal
 from core.text import _
 from detection.frames.video_frames import video_size
 from flight.camera import Camera
-from flight.cameras.declared import camera_as_declared
-from flight.telemetry.clock_offset import with_offset
+from flight.cameras.declared import DeclaredCamera, camera_as_declared
+from flight.telemetry.clock_offset import ClockOffset, with_offset
 from flight.telemetry.klv import KlvTelemetry
 from flight.telemetry.photo import PhotoTelemetry
 from flight.telemetry.read_track import read_video
 from flight.telemetry.srt import SrtTelemetry, read_srt
 from flight.telemetry.video_camera import SIGMA_VIDEO
-from flight.track import Pose, Track, declare_track
+from flight.track import Pose, PoseDeclaration, Track, declare_track
 from geofence.locating.ground import Ground
 
 FIELD_OF_VIEW: int = 16  # ST 0601's item of the horizontal field of view
@@ -49,7 +49,36 @@ class VideoPoses:
     notes: tuple[str, ...]
 
 
-def poses_of_video(path: Path, subtitles: Path | None, instruments: Instruments) -> VideoPoses | Refusal:
+class Declared(Protocol):
+    """What of a run's instruments bears on poses; :class:`app.instruments.Instruments` is one."""
+
+    @property
+    def ground(self) -> Ground:
+        """The ground that rays are cut with."""
+        ...
+
+    @property
+    def camera_zone(self) -> tzinfo:
+        """The zone that a camera's bare clock time is declared to be in."""
+        ...
+
+    @property
+    def camera(self) -> DeclaredCamera | None:
+        """What the run declares the camera to be, or None to believe each file."""
+        ...
+
+    @property
+    def declaration(self) -> PoseDeclaration:
+        """Camera angles to go by where the footage does not tell them."""
+        ...
+
+    @property
+    def clock_offset(self) -> ClockOffset | None:
+        """How far the camera's clock is off, or None for not at all."""
+        ...
+
+
+def poses_of_video(path: Path, subtitles: Path | None, instruments: Declared) -> VideoPoses | Refusal:
     """Return a video's poses, or why there are none.
 
     Args:
@@ -69,7 +98,7 @@ def poses_of_video(path: Path, subtitles: Path | None, instruments: Instruments)
     return _of_subtitles(told, size, instruments, name=path.name)
 
 
-def pose_of_photo(told: PhotoTelemetry, instruments: Instruments) -> Pose:
+def pose_of_photo(told: PhotoTelemetry, instruments: Declared) -> Pose:
     """Return a photo's pose with what the patrol declares, and its time set right where it is the camera's own."""
     track = Track(poses=(told.pose,), source=told.model)
     if instruments.clock_offset is not None and told.camera_clock:
@@ -78,7 +107,7 @@ def pose_of_photo(told: PhotoTelemetry, instruments: Instruments) -> Pose:
 
 
 def _of_subtitles(
-    told: SrtTelemetry, size: tuple[int, int], instruments: Instruments, *, name: str
+    told: SrtTelemetry, size: tuple[int, int], instruments: Declared, *, name: str
 ) -> VideoPoses | Refusal:
     if told.track is None:
         return Refusal(
@@ -102,7 +131,7 @@ def _of_subtitles(
     )
 
 
-def _of_metadata(told: KlvTelemetry, size: tuple[int, int], instruments: Instruments) -> VideoPoses | Refusal:
+def _of_metadata(told: KlvTelemetry, size: tuple[int, int], instruments: Declared) -> VideoPoses | Refusal:
     """Return the poses of MISB metadata: its time stamps are a receiver's, and its field of view gives the camera."""
     if not told.track.poses:
         return Refusal(subject=told.source, code="no-time", reason=_("its metadata holds no position with a time"))

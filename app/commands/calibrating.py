@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.bars import bars_on
+from app.commands.calibration_report import show_self_calibration
 from app.commands.locating import pixel_of
 from app.commands.version import program_version
 from app.wiring import camera_zone as zone_called
@@ -26,8 +28,10 @@ from geofence.locating.error_budget import DeviceClass
 if TYPE_CHECKING:
     from app.calibrate import FlightPhoto
     from flight.camera import Camera
+    from flight.cameras.declared import DeclaredCamera
     from flight.cameras.known_points import PointCalibration
-    from geofence.calibrating.self_calibration import KnownPoint, SelfCalibration
+    from flight.track import Track
+    from geofence.calibrating.self_calibration import KnownPoint
     from geofence.locating.ground import Ground
 
 
@@ -193,7 +197,7 @@ def _show_point_calibration(found: PointCalibration, console: Console) -> None:
 
 def _calibrate_flight(
     *,
-    footage: Annotated[Path, typer.Argument(help=_("Folder of photos of one flight."))],
+    footage: Annotated[Path, typer.Argument(help=_("Folder of photos of one flight, or a video with its telemetry."))],
     known_points: Annotated[
         Path | None, typer.Option(help=_("CSV of known points: photo,u,v,lat,lon and, where known, sigma."))
     ] = None,
@@ -236,13 +240,25 @@ def _calibrate_flight(
     if isinstance(track, Refusal):
         raise InputRefused(log or footage, track.reason, track.remedy)
     ground = open_ground(dem, height_datum, height_m=ground_height, takeoff=takeoff)
-    photos, refused = flight_photos(
-        footage, camera=read_declared_camera(camera) if camera else None, zone=zone, track=track
-    )
+    declared = read_declared_camera(camera) if camera else None
+    photos, refused = flight_photos(footage, camera=declared, zone=zone, track=track)
+    filmed = False
+    if not photos:
+        # A video's own telemetry is its log: how far its clock is off is asked of the pictures too.
+        photos, refusal, track = _filmed(footage, ground, zone, declared, track)
+        filmed, refused = bool(photos), (*refused, *refusal)
+        if filmed and log is not None and out is not None:
+            raise InputRefused(
+                out,
+                _("corrections of a video are of its own telemetry, not of a log's"),
+                _("Leave --log or --out away."),
+            )
     _list_refused(refused, console)
     if not photos:
         raise InputRefused(
-            footage, _("holds no photo with a whole pose and a known camera"), _("See the refused photos above.")
+            footage,
+            _("holds no photo and no video with whole poses and a known camera"),
+            _("See what was refused above."),
         )
     known: list[KnownPoint] = []
     if known_points is not None:
@@ -266,17 +282,39 @@ def _calibrate_flight(
         known_points=len(known),
         made_at=SystemClock().now(),
         program=program_version(),
-        track=track,
+        track=None if filmed else track,
     )
     write_corrections(made, out)
     console.print(
-        _("{path} holds the corrections of {count} photos. Read the report; if it convinces you: ").format(
-            path=out, count=len(made.frames)
+        _("{path} corrects {photos} photos and {videos} videos. Read the report; if it convinces you: ").format(
+            path=out, photos=len(made.frames), videos=len(made.videos)
         )
         + f"skywarden process FOOTAGE --corrections {out}",
         soft_wrap=True,
         highlight=False,
     )
+
+
+def _filmed(
+    footage: Path, ground: Ground, zone: tzinfo, camera: DeclaredCamera | None, log: Track | None
+) -> tuple[tuple[FlightPhoto, ...], tuple[Refusal, ...], Track | None]:
+    """Return the frames of the one video of a folder, what was refused, and the track that poses them."""
+    from app.flight_video import VideoDeclaration, flight_frames
+    from app.inputs import Kind, list_inputs
+
+    videos = [file for file in list_inputs(footage) if file.kind is Kind.VIDEO]
+    if len(videos) > 1:
+        raise InputRefused(
+            footage,
+            _("holds {count} videos, each with a clock of its own").format(count=len(videos)),
+            _("Name one of them."),
+        )
+    for video in videos:
+        given = flight_frames(video, VideoDeclaration(ground=ground, camera_zone=zone, camera=camera), track=log)
+        if isinstance(given, Refusal):
+            return (), (given,), log
+        return given[0], (), given[1]
+    return (), (), log
 
 
 def _list_refused(refused: tuple[Refusal, ...], console: Console) -> None:
@@ -336,88 +374,3 @@ def _corners(
             raise InputRefused(text, point.reason, point.remedy)
         found.append(point)
     return found
-
-
-def _error_name(name: str) -> str:
-    """Return an error's name for a person, with its unit."""
-    names = {
-        "east": _("position east, m"),
-        "north": _("position north, m"),
-        "height": _("height, m"),
-        "yaw": _("heading, °"),
-        "pitch": _("pitch, °"),
-        "tilt": _("tilt, °"),
-        "focal": _("focal length, share"),
-        "slope east": _("ground rises to the east"),
-        "slope north": _("ground rises to the north"),
-    }
-    return names.get(name, name)
-
-
-def show_self_calibration(
-    found: SelfCalibration, photos: tuple[FlightPhoto, ...], console: Console, *, known: int
-) -> None:
-    """Print a self-calibration's report for a person to judge."""
-    names = {photo.view.frame_id: photo.path.name for photo in photos}
-    for number, sortie in enumerate(found.sorties, start=1):
-        table = Table(
-            title=_("Stretch {number}: {count} photos, {first} to {last}").format(
-                number=number,
-                count=len(sortie.frame_ids),
-                first=names[sortie.frame_ids[0]],
-                last=names[sortie.frame_ids[-1]],
-            ),
-            title_justify="left",
-        )
-        for heading in (
-            _("error"),
-            _("correction"),
-            _("± one sigma"),
-            _("thought before, ±"),
-            _("the flight shows it"),
-        ):
-            table.add_column(heading)
-        for bias in sortie.biases:
-            table.add_row(
-                _error_name(bias.name),
-                f"{bias.value:+.3f}",
-                f"{bias.sigma:.3f}",
-                f"{bias.prior_sigma:.3f}",
-                _("yes") if bias.observed else _("no"),
-            )
-        console.print(table)
-    kept = _("kept out of the estimate") if found.held_out else _("used in the estimate, so this flatters")
-    console.print(
-        _(
-            "{count} things seen in several photos ({kept}): {b:.2f} m apart before (p90 {bp:.2f}), {a:.2f} m after "
-            "(p90 {ap:.2f})"
-        ).format(
-            count=found.before.count,
-            kept=kept,
-            b=found.before.median_m,
-            bp=found.before.p90_m,
-            a=found.after.median_m,
-            ap=found.after.p90_m,
-        ),
-        soft_wrap=True,
-    )
-    if found.known_before_m is not None and found.known_after_m is not None:
-        console.print(
-            _("{count} known points: {before:.2f} m off before, {after:.2f} m after (used in the estimate)").format(
-                count=known, before=found.known_before_m, after=found.known_after_m
-            ),
-            soft_wrap=True,
-        )
-    else:
-        console.print(
-            _("No known point: this is consistency, not truth. A shift that all photos share stays."), soft_wrap=True
-        )
-    if found.turned:
-        console.print(
-            _("stored turned by 180°: {names}").format(names=", ".join(names[each] for each in found.turned)),
-            soft_wrap=True,
-        )
-    if found.clock_offset_s is not None:
-        console.print(_("the log's clock is {offset:+.2f} s ahead of the camera's").format(offset=found.clock_offset_s))
-    if found.moving:
-        console.print(_("{count} things moved or were matched wrongly and have no say").format(count=len(found.moving)))

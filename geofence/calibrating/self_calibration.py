@@ -13,7 +13,7 @@ writes what it did into the pose's assumptions.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -152,6 +152,9 @@ class SelfCalibration:
         turned: Frames whose photo is stored turned by 180° against its pose.
         clock_offset_s: To be added to the frames' times before looking into the track; None when no track was given.
         sigma: One-sigma errors of a corrected pose.
+        clock_sigma_s: One-sigma error of the clock offset; None when no track was given, or where the flight shows
+            nothing of it (the offset is then zero).
+        sigma_between: One-sigma errors of a pose of the same sortie that took no part, after correction.
         before, after: Spread of things that were kept out of the estimate (of all of them when ``held_out`` is false).
         held_out: Whether the spread was measured on things kept out of the estimate.
         known_before_m, known_after_m: Root mean square miss of the known points, metres; None without any.
@@ -169,6 +172,8 @@ class SelfCalibration:
     known_before_m: float | None
     known_after_m: float | None
     moving: tuple[str, ...]
+    clock_sigma_s: float | None = None
+    sigma_between: PoseSigma | None = None
 
 
 def corrected(calibration: SelfCalibration, view: View) -> View:
@@ -178,14 +183,32 @@ def corrected(calibration: SelfCalibration, view: View) -> View:
     The ground's slope: it is told apart from tilt while estimating, and a reason to use an elevation raster.
     """
     turned = turn_over(view) if view.frame_id in calibration.turned else view
+    biases = next((sortie.biases for sortie in calibration.sorties if view.frame_id in sortie.frame_ids), None)
+    if biases is None:
+        raise ValueError(f"{view.frame_id} was no part of this calibration")
+    own = calibration.frames.get(view.frame_id, (0.0,) * len(BIASES))
+    return _with_biases(calibration, turned, biases, own, calibration.sigma)
+
+
+def corrected_between(calibration: SelfCalibration, view: View, sortie: SortieBiases) -> View:
+    """Return the view of a frame of ``sortie`` that took no part, with the sortie's biases taken off.
+
+    For videos: a few frames tell the errors of all the others. What each frame errs on its own stays, and is in the
+    pose's stated errors.
+    """
+    return _with_biases(
+        calibration, view, sortie.biases, (0.0,) * len(BIASES), calibration.sigma_between or calibration.sigma
+    )
+
+
+def _with_biases(
+    calibration: SelfCalibration, turned: View, biases: Sequence[Bias], own: Sequence[float], sigma: PoseSigma
+) -> View:
+    """Return a view with biases and its own corrections applied, and a sentence that says so."""
     pose, position = turned.pose, turned.pose.position
     orientation = orientation_of(pose)
     if orientation is None or position is None:
         raise ValueError("a view has a position and all three angles")
-    own = calibration.frames.get(view.frame_id, (0.0,) * len(BIASES))
-    biases = next((sortie.biases for sortie in calibration.sorties if view.frame_id in sortie.frame_ids), None)
-    if biases is None:
-        raise ValueError(f"{view.frame_id} was no part of this calibration")
     whole = {bias.name: bias.value for bias in biases}
     east, north, up, yaw, pitch, tilt = (whole[name] + extra for name, extra in zip(BIASES, own, strict=True))
     focal = 1.0 + whole["focal"]
@@ -215,7 +238,7 @@ def corrected(calibration: SelfCalibration, view: View) -> View:
         after=calibration.after.median_m,
     )
     heights = {
-        name: replace(height, metres=height.metres + up, sigma_m=calibration.sigma.vertical_m)
+        name: replace(height, metres=height.metres + up, sigma_m=sigma.vertical_m)
         for name in ("height_takeoff", "height_hae", "height_msl", "height_agl")
         if (height := getattr(pose, name)) is not None
     }
@@ -228,7 +251,7 @@ def corrected(calibration: SelfCalibration, view: View) -> View:
             yaw_deg=looks.yaw_deg,
             pitch_deg=looks.pitch_deg,
             roll_deg=looks.roll_deg,
-            sigma=calibration.sigma,
+            sigma=sigma,
             assumptions=(*pose.assumptions, note),
             **heights,
         ),

@@ -52,6 +52,11 @@ LEAST_THINGS: Final = 6
 _HOLD_OUT: Final = 4  # every fourth thing is kept out of the estimate
 _MOVING_WEIGHT: Final = 0.1
 _MISMATCH: Final = 3.5  # times one sigma of everything: a pair of frames that far apart shows two places
+_CLOCK_THINGS: Final = 150  # so many things are enough for a clock
+_CLOCK_STEP_S: Final = 0.01
+# The gain in log-likelihood that a clock offset must bring: chance brings 5 in one flight of a thousand (χ² of one
+# degree halved), and what is not modelled as much again.
+_CLEAR_CLOCK: Final = 10.0
 _WILDEST: Final = 4.5  # times the prior's sigma; beyond, something else is wrong
 
 
@@ -104,9 +109,10 @@ def self_calibrate(
     kept = [name for name in kept if name not in wrong]
     checked = [name for name in checked if name not in wrong]
     fit = sights_of(scene, ties, kept, known)
-    offset = None
+    offset = offset_sigma = None
     if track is not None:
-        offset, posed = clock_offset(righted, fit, track, longest_offset_s)
+        few = sights_of(scene, ties, kept[:: max(1, len(kept) // _CLOCK_THINGS)], known)
+        offset, offset_sigma, posed = clock_offset(righted, few, track, longest_offset_s)
         righted = replace(righted, views=posed)
     estimate = estimate_flaws(righted, fit)
     prior = prior_of(righted, estimate.layout)
@@ -135,7 +141,7 @@ def self_calibrate(
         frames=_frames(righted.views, estimate),
         turned=tuple(sorted(turned)),
         clock_offset_s=offset,
-        sigma=_sigma(estimate, budget),
+        sigma=_sigma(estimate, budget, between=False),
         before=before,
         after=after,
         held_out=held_out,
@@ -145,6 +151,8 @@ def self_calibrate(
             *(name for name, weight in zip(kept, estimate.weight, strict=True) if weight < _MOVING_WEIGHT),
             *sorted(wrong),
         ),
+        clock_sigma_s=offset_sigma,
+        sigma_between=_sigma(estimate, budget, between=True),
     )
 
 
@@ -238,8 +246,16 @@ def _pairs(sights: Sights, upright: Floats, over: Floats) -> list[tuple[int, int
     return said
 
 
-def clock_offset(scene: Scene, sights: Sights, track: Track, longest_s: float) -> tuple[float, tuple[View, ...]]:
-    """Return the clock offset under which things agree best, and the views posed with it."""
+def clock_offset(
+    scene: Scene, sights: Sights, track: Track, longest_s: float
+) -> tuple[float, float | None, tuple[View, ...]]:
+    """Return the clock offset under which things agree best, its one-sigma error, and the views posed with it.
+
+    Each offset is judged by how far apart things lie after the other errors were estimated under it, so that what a
+    bias of position or heading explains as well is not put on the clock. Ties of one pair of frames say the same again:
+    the pairs are counted, not the things. Where the best offset explains no more than chance would, it is zero, and
+    its error None.
+    """
 
     def posed(offset_s: float) -> Scene | None:
         moved = []
@@ -266,7 +282,24 @@ def clock_offset(scene: Scene, sights: Sights, track: Track, longest_s: float) -
         one, two = low + 0.382 * (high - low), low + 0.618 * (high - low)
         low, high = (low, two) if cost(one) < cost(two) else (one, high)
     best = (low + high) / 2 if np.isfinite(cost((low + high) / 2)) else best
-    return best, (posed(best) or scene).views
+    least, none = max(cost(best), 1e-9), cost(0.0)
+    pairs = len(_pairs_of(sights))
+    if np.isfinite(none) and pairs * math.log(max(none, 1e-9) / least) < _CLEAR_CLOCK:
+        return 0.0, None, (posed(0.0) or scene).views
+    step = 0.2
+    around = [cost(best - step), cost(best + step)]
+    bend = (around[0] + around[1] - 2 * least) / step**2 if np.all(np.isfinite(around)) else math.inf
+    sigma = math.sqrt(least / (pairs * bend)) if 0 < bend < math.inf else step
+    return best, max(sigma, _CLOCK_STEP_S), (posed(best) or scene).views
+
+
+def _pairs_of(sights: Sights) -> set[tuple[int, ...]]:
+    """Return which frames share a thing, as tuples of frames."""
+    frames: dict[int, set[int]] = defaultdict(set)
+    for frame, thing in zip(sights.frame, sights.thing, strict=True):
+        if thing >= 0:
+            frames[int(thing)].add(int(frame))
+    return {tuple(sorted(seen)) for seen in frames.values()}
 
 
 def _sorties(views: Sequence[View], estimate: Estimate, prior: Floats) -> tuple[SortieBiases, ...]:
@@ -292,14 +325,14 @@ def _frames(views: Sequence[View], estimate: Estimate) -> Mapping[str, tuple[flo
     return {view.frame_id: tuple(map(float, row)) for view, row in zip(views, own, strict=False)}
 
 
-def _sigma(estimate: Estimate, budget: ErrorBudget) -> PoseSigma:
-    """Return one-sigma errors of a corrected pose: of the frame that is known worst."""
+def _sigma(estimate: Estimate, budget: ErrorBudget, *, between: bool) -> PoseSigma:
+    """Return one-sigma errors of a corrected pose: of the frame that is known worst, or of one ``between`` them."""
     spread, layout = estimate.spread, estimate.layout
     worst = np.zeros(POSE)
     for frame, sortie in enumerate(layout.sortie):
         a = slice(POSE * sortie, POSE * (sortie + 1))
         variances = np.diag(spread[a, a]) + pose_prior(budget)[1] ** 2
-        if layout.frames:
+        if layout.frames and not between:
             b = slice(layout.own + POSE * frame, layout.own + POSE * (frame + 1))
             variances = np.diag(spread[a, a] + spread[b, b] + 2 * spread[a, b])
         worst = np.maximum(worst, variances)

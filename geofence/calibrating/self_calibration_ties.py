@@ -51,6 +51,7 @@ def match_pictures(
     *,
     pairs: Sequence[tuple[int, int]] | None = None,
     most_per_pair: int = 100,
+    most_features: int = 6000,
     seed: int = 0,
 ) -> tuple[Tie, ...]:
     """Return ties between all pairs of pictures that overlap.
@@ -59,10 +60,11 @@ def match_pictures(
         pictures: The frames.
         pairs: Which of them to match, by index; None for every pair, so keep to one stretch of a flight then.
         most_per_pair: At most this many ties of a pair are returned, drawn at random.
+        most_features: So many of the clearest features of each picture are matched; the work grows with their square.
         seed: Of that drawing.
     """
     rng = np.random.default_rng(seed)
-    features = [_features(picture) for picture in pictures]
+    features = [_features(picture, most_features) for picture in pictures]
     ties: list[Tie] = []
     for one, two in combinations(range(len(pictures)), 2) if pairs is None else pairs:
         for at, (a, b) in enumerate(_matches(features[one], features[two], most_per_pair, rng)):
@@ -73,13 +75,13 @@ def match_pictures(
     return tuple(ties)
 
 
-def _features(picture: Picture) -> tuple[NDArray[np.float64], Any]:
+def _features(picture: Picture, most: int) -> tuple[NDArray[np.float64], Any]:
     """Return (n, 2) pixels at full size and (n, 128) descriptors."""
     import cv2
 
     library: Any = cv2  # its type information lacks SIFT
     small = cv2.resize(picture.grey, None, fx=picture.scale, fy=picture.scale, interpolation=cv2.INTER_AREA)
-    points, descriptors = library.SIFT_create(6000, contrastThreshold=0.02).detectAndCompute(small, None)
+    points, descriptors = library.SIFT_create(most, contrastThreshold=0.02).detectAndCompute(small, None)
     # OpenCV counts from the middle of the first pixel, we from its corner.
     pixels = (np.array([point.pt for point in points], dtype=np.float64).reshape(-1, 2) + 0.5) / picture.scale
     return pixels, descriptors
