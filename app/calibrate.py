@@ -162,7 +162,7 @@ def calibrate_flight(
     ties = match_pictures(pictures, pairs=pairs, most_per_pair=most, most_features=features)
     views = {photo.view.frame_id: photo.view for photo in photos}
     flat = {tie.thing for tie in ties} - {tie.thing for tie in ties if not _low(views[tie.frame_id], tie.v_px)}
-    return self_calibrate(
+    found = self_calibrate(
         [photo.view for photo in photos],
         [tie for tie in ties if tie.thing in flat],
         ground=ground,
@@ -171,6 +171,10 @@ def calibrate_flight(
         device_class=device_class,
         longest_offset_s=_OFFSET_FILMED_S if filmed else _OFFSET_S,
     )
+    if isinstance(found, Refusal):  # people know files, not ids
+        for photo in photos:
+            found = replace(found, reason=found.reason.replace(photo.view.frame_id, photo.name))
+    return found
 
 
 def corrections_of(

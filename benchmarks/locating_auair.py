@@ -147,6 +147,7 @@ def auair_spreads(console: Console) -> None:
         "after",
     ):
         table.add_column(heading, justify="right")
+    left_out: list[str] = []
     for flight in FLIGHTS:
         pitch, views, boxes, found = calibrated(flight)
         if not isinstance(found, SelfCalibration):
@@ -167,4 +168,7 @@ def auair_spreads(console: Console) -> None:
             f"{np.median(cars):.2f} m" if cars else "",
             f"{np.median(cars_after):.2f} m" if cars_after else "",
         )
+        left_out += [f"{flight}: left out: {why}" for why in found.left_out.values()]
     console.print(table)
+    for words in left_out:
+        console.print(words)

@@ -8,26 +8,11 @@ from rich.console import Console
 from rich.table import Table
 
 from core.text import _
+from geofence.calibrating.self_calibration import error_name
 
 if TYPE_CHECKING:
     from app.calibrate import FlightPhoto
     from geofence.calibrating.self_calibration import SelfCalibration
-
-
-def _error_name(name: str) -> str:
-    """Return an error's name for a person, with its unit."""
-    names = {
-        "east": _("position east, m"),
-        "north": _("position north, m"),
-        "height": _("height, m"),
-        "yaw": _("heading, °"),
-        "pitch": _("pitch, °"),
-        "tilt": _("tilt, °"),
-        "focal": _("focal length, share"),
-        "slope east": _("ground rises to the east"),
-        "slope north": _("ground rises to the north"),
-    }
-    return names.get(name, name)
 
 
 def show_self_calibration(
@@ -55,7 +40,7 @@ def show_self_calibration(
             table.add_column(heading)
         for bias in sortie.biases:
             table.add_row(
-                _error_name(bias.name),
+                error_name(bias.name),
                 f"{bias.value:+.3f}",
                 f"{bias.sigma:.3f}",
                 f"{bias.prior_sigma:.3f}",
@@ -87,6 +72,10 @@ def show_self_calibration(
     else:
         console.print(
             _("No known point: this is consistency, not truth. A shift that all photos share stays."), soft_wrap=True
+        )
+    for frame_id, why in found.left_out.items():
+        console.print(
+            _("left out: {why}").format(why=why.replace(frame_id, names[frame_id])), soft_wrap=True, highlight=False
         )
     if found.turned:
         console.print(

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -27,6 +27,22 @@ from geofence.locating.locate_cast import deviated_rotations
 
 # What is estimated of the flight, and of each frame besides; units are metres and degrees.
 BIASES: Final = ("east", "north", "height", "yaw", "pitch", "tilt")
+
+
+def error_name(name: str) -> str:
+    """Return an error's name for a person, with its unit."""
+    names = {
+        "east": _("position east, m"),
+        "north": _("position north, m"),
+        "height": _("height, m"),
+        "yaw": _("heading, °"),
+        "pitch": _("pitch, °"),
+        "tilt": _("tilt, °"),
+        "focal": _("focal length, share"),
+        "slope east": _("ground rises to the east"),
+        "slope north": _("ground rises to the north"),
+    }
+    return names.get(name, name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +170,7 @@ class SelfCalibration:
         sigma: One-sigma errors of a corrected pose.
         clock_sigma_s: One-sigma error of the clock offset; None when no track was given, or where the flight shows
             nothing of it (the offset is then zero).
+        left_out: Frames whose own pose would have to be wildly wrong, and in what; they took no part.
         sigma_between: One-sigma errors of a pose of the same sortie that took no part, after correction.
         before, after: Spread of things that were kept out of the estimate (of all of them when ``held_out`` is false).
         held_out: Whether the spread was measured on things kept out of the estimate.
@@ -173,6 +190,7 @@ class SelfCalibration:
     known_after_m: float | None
     moving: tuple[str, ...]
     clock_sigma_s: float | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
     sigma_between: PoseSigma | None = None
 
 

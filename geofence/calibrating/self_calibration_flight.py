@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -24,6 +24,7 @@ from geofence.calibrating.self_calibration import (
     SortieBiases,
     Tie,
     View,
+    error_name,
     turn_over,
 )
 from geofence.calibrating.self_calibration_sights import (
@@ -57,6 +58,7 @@ _CLOCK_STEP_S: Final = 0.01
 # The gain in log-likelihood that a clock offset must bring: chance brings 5 in one flight of a thousand (χ² of one
 # degree halved), and what is not modelled as much again.
 _CLEAR_CLOCK: Final = 10.0
+_FRAMES_PER_ODD_ONE: Final = 5
 _WILDEST: Final = 4.5  # times the prior's sigma; beyond, something else is wrong
 
 
@@ -82,9 +84,80 @@ def self_calibrate(
         longest_offset_s: Clock offsets up to this are looked for, seconds.
 
     Returns:
-        The report; or a refusal with code "not-enough-ties", "implausible" (the errors would be wild) or "no-gain"
-        (the kept-out things did not come closer).
+        The report; or a refusal with code "not-enough-ties", "implausible" (an error would be wild) or "no-gain" (the
+        kept-out things did not come closer). A frame whose own pose would have to be wildly wrong (its telemetry was
+        late while the camera turned, or it belongs to another flight) is left out, one frame in five at most.
     """
+    left_out: dict[str, str] = {}
+    remaining = tuple(views)
+    while True:
+        found = _calibrated(
+            remaining,
+            ties,
+            ground=ground,
+            known=known,
+            track=track,
+            device_class=device_class,
+            longest_offset_s=longest_offset_s,
+        )
+        if not isinstance(found, _Wild):
+            return replace(found, left_out=left_out) if isinstance(found, SelfCalibration) else found
+        if not found.frame_id or (len(left_out) + 1) * _FRAMES_PER_ODD_ONE > len(views):
+            return Refusal(
+                subject=_("self-calibration"),
+                code="implausible",
+                reason=found.reason,
+                remedy=_("Check the stated heights and angles, or declare larger errors."),
+            )
+        left_out[found.frame_id] = found.reason
+        remaining = tuple(view for view in remaining if view.frame_id != found.frame_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wild:
+    """An error that nobody thought possible: of which frame (empty for a whole sortie's), and in words."""
+
+    frame_id: str
+    reason: str
+
+
+def _wild(views: Sequence[View], estimate: Estimate, prior: Floats) -> _Wild | None:
+    """Return the wildest error of an estimate, where it is beyond belief."""
+    ratio = np.abs(estimate.theta / prior)
+    at = int(ratio.argmax())
+    if ratio[at] <= _WILDEST:
+        return None
+    layout = estimate.layout
+    frame_id = views[(at - layout.own) // POSE].frame_id if at >= layout.own else ""
+    if layout.shared <= at < layout.own:
+        name = SHARED[at - layout.shared]
+    else:
+        name = BIASES[(at - (layout.own if frame_id else 0)) % POSE]
+    words = _(
+        "the {error} of {frame} would have to be {value:+.3g} off, which was thought to be known to ± {prior:.2g}"
+    )
+    return _Wild(
+        frame_id=frame_id,
+        reason=words.format(
+            error=error_name(name),
+            frame=frame_id or _("the whole flight"),
+            value=-float(estimate.theta[at]),
+            prior=float(prior[at]),
+        ),
+    )
+
+
+def _calibrated(
+    views: Sequence[View],
+    ties: Sequence[Tie],
+    *,
+    ground: Ground,
+    known: Sequence[KnownPoint],
+    track: Track | None,
+    device_class: DeviceClass,
+    longest_offset_s: float,
+) -> SelfCalibration | Refusal | _Wild:
+    """Return what these frames say; see :func:`self_calibrate`."""
     usable = tuple(view for view in views if not isinstance(ground.stand(view.pose), NoStanding))
     things = shared_things(usable, ties)
     origin = usable[0].pose.position if usable else None
@@ -116,14 +189,9 @@ def self_calibrate(
         righted = replace(righted, views=posed)
     estimate = estimate_flaws(righted, fit)
     prior = prior_of(righted, estimate.layout)
-    wild = np.abs(estimate.theta / prior).max()
-    if wild > _WILDEST:
-        return Refusal(
-            subject=_("self-calibration"),
-            code="implausible",
-            reason=_("it would take an error of {times:.0f} times what was thought possible").format(times=wild),
-            remedy=_("Check the stated heights and angles, or declare larger errors."),
-        )
+    wild = _wild(righted.views, estimate, prior)
+    if wild is not None:
+        return wild
     check = sights_of(scene, ties, checked, known)
     before, known_before = spread_of(scene, check, estimate.layout, None)
     after, known_after = spread_of(righted, check, estimate.layout, estimate.theta)

@@ -315,3 +315,20 @@ def test_wild_errors_are_refused_rather_than_corrected() -> None:
     assert isinstance(found, Refusal)
     assert found.code in {"implausible", "no-gain"}
     assert found.remedy
+
+
+def test_a_frame_whose_heading_was_stale_is_left_out_and_named() -> None:
+    rng = np.random.default_rng(26)
+    poses = true_poses()
+    views = stated(poses, rng, yaw=1.0)
+    assert len(views) >= 5
+    turning = views[2]
+    assert turning.pose.yaw_deg is not None
+    views[2] = replace(turning, pose=replace(turning.pose, yaw_deg=turning.pose.yaw_deg + 9.0))
+    found = calibrated(views, seen_from(poses, THINGS, rng))
+    assert list(found.left_out) == ["f2"]
+    assert "heading" in found.left_out["f2"]
+    assert all("f2" not in sortie.frame_ids for sortie in found.sorties)
+    assert value(found, "yaw") == pytest.approx(1.0, abs=0.3)
+    with pytest.raises(ValueError, match="no part"):
+        corrected(found, views[2])
