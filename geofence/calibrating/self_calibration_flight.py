@@ -184,9 +184,13 @@ def _calibrated(
     fit = sights_of(scene, ties, kept, known)
     offset = offset_sigma = None
     if track is not None:
-        few = sights_of(scene, ties, kept[:: max(1, len(kept) // _CLOCK_THINGS)], known)
-        offset, offset_sigma, posed = clock_offset(righted, few, track, longest_offset_s)
+        few = kept[:: max(1, len(kept) // _CLOCK_THINGS)]
+        offset, offset_sigma, posed = clock_offset(righted, ties, few, track, longest_offset_s)
         righted = replace(righted, views=posed)
+        # Frames for which the track has no pose at the right time take no further part.
+        covered = {view.frame_id for view in posed}
+        scene = replace(scene, views=tuple(view for view in usable if view.frame_id in covered))
+        fit = sights_of(righted, ties, kept, known)
     estimate = estimate_flaws(righted, fit)
     prior = prior_of(righted, estimate.layout)
     wild = _wild(righted.views, estimate, prior)
@@ -315,28 +319,32 @@ def _pairs(sights: Sights, upright: Floats, over: Floats) -> list[tuple[int, int
 
 
 def clock_offset(
-    scene: Scene, sights: Sights, track: Track, longest_s: float
+    scene: Scene, ties: Sequence[Tie], things: Sequence[str], track: Track, longest_s: float
 ) -> tuple[float, float | None, tuple[View, ...]]:
     """Return the clock offset under which things agree best, its one-sigma error, and the views posed with it.
 
     Each offset is judged by how far apart things lie after the other errors were estimated under it, so that what a
     bias of position or heading explains as well is not put on the clock. Ties of one pair of frames say the same again:
     the pairs are counted, not the things. Where the best offset explains no more than chance would, it is zero, and
-    its error None.
+    its error None. Frames at either end, for which the track has no pose under some offset, are not asked.
     """
 
-    def posed(offset_s: float) -> Scene | None:
+    def posed(offset_s: float, views: Sequence[View]) -> tuple[View, ...]:
         moved = []
-        for view in scene.views:
+        for view in views:
             pose = pose_at(track, view.pose.captured_at + timedelta(seconds=offset_s), max_gap_s=5.0)
-            if isinstance(pose, Refusal) or pose.position is None or orientation_of(pose) is None:
-                return None
-            moved.append(replace(view, pose=replace(pose, captured_at=view.pose.captured_at, sigma=view.pose.sigma)))
-        return replace(scene, views=tuple(moved))
+            if not isinstance(pose, Refusal) and pose.position is not None and orientation_of(pose) is not None:
+                own = replace(pose, captured_at=view.pose.captured_at, sigma=view.pose.sigma)
+                moved.append(replace(view, pose=own))
+        return tuple(moved)
+
+    always = [view for view in scene.views if all(posed(sign * longest_s, [view]) for sign in (-1, 1))]
+    asked = replace(scene, views=tuple(always if len(always) > 1 else scene.views))
+    sights = sights_of(asked, ties, things, ())
 
     def cost(offset_s: float) -> float:
-        moved = posed(offset_s)
-        if moved is None:
+        moved = replace(asked, views=posed(offset_s, asked.views))
+        if len(moved.views) < len(asked.views):
             return np.inf
         quick = estimate_flaws(moved, sights, rounds=4, each_frame=False)
         apart = distances_apart(sights, shoot(moved, sights, quick.layout, quick.theta).place)
@@ -353,12 +361,12 @@ def clock_offset(
     least, none = max(cost(best), 1e-9), cost(0.0)
     pairs = len(_pairs_of(sights))
     if np.isfinite(none) and pairs * math.log(max(none, 1e-9) / least) < _CLEAR_CLOCK:
-        return 0.0, None, (posed(0.0) or scene).views
+        return 0.0, None, posed(0.0, scene.views) or scene.views
     step = 0.2
     around = [cost(best - step), cost(best + step)]
     bend = (around[0] + around[1] - 2 * least) / step**2 if np.all(np.isfinite(around)) else math.inf
     sigma = math.sqrt(least / (pairs * bend)) if 0 < bend < math.inf else step
-    return best, max(sigma, _CLOCK_STEP_S), (posed(best) or scene).views
+    return best, max(sigma, _CLOCK_STEP_S), posed(best, scene.views) or scene.views
 
 
 def _pairs_of(sights: Sights) -> set[tuple[int, ...]]:
