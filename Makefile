@@ -101,6 +101,7 @@ bench-detection: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt '.[bench]'
 	$(BIN)/python -m benchmarks.detection
 	$(BIN)/python -m benchmarks.detection_fire
+	$(BIN)/python -m benchmarks.detection_points
 	$(BIN)/python -m benchmarks.detection_runtime
 
 .PHONY: bench-two-reviewers

@@ -33,6 +33,7 @@ from app.journal import FrameFindings, InputFindings, journal_folder, recall, re
 from app.lock import held
 from app.looked_at import ground_looked_at
 from app.looks import tell_looks
+from app.operating import operating_lines
 from app.over_patrols import histories, tell_over_patrols
 from app.patrol_ledger import PatrolRecord, finest_gsd_m, keep_patrol, patrol_id_of
 from app.plume_watch import StillAlarm, watch_bursts
@@ -372,6 +373,7 @@ def _report(taken: _Taken, conclusion: Conclusion, sealed: dict[str, Sealed], jo
         findings=_findings(taken, conclusion, station.jurisdiction),
         looks=tell_looks(taken.findings),
         still_alarms=tuple(_still_line(alarm, frames) for alarm in conclusion.still),
+        operating=operating_lines(station.instruments.detector),
     )
 
 

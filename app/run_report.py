@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.looks import Looks, reason_name
+from app.operating import OperatingLine, lines_table
 from app.over_patrols import OverPatrols, StandingLine, event_name
 from core.refusal import Refusal
 from core.text import _
@@ -78,6 +79,8 @@ class RunReport:
         assumptions: What was declared rather than measured, anywhere in this run.
         register_refusals: Sites and zones of the register that could not be used.
         over_patrols: What this patrol says of hazards that earlier ones knew; None where no frame was seen.
+        operating: For every label the threshold in use and what it was measured to cost; empty for a detector that
+            declares none.
         findings: What a person should look into before trusting the run: a register that seems to be in another datum.
         looks: What of the frames was looked at, and what was left out and why.
         still_alarms: What was taken for smoke or fire and is none, because it keeps still: where, and the numbers.
@@ -108,6 +111,7 @@ class RunReport:
     findings: tuple[str, ...] = ()
     looks: Looks | None = None
     still_alarms: tuple[str, ...] = ()
+    operating: tuple[OperatingLine, ...] = ()
 
     def __post_init__(self) -> None:
         if self.inputs != self.results + self.sidecars + self.refused_inputs:
@@ -139,6 +143,8 @@ def print_report(report: RunReport, console: Console, *, places: Iterable[tuple[
         console.print(_("Taken for smoke or fire, and none:"), style="bold")
         for sentence in report.still_alarms:
             console.print(f"  {sentence}", soft_wrap=True, markup=False, highlight=False)
+    if report.operating:
+        console.print(lines_table(report.operating))
     if report.over_patrols is not None:
         _print_over_patrols(report.over_patrols, console)
     for name, path in places:

@@ -19,6 +19,7 @@ from typing import Any, Final
 from core.errors import WeightRefused
 from core.text import _
 from core.whole_file import write_text
+from detection.measured_point import measured_points, measured_rows
 from detection.weight_card import WeightCard
 
 SHIPPED: Final = Path(__file__).parent / "weights" / "registry.json"
@@ -162,6 +163,22 @@ def register_weight(weight: Path, card: WeightCard, registry_path: Path) -> Weig
     return added
 
 
+def update_card(card: WeightCard, registry_path: Path) -> None:
+    """Put a card in the place of the one of the same name and digest in the register.
+
+    Raises:
+        WeightRefused: The register cannot be read, or holds no such weight.
+    """
+    known = [entry.card for entry in read_registry([registry_path]).entries]
+    if not any((each.name, each.sha256) == (card.name, card.sha256) for each in known):
+        raise WeightRefused(
+            registry_path,
+            _("this register holds no weight {name}").format(name=card.name),
+            _("Only cards of a bureau's own register are changed; add the weight to it with `skywarden model add`."),
+        )
+    _write_register(registry_path, [card if each.name == card.name else each for each in known])
+
+
 def forget_weight(name: str, registry_path: Path) -> None:
     """Take the weight called ``name`` out of the register; its files stay.
 
@@ -215,12 +232,14 @@ def _card_from(row: Mapping[str, Any]) -> WeightCard:
             **fields,
             "classes": tuple(fields["classes"]),
             "plain_scales": tuple(fields.get("plain_scales", (0.5,))),
+            "measured": measured_points(fields.get("measured", {})),
         }
     )
 
 
 def _row_of(card: WeightCard) -> dict[str, Any]:
     row = {slot: getattr(card, slot) for slot in re.findall(r"\w+", " ".join(WeightCard.__slots__))}
+    row["measured"] = measured_rows(card.measured)
     return {
         key: dict(value) if isinstance(value, Mapping) else list(value) if isinstance(value, tuple) else value
         for key, value in row.items()

@@ -29,6 +29,11 @@ class SeveralDetectors:
         self._detectors = tuple(detectors)
 
     @property
+    def detectors(self) -> tuple[Detector, ...]:
+        """The detectors, in the order given."""
+        return self._detectors
+
+    @property
     def weight_sha256(self) -> str:
         """Digest of the weights together, hex; that of the weight itself when there is one."""
         digests = [detector.weight_sha256 for detector in self._detectors]

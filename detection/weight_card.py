@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+from detection.measured_point import MeasuredPoint
+
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -36,6 +38,7 @@ class WeightCard:
         card: File name of the full model card.
         plain_scales: Scales at which an image without a ground scale is tiled.
         default: Whether this weight is used when none is named.
+        measured: Label → what its threshold was measured to cost and bring; a label that is missing was never measured.
     """
 
     name: str
@@ -52,6 +55,7 @@ class WeightCard:
     sizes_m: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     plain_scales: tuple[float, ...] = (0.5,)
     default: bool = False
+    measured: Mapping[str, MeasuredPoint] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.name or not self.file or not self.licence or not self.card:
@@ -65,6 +69,10 @@ class WeightCard:
         self._check_labels()
         if not (0 < self.training_gsd_m <= self.coarsest_gsd_m and self.largest_thing_m > 0):
             raise ValueError("a training GSD and a largest thing are positive, and the coarsest GSD is not finer")
+        for label, point in self.measured.items():
+            if self.thresholds.get(label) != point.threshold:
+                raise ValueError(f"{label} was measured at another threshold than the card's, or is none of its labels")
+        object.__setattr__(self, "measured", MappingProxyType(dict(self.measured)))
         object.__setattr__(self, "labels", MappingProxyType(dict(self.labels)))
         object.__setattr__(self, "sizes_m", MappingProxyType({key: tuple(pair) for key, pair in self.sizes_m.items()}))
         object.__setattr__(self, "thresholds", MappingProxyType(dict(self.thresholds)))

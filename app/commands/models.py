@@ -34,6 +34,9 @@ def add_commands(application: typer.Typer) -> None:
         name="quantise",
         help=_("Make a weight eight-bit for OpenVINO; it runs if it is as good as before."),
     )(_quantise)
+    model.command(name="operating-point", help=_("Choose thresholds by how many false leads reviewers can look at."))(
+        _operating_point
+    )
     train = typer.Typer(no_args_is_help=True, help=_("Train a detector weight, on the CPU or a GPU."))
     train.command(name="recipe", help=_("Make a shipped weight again: render, put together, train."))(_recipe)
     train.command(name="set", help=_("Put a training set together from labelled folders and verdicts."))(_set)
@@ -165,6 +168,60 @@ def _compare(
         )
 
 
+def _operating_point(
+    *,
+    name: Annotated[str, typer.Argument(help=_("Name of a registered weight."))],
+    sample: Annotated[
+        Path, typer.Option(help=_("Folder of labelled images that it was not trained on, everything on them labelled."))
+    ],
+    load: Annotated[
+        float,
+        typer.Option(
+            "--false-leads-per-km2", min=0, help=_("False leads that reviewers accept on a square kilometre.")
+        ),
+    ],
+    gsd_m: Annotated[
+        float | None,
+        typer.Option(
+            "--gsd-m", min=0.001, max=1, help=_("Metres per pixel of images that look straight down and tell no pose.")
+        ),
+    ] = None,
+    told_as: Annotated[
+        str, typer.Option("--on", help=_("What the sample is, in words, for the card and the reports; else its name."))
+    ] = "",
+    register: _Register = None,
+    device: _Device = "auto",
+) -> None:
+    from app.operating import points_table
+    from detection.operating_points import SCORE_FLOOR, check, choose_point, read_checked, with_points
+    from detection.registry import SHIPPED, bureau_register, update_card
+    from detection.yolo import YoloDetector
+
+    registry = open_registry(register)
+    path = registered_weight(name, registry)
+    detector = YoloDetector(path, registry=registry, device=device, score_floor=SCORE_FLOOR)
+    card = detector.card
+    checked = check(detector, read_checked(sample, card, gsd_m=gsd_m), card=card)
+    on = told_as.strip() or sample.resolve().name
+    chosen = {label: choose_point(each, false_per_km2=load, on=on) for label, each in checked.items()}
+    points = {label: point for label, point in chosen.items() if point is not None}
+    console = Console(highlight=False)
+    console.print(points_table(with_points(card, points)))
+    for label in sorted(set(chosen) - set(points)):
+        console.print(
+            _("{label}: the sample shows none, or no threshold keeps to that load; {threshold:.2f} stays").format(
+                label=label, threshold=card.thresholds[label]
+            ),
+            soft_wrap=True,
+        )
+    if path.parent == SHIPPED.parent:
+        console.print(_("Nothing was written: the cards of shipped weights are not changed."), soft_wrap=True)
+        return
+    own = register if register is not None else bureau_register()
+    update_card(with_points(card, points), own)
+    console.print(_("written into {register}").format(register=own), soft_wrap=True)
+
+
 def _recipe(
     *,
     name: Annotated[str, typer.Argument(help=_("vehicle, fire, yard or all."))],
@@ -275,6 +332,7 @@ def _label_map(given: Sequence[str]) -> Mapping[str, str]:
 
 def _declared_card(path: Path, *, weight: Path, card: Path) -> WeightCard:
     """Return the card that a YAML file declares for a weight."""
+    from detection.measured_point import measured_points
     from detection.weight_card import WeightCard
     from flight.planning.yaml_lines import read_yaml
 
@@ -285,6 +343,7 @@ def _declared_card(path: Path, *, weight: Path, card: Path) -> WeightCard:
         given = {"file": weight.name, "card": card.name, "sha256": "0" * 64, **fields}
         given["classes"] = tuple(given["classes"])
         given["plain_scales"] = tuple(given.get("plain_scales", (0.5,)))
+        given["measured"] = measured_points(given.get("measured", {}))
         return WeightCard(**given)
     except (TypeError, ValueError, KeyError) as unfit:
         raise InputRefused(

@@ -71,11 +71,11 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     for recipe in (
         Recipe(
             name="vehicle",
-            initial="vehicle-n",
+            initial="vehicle-n-2",
             prepare=partial(prepare_default_set, vehicles_only=True),
-            scenes=_YARDS,
+            scenes=replace(_YARDS, roof_share=0.5),
             scene_images=480,
-            scene_seed=1,
+            scene_seed=31,
             settings=_GENTLY,
         ),
         Recipe(

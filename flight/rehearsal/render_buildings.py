@@ -28,6 +28,8 @@ GLASS: Final[Colour] = (96, 104, 110)
 SKYLIGHT: Final[Colour] = (205, 212, 210)
 RIB_STEP_M: Final = 0.5
 UNIT_HEIGHT_M: Final = 0.9
+LEAST_ROOF_M2: Final = 25.0
+"""A smaller flat roof has no units on it."""
 
 
 def building_pieces(building: Building, light: Light, seed: int) -> list[Mesh | Lines]:
@@ -132,6 +134,10 @@ def _flat_roof(ring: Floats, building: Building, light: Light, random: np.random
     ]
     heading = math.degrees(math.atan2(long[0], long[1]))
     area = float(np.hypot(*long) * np.hypot(*short))
+    if area < LEAST_ROOF_M2:  # a crate or a roof light: a lid within its rim, and no room for anything on it
+        lid = ring.mean(axis=0) + (ring - ring.mean(axis=0)) * random.uniform(0.7, 0.9)
+        tone = darker(colour, float(random.uniform(-0.15, 0.1)))
+        return [*pieces, mesh_of([level_face(lid, height + 0.02, tone, light)])]
     faces = _stains(ring, building, light, random)
     sun = sun_direction(light)
     cast = -sun[:2] / sun[2] * UNIT_HEIGHT_M * 0.8  # the part of its shadow that a unit does not hide itself

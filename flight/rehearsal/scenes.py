@@ -45,6 +45,7 @@ class SceneSettings:
         gsd_m: Least and largest ground sampling distance at the image's middle, metres (drawn evenly in its logarithm).
         nadir_share: Share of images that look straight down; the rest look down by 35 to 85 degrees.
         is_busy: Whether sites are strewn with people and goods (:mod:`~flight.rehearsal.scenes_yard`).
+        roof_share: Share of the sites that are flat roofs, full of what looks like vehicles and is none.
         sought: Labels that views are aimed at, each as often as it is named; empty for plumes first and then all.
         backdrop_share: Share of the images that stand on a real picture of ground, where backdrops are given.
     """
@@ -53,6 +54,7 @@ class SceneSettings:
     gsd_m: tuple[float, float] = (0.03, 0.14)
     nadir_share: float = 0.6
     is_busy: bool = False
+    roof_share: float = 0.0
     sought: tuple[str, ...] = ()
     backdrop_share: float = 0.5
 
@@ -95,7 +97,8 @@ def site_tiles(
 ) -> Iterator[LabelledTile]:
     """Yield the tiles of one site, the same for the same seed, settings and backdrops."""
     asked = settings or SceneSettings()
-    scene = prepare(random_world(seed, is_busy=asked.is_busy))
+    is_roof = bool(np.random.default_rng((seed, 4)).random() < asked.roof_share)
+    scene = prepare(random_world(seed, is_busy=asked.is_busy and not is_roof, is_roof=is_roof))
     random = np.random.default_rng((seed, 2))
     chosen = np.random.default_rng((seed, 3))
     for number in range(TILES_PER_SITE):
@@ -166,7 +169,7 @@ def _drawn_view(random: np.random.Generator, scene: Scene, settings: SceneSettin
     )
     labelled = [
         thing for thing in scene.things if thing.label and (not settings.sought or thing.label in settings.sought)
-    ]
+    ] or list(scene.things)
     plumes = () if settings.sought else scene.world.plumes
     if plumes and random.random() < 0.5:
         east, north = plumes[int(random.integers(len(plumes)))].centre

@@ -159,7 +159,7 @@ def test_a_foreign_set_is_read_by_the_names_that_it_gives(home: Path) -> None:
 
 
 def test_a_recipe_that_is_unknown_or_lacks_its_images_is_refused(home: Path) -> None:
-    with pytest.raises(InputRefused, match="vehicle, fire, all"):
+    with pytest.raises(InputRefused, match="vehicle, fire, yard, all"):
         run("train", "recipe", "cats", str(home / "w.pt"), "--data", str(home))
     with pytest.raises(InputRefused, match="lacks"):
         run("train", "recipe", "fire", str(home / "w.pt"), "--data", str(home))
@@ -176,3 +176,27 @@ def test_a_weight_that_lost_a_label_is_not_promoted(own: Path) -> None:
     assert "not tested" in told
     with pytest.raises(InputRefused, match="no weight is called"):
         run("model", "compare", "vehicle-n", "ghost", "--sample", str(sample))
+
+
+def test_thresholds_are_chosen_by_review_load_and_written_into_the_bureaus_card(own: Path, shared: Path) -> None:
+    add(own)
+    sample = own / "sample"
+    sample.mkdir()
+    for path in sorted((shared / "data" / "aerial_vehicles" / "train").glob("DJI_0013-*"))[:4]:
+        shutil.copyfile(path, sample / path.name)
+    for path in sample.glob("*.txt"):  # buses and vans are vehicles too
+        path.write_text("".join("0" + line[1:] for line in path.read_text().splitlines(keepends=True)))
+    asked = ("--sample", str(sample), "--gsd-m", "0.056", "--device", "cpu", "--on", "a crossing")
+    told = run("model", "operating-point", "yard", *asked, "--false-leads-per-km2", "100")
+    assert "a crossing" in told
+    kept = read_registry([bureau_register()]).named("yard").card
+    point = kept.measured["vehicle"]
+    assert kept.thresholds["vehicle"] == point.threshold
+    assert point.false_per_km2 <= 100
+    assert point.found > 0
+    shipped = run("model", "operating-point", "vehicle-n", *asked, "--false-leads-per-km2", "100")
+    assert "Nothing was written" in shipped
+    with pytest.raises(InputRefused, match="how much ground"):
+        run(
+            "model", "operating-point", "yard", "--sample", str(sample), "--false-leads-per-km2", "9", "--device", "cpu"
+        )
