@@ -134,6 +134,16 @@ def print_report(report: RunReport, console: Console, *, places: Iterable[tuple[
         console.print(sentence, style="bold yellow", soft_wrap=True, highlight=False)
     if report.refusals or report.register_refusals:
         console.print(_refusals((*report.register_refusals, *report.refusals)))
+    _print_incidents(report, console)
+    if report.operating:
+        console.print(lines_table(report.operating))
+    if report.over_patrols is not None:
+        _print_over_patrols(report.over_patrols, console)
+    for name, path in places:
+        console.print(f"[bold]{name}[/bold]  {path}", soft_wrap=True)
+
+
+def _print_incidents(report: RunReport, console: Console) -> None:
     if report.incidents:
         console.print(_incidents(report))
         for line in report.incidents:
@@ -143,12 +153,6 @@ def print_report(report: RunReport, console: Console, *, places: Iterable[tuple[
         console.print(_("Taken for smoke or fire, and none:"), style="bold")
         for sentence in report.still_alarms:
             console.print(f"  {sentence}", soft_wrap=True, markup=False, highlight=False)
-    if report.operating:
-        console.print(lines_table(report.operating))
-    if report.over_patrols is not None:
-        _print_over_patrols(report.over_patrols, console)
-    for name, path in places:
-        console.print(f"[bold]{name}[/bold]  {path}", soft_wrap=True)
 
 
 def _counts(report: RunReport) -> Table:
