@@ -132,7 +132,8 @@ def redacted_copies(
     Raises:
         InputRefused: The package holds no picture and no clip, or something is added to one that it does not hold.
     """
-    copies = [copy for copy in contents.derived if copy.media_type in {"image/jpeg", "image/png", "video/mp4"}]
+    shown = {"image/jpeg", "image/png", "video/mp4"}
+    copies = [copy for copy in contents.derived if copy.media_type in shown and copy.derivation.operation != "redact"]
     names = {copy.name for copy in copies}
     if not copies:
         raise InputRefused(

@@ -33,7 +33,7 @@ from evidence.sealing.chain import begin_chain, close_chain
 from evidence.sealing.context import SCHEMA as CONTEXT_SCHEMA
 from evidence.sealing.context import Attachment, AttachmentRecord, Context, ContextRecord
 from evidence.sealing.derivation import SCHEMA as DERIVATIONS_SCHEMA
-from evidence.sealing.derivation import Derived, DerivedRecord, DerivedRecords
+from evidence.sealing.derivation import Derived, DerivedRecord, DerivedRecords, without_source
 from evidence.sealing.digests import ALGORITHMS, WORKERS, copy_digests, digest_bytes
 from evidence.sealing.frame_record import SCHEMA as FRAMES_SCHEMA
 from evidence.sealing.frame_record import FrameRecord, FrameRecords
@@ -96,7 +96,7 @@ def seal(
     Args:
         incident: What to seal.
         originals: Originals of the run; those that no fix rests on are left aside.
-        derived: Derived copies; each names one of the originals that the incident rests on.
+        derived: Derived copies; each names one of the originals that the incident rests on, or a copy that does.
         frames: What is known of the frames (poses, video frame numbers); others than the incident's are left aside.
         context: What it was decided under.
         key: Signs.
@@ -192,8 +192,9 @@ def _check_life(incident: Incident, life: Life | None) -> None:
 
 def _check_derived(incident: Incident, derived: Sequence[Derived], chosen: Chosen) -> None:
     known = {original.sha256 for original in (*chosen.carried, *chosen.kept)}
+    stray = without_source({copy.sha256: copy.derivation for copy in derived}, known)
     for copy in derived:
-        if copy.derivation.source_sha256 not in known:
+        if copy.sha256 in stray:
             raise ValueError(f"{copy.name} is derived from a file that {incident.number} does not rest on")
     folded = [copy.name.lower() for copy in derived]
     if len(set(folded)) != len(folded):

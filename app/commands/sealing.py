@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -21,10 +22,12 @@ from core.whole_file import write_bytes
 from evidence.cases.case_store import CaseStore, custody_of
 from evidence.cases.life import state_of
 from evidence.custody import Action
+from evidence.incident import Incident
 from evidence.papers.documents import Paper
 from evidence.sealing.again import open_contents, seal_again
 from evidence.sealing.chain import PROGRAM_ACTOR
 from evidence.sealing.context import Attachment
+from evidence.sealing.derivation import Derived
 from evidence.sealing.package import TIME_TOKEN
 from evidence.signing.key_ring import read_ring, trusted_keys
 from evidence.signing.keys import TrustedKey
@@ -98,6 +101,10 @@ def _seal(
     key: Annotated[Path | None, typer.Option(help=_("Signing key; passphrase in SKYWARDEN_KEY_PASSPHRASE."))] = None,
     pkcs11: HardwareOption = "",
     documents: Annotated[Path | None, typer.Option(help=_("Folder of PDF documents to seal with the case."))] = None,
+    handed_out: Annotated[
+        list[Path] | None,
+        typer.Option(help=_("Folder of a hand-out, whose redacted copies are sealed with the case; may be repeated.")),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help=_("Folder of packages; by default a new revision beside the earlier one."))
     ] = None,
@@ -124,6 +131,7 @@ def _seal(
         clock=SystemClock(),
         out=folder,
         documents=() if documents is None else _papers(documents),
+        derived=[copy for given in handed_out or [] for copy in _given(given, line.number)],
     )
     note_sealed(kept, case.incident, sealed)
     console = Console(markup=False, highlight=False)
@@ -139,6 +147,18 @@ def _seal(
 
         archive = write_zip(open_folder(sealed), sealed.with_suffix(".zip"), sealed_at=SystemClock().now())
         console.print(str(archive), soft_wrap=True)
+
+
+def _given(folder: Path, number: str) -> tuple[Derived, ...]:
+    """Return the redacted copies of a hand-out of this case."""
+    from evidence.handing_out.hand_out import read_handed_out
+
+    case, copies = read_handed_out(folder)
+    if case != number:
+        raise InputRefused(
+            folder, _("is a hand-out of {case}, not of {number}").format(case=case, number=number), _("Name one of it.")
+        )
+    return copies
 
 
 def _papers(folder: Path) -> tuple[Attachment, ...]:
@@ -217,6 +237,12 @@ def _documents(
     sign: Annotated[
         Path | None, typer.Option(help=_("PKCS#12 file to sign with (PAdES); passphrase as for a key."))
     ] = None,
+    store: Annotated[
+        str,
+        typer.Option(
+            envvar="SKYWARDEN_STORE", help=_("Store that says where the case stands now; else as the package says.")
+        ),
+    ] = "",
 ) -> None:
     from evidence.papers.documents import CaseFile, Particulars, write_document
     from evidence.papers.particulars import read_particulars
@@ -226,7 +252,7 @@ def _documents(
     contents = open_contents(package)
     told = Particulars() if particulars is None else read_particulars(particulars)
     case = CaseFile(
-        incident=contents.incident,
+        incident=_as_it_stands(contents.incident, store),
         originals=contents.reading.originals.originals if contents.reading.originals else (),
         derived=contents.derived,
         site_name=contents.context.site_name,
@@ -245,6 +271,13 @@ def _documents(
         place = out / f"{one.value}.pdf"
         _put(place, content if sign is None else _signed(content, sign, one))
         console.print(str(place), soft_wrap=True)
+
+
+def _as_it_stands(incident: Incident, store: str) -> Incident:
+    """Return an incident in the state that the store's decisions lead to; as it is where no store is named."""
+    if not store:
+        return incident
+    return replace(incident, state=find_case(opened(store), incident.number).state)
 
 
 def _signed(content: bytes, sign: Path, paper: Paper) -> bytes:

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Final
 
 from core.clock import Clock
+from core.errors import InputRefused, IntegrityFailed
 from core.refusal import Refusal
 from core.text import _
 from evidence.cases.life import Person
-from evidence.sealing.canonical import encode
+from evidence.sealing.canonical import decode, encode
 from evidence.sealing.derivation import Derivation, Derived
 from evidence.sealing.staging import staged, sweep, write_durably
 
@@ -148,3 +149,32 @@ def hand_out(
     if note.unredacted_because:
         facts["unredacted_because"] = note.unredacted_because
     return HandedOut(folder=folder, note_sha256=sha256(content).hexdigest(), facts=facts)
+
+
+def read_handed_out(folder: Path) -> tuple[str, tuple[Derived, ...]]:
+    """Return the case's number and the redacted copies of a hand-out, as its folder holds them.
+
+    Raises:
+        InputRefused: The folder is no hand-out.
+        IntegrityFailed: A copy is not the one that was given.
+    """
+    path = folder / NOTE
+    try:
+        note = decode(SCHEMA, HandOutNote, path.read_bytes(), path)
+        contents = {one.name: (folder / one.name).read_bytes() for one in note.copies}
+    except OSError as problem:
+        raise InputRefused(
+            folder,
+            _("is no folder of a hand-out ({why})").format(why=problem.strerror),
+            _("Name a folder that skywarden hand-out wrote."),
+        ) from problem
+    copies = tuple(
+        Derived(name=one.name, media_type=one.media_type, content=contents[one.name], derivation=one.derivation)
+        for one in note.copies
+        if one.derivation.operation == "redact"
+    )
+    told = {one.name: one.sha256 for one in note.copies}
+    for copy in copies:
+        if copy.sha256 != told[copy.name]:
+            raise IntegrityFailed(_("{copy}: is not the copy that was handed out.").format(copy=folder / copy.name))
+    return note.number, copies

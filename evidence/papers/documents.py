@@ -20,7 +20,7 @@ from evidence.incident import Incident
 from evidence.papers.typesetting import FONT_FAMILY, typeset
 from evidence.sealing.derivation import Derived
 from evidence.sealing.package import OriginalRecord
-from evidence.sealing.viewer import STATE_ZH, beijing, place_of, standing_of
+from evidence.sealing.viewer import STATE_ZH, beijing, place_of, remarks_of, standing_of
 from geofence.attribution import Undecided
 from geofence.fix import Fix
 
@@ -178,6 +178,8 @@ def _values(case: CaseFile, particulars: Particulars) -> dict[str, object]:
     incident = case.incident
     sighting, hazard, outcome = incident.sighting, incident.hazard, incident.attribution
     place = place_of(incident, case.site_name)
+    printed = _shown(sighting.fixes)
+    sentences, marks = remarks_of(printed)
     return {
         "number": incident.number,
         "hazard": hazard.name_zh,
@@ -218,11 +220,12 @@ def _values(case: CaseFile, particulars: Particulars) -> dict[str, object]:
                 f"{fix.point.lat_deg:.7f}",
                 f"{sqrt(fix.covariance.east_m2):.2f} / {sqrt(fix.covariance.north_m2):.2f}",
                 f"{fix.slant_m:.1f}",
-                "；".join((*fix.detection.remarks, *fix.assumptions)),
+                mark,
             ]
-            for fix in _shown(sighting.fixes)
+            for fix, mark in zip(printed, marks, strict=True)
         ],
-        "hidden_fixes": str(len(sighting.fixes) - len(_shown(sighting.fixes))),
+        "remarks": list(sentences),
+        "hidden_fixes": str(len(sighting.fixes) - len(printed)),
         "shares": [
             [kind, share.key, share.version, f"{share.probability:.3f}"]
             for kind, shares in (("单位", outcome.sites), ("区域", outcome.zones))

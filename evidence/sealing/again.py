@@ -21,7 +21,7 @@ from evidence.incident import Incident, State
 from evidence.original import Original
 from evidence.seal import seal
 from evidence.sealing.context import Attachment, Context
-from evidence.sealing.derivation import Derived
+from evidence.sealing.derivation import Derived, without_source
 from evidence.sealing.incident_json import encode_incident
 from evidence.sealing.package_source import open_folder
 from evidence.sealing.reading import Reading, read_package
@@ -134,6 +134,7 @@ def seal_again(
     clock: Clock,
     out: Path,
     documents: Sequence[Attachment] = (),
+    derived: Sequence[Derived] = (),
 ) -> Path:
     """Seal a case as it stands now and return the new package's folder under ``out``.
 
@@ -146,9 +147,11 @@ def seal_again(
         clock: Gives the time of sealing.
         out: The folder of packages.
         documents: Documents to add; one of the same name takes the place of the earlier one.
+        derived: Copies to add; each is made from one of the package's originals or copies.
 
     Raises:
-        IntegrityFailed: The store's incident is not the one that the earlier package holds.
+        IntegrityFailed: The store's incident is not the one that the earlier package holds, or a copy is made from
+            nothing that it holds.
         StoreFailed: The package exists already, or the disk refuses.
     """
     kept, sealed = (encode_incident(replace(one, state=State.LEAD)) for one in (incident, contents.incident))
@@ -159,11 +162,17 @@ def seal_again(
             ).format(number=incident.number)
         )
     came_in = [entry for entry in contents.reading.custody or () if entry.action is Action.INGESTED]
+    known = {copy.sha256 for copy in contents.derived}
+    rooted = {one.sha256: one.derivation for one in (*contents.derived, *derived)}
+    if without_source(rooted, {original.sha256 for original in contents.originals}):
+        raise IntegrityFailed(
+            _("{number}: a copy to add is made from nothing that the package holds.").format(number=incident.number)
+        )
     papers = {document.name: document for document in (*contents.documents, *documents)}
     return seal(
         incident,
         originals=contents.originals,
-        derived=contents.derived,
+        derived=(*contents.derived, *(copy for copy in derived if copy.sha256 not in known)),
         frames=_there(contents.reading.frames).frames,
         context=contents.context,
         key=key,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
@@ -21,7 +22,7 @@ class Derivation:
     """How a derived copy was made.
 
     Attributes:
-        source_sha256: Digest of the original, hex.
+        source_sha256: Digest of the original, hex; of a redacted copy, that of the copy it was made from.
         source_name: Its file name.
         source_index: Frame number in it; 0 for a photo.
         operation: "annotate", "crop", "clip", "redact".
@@ -91,3 +92,19 @@ class DerivedRecords:
 def parameters_of(values: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
     """Return ``values`` as a derivation's parameters: text, in order of names."""
     return tuple(sorted((name, str(value)) for name, value in values.items()))
+
+
+def without_source(derivations: Mapping[str, Derivation], originals: AbstractSet[str]) -> tuple[str, ...]:
+    """Return what is made neither from one of the originals nor from a copy that is.
+
+    Args:
+        derivations: How each copy was made, by its digest.
+        originals: Digests of the originals.
+    """
+    rooted = set(originals)
+    waiting = dict(derivations)
+    while found := [digest for digest, one in waiting.items() if one.source_sha256 in rooted]:
+        rooted.update(found)
+        for digest in found:
+            del waiting[digest]
+    return tuple(waiting)

@@ -23,6 +23,7 @@ from evidence.incident import Incident, State
 from evidence.sealing.derivation import Derived
 from evidence.sealing.package import OriginalRecord
 from geofence.attribution import Attribution
+from geofence.fix import Fix
 
 EMBED_LIMIT_BYTES: Final = 8 << 20  # pictures beyond this are linked, not embedded
 
@@ -93,6 +94,13 @@ def standing_of(incident: Incident) -> str:
     return "本记录为无人机巡查发现的线索，未经执法人员现场核查，不是行政处罚的证据。"
 
 
+def remarks_of(fixes: Sequence[Fix]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what is remarked and assumed of fixes, each sentence once, and for each fix their numbers from one."""
+    said = [(*fix.detection.remarks, *fix.assumptions) for fix in fixes]
+    sentences = tuple(dict.fromkeys(sentence for one in said for sentence in one))
+    return sentences, tuple("、".join(str(sentences.index(sentence) + 1) for sentence in one) for one in said)
+
+
 def _facts(incident: Incident, site_name: str) -> str:
     sighting, hazard, point = incident.sighting, incident.hazard, incident.sighting.point
     sigma = sqrt(sighting.covariance.east_m2), sqrt(sighting.covariance.north_m2)
@@ -117,13 +125,19 @@ def _figures(derived: Sequence[Derived]) -> str:
     room = EMBED_LIMIT_BYTES
     shown = []
     for copy in derived:
+        address = f"derived/{copy.name}"
+        source = copy.derivation.source_name
+        if copy.media_type == "video/mp4":
+            shown.append(
+                f'<figure><video controls preload="metadata" src="{escape(address)}"></video>'
+                f"<figcaption>{escape(f'{copy.name} · 片段，由 {source} 制作；以原始文件为准')}</figcaption></figure>"
+            )
         if not copy.media_type.startswith("image/"):
             continue
-        address = f"derived/{copy.name}"
         if len(copy.content) <= room:
             room -= len(copy.content)
             address = f"data:{copy.media_type};base64,{base64.b64encode(copy.content).decode()}"
-        words = f"{copy.name} · 派生件，由原始文件 {copy.derivation.source_name} 制作；以原始文件为准"
+        words = f"{copy.name} · 派生件，由 {source} 制作；以原始文件为准"
         shown.append(
             f'<figure><img src="{escape(address)}" alt="{escape(copy.name)}">'
             f"<figcaption>{escape(words)}</figcaption></figure>"
@@ -157,13 +171,14 @@ def draw_viewer(
     Args:
         incident: The incident.
         originals: The package's list of originals.
-        derived: Its derived copies; pictures are embedded.
+        derived: Its derived copies; pictures are embedded, clips lie beside the page.
         custody: Its custody chain.
         site_name: Name of the site; empty when undecided.
         sealed_at: The time of sealing.
     """
     script = _template("viewer.js")
     detections = [fix.detection for fix in incident.sighting.fixes]
+    sentences, marks = remarks_of(incident.sighting.fixes)
     page = Template(_template("viewer.html")).substitute(
         number=escape(incident.number),
         hazard=escape(incident.hazard.name_zh),
@@ -190,10 +205,11 @@ def draw_viewer(
                 f"{fix.point.lat_deg:.7f}",
                 f"{sqrt(fix.covariance.east_m2):.2f} / {sqrt(fix.covariance.north_m2):.2f}",
                 f"{fix.slant_m:.1f}",
-                "；".join((*fix.detection.remarks, *fix.assumptions)),
+                mark,
             )
-            for fix in incident.sighting.fixes
+            for fix, mark in zip(incident.sighting.fixes, marks, strict=True)
         ),
+        remarks="".join(f"<li>{escape(sentence)}</li>" for sentence in sentences),
         originals=_cells(
             (one.name, str(one.size_bytes), one.sha256, one.sm3, one.path or "由执法机关保存，可凭校验值调取核对")
             for one in originals

@@ -11,6 +11,7 @@ from evidence.cases.order_rules import first_breach
 from evidence.custody import Action, first_break, head_of
 from evidence.incident import Incident, State
 from evidence.sealing import package as names
+from evidence.sealing.derivation import without_source
 from evidence.sealing.package import OriginalRecord
 from evidence.sealing.reading import Reading
 from evidence.verifying.verification import Step, judged
@@ -94,12 +95,13 @@ def _original_findings(seen: Reading, path: str, record: OriginalRecord) -> list
 
 
 def check_derivations(seen: Reading) -> Step:
-    """Every derived copy is listed, is what its record says, and names one of the incident's originals."""
+    """Every derived copy is listed, is what its record says, and goes back to one of the incident's originals."""
     title = _("Every derived copy says which original it was made from, and how")
     if seen.derivations is None or seen.originals is None:
         reason = [seen.refused[path] for path in (names.DERIVATIONS, names.ORIGINALS) if path in seen.refused]
         return judged("derivations", title, names.DERIVATIONS, reason, "")
-    sources = {record.sha256 for record in seen.originals.originals}
+    made = {record.sha256: record.derivation for record in seen.derivations.derived}
+    stray = without_source(made, {record.sha256 for record in seen.originals.originals})
     findings = []
     for record in seen.derivations.derived:
         here = seen.members.get(record.path)
@@ -107,7 +109,7 @@ def check_derivations(seen: Reading) -> Step:
             findings.append(_("{path} is listed but missing").format(path=record.path))
         elif here.sha256 != record.sha256:
             findings.append(_("{path} is not the copy that was made").format(path=record.path))
-        if record.derivation.source_sha256 not in sources:
+        if record.sha256 in stray:
             findings.append(_("{path} names a source that is no original of this incident").format(path=record.path))
     listed = {record.path for record in seen.derivations.derived}
     findings += [

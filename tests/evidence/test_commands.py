@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import sqlite3
+import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from hashlib import sha256
@@ -99,6 +100,12 @@ def test_a_case_goes_from_lead_to_its_end_and_its_package_holds_it(run: Run, ope
 
     run("key", "create", "seal.pem", "--label", "区局")
     told = run("documents", f"packages/{number}", "--out", "papers", "--paper", "evidence-list")
+    for store, words in (((), "不是行政处罚的证据"), (("--store", "cases.sqlite3"), "已由两名执法人员现场核查")):
+        run("documents", f"packages/{number}", "--out", "report", "--paper", "evidence-report", *store)
+        text = subprocess.run(
+            ["pdftotext", "report/evidence-report.pdf", "-"], check=True, capture_output=True, text=True, cwd=tmp_path
+        ).stdout
+        assert words in re.sub(r"\s", "", text)
     assert "evidence-list.pdf" in told
     sealed = run("seal", f"packages/{number}", "--key", "seal.pem", "--documents", "papers", "--zip")
     package = tmp_path / "packages" / "revision-2" / number
@@ -245,9 +252,9 @@ class Everywhere:
         ]
 
 
-def test_a_clip_leaves_redacted_and_marked_or_stays_here_with_its_reason(
-    run: Run, case: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def clipped(case: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Derived]:
+    """A package with a clip, a bureau's content credentials beside it, and a detector that finds vehicles."""
     monkeypatch.setattr("app.redaction.open_redactors", lambda _weights: (Everywhere(),))
     store = open_store(tmp_path / "cases.sqlite3", SystemClock())
     store.open_case(case.incident, actor="program:skywarden")
@@ -270,6 +277,13 @@ def test_a_clip_leaves_redacted_and_marked_or_stays_here_with_its_reason(
     (tmp_path / "roots.pem").write_text(root)
     (tmp_path / "chain.pem").write_text(signer.chain_pem)
     (tmp_path / "c2pa.key").write_text(signer.key_pem)
+    return package, clip
+
+
+def test_a_clip_leaves_redacted_and_marked_or_stays_here_with_its_reason(
+    run: Run, case: Any, clipped: tuple[Path, Derived], tmp_path: Path
+) -> None:
+    package, clip = clipped
     give = ("hand-out", str(package), "--to", "公司", "--purpose", "申辩", "--by", CHEN)
     said = run(*give, "--out", "without")
     assert "not given: a-clip.mp4: no detector here looks for: face, person" in said
@@ -305,6 +319,32 @@ def test_a_clip_leaves_redacted_and_marked_or_stays_here_with_its_reason(
     )
     with pytest.raises(InputRefused, match="secret ground cannot be placed"):  # no frame of this case has a camera
         run(*give, "--out", "x", "--secret", "secret.geojson", "--clips-seen-by", LIN)
+
+
+def test_redacted_copies_are_sealed_with_the_case_that_they_are_of(
+    run: Run, case: Any, clipped: tuple[Path, Derived], tmp_path: Path
+) -> None:
+    package, clip = clipped
+    run("hand-out", str(package), "--to", "x", "--purpose", "y", "--by", CHEN, "--out", "with", "--clips-seen-by", LIN)
+    [copy] = (tmp_path / "with").glob("*/*.mp4")
+    run("key", "create", "seal.pem")
+    run("seal", str(package), "--key", "seal.pem", "--handed-out", str(copy.parent))
+    again = tmp_path / "packages/revision-2" / case.incident.number
+    assert "FAIL" not in run("verify", str(again))
+    page = (again / "data/viewer.html").read_text(encoding="utf-8")
+    assert re.findall(r'<video[^>]*src="derived/([^"]*)"', page) == ["a-clip.mp4", "a-clip-redacted.mp4"]
+    seen = read_package(open_folder(again))
+    assert seen.derivations is not None
+    made = {one.derivation.source_sha256: one.derivation.operation for one in seen.derivations.derived}
+    assert made[clip.sha256] == "redact"
+    given = run("hand-out", str(again), "--to", "x", "--purpose", "y", "--by", CHEN, "--out", "third")
+    assert "redacted-" not in given  # what is redacted is not redacted again
+    shutil.copytree(copy.parent, tmp_path / "altered")
+    (tmp_path / "altered" / copy.name).chmod(0o644)
+    (tmp_path / "altered" / copy.name).write_bytes(copy.read_bytes()[:-1])
+    for folder, match in (("altered", "not the copy that was handed out"), ("packages", "no folder of a hand-out")):
+        with pytest.raises((InputRefused, IntegrityFailed), match=match):
+            run("seal", str(package), "--key", "seal.pem", "--handed-out", folder)
 
 
 def test_copies_are_looked_at_redacted_marked_and_noted(
