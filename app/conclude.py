@@ -22,6 +22,7 @@ from geofence.attributing.attribute_extended import Wind, attribute_moving
 from geofence.attributing.attribute_picture import draw_attribution
 from geofence.attributing.attribute_source import attribute_source
 from geofence.attribution import Attribution, Undecided
+from geofence.crowd import Crowd, Recall, count_crowds
 from geofence.gather import gather
 from geofence.judge import Judgement, judge_all
 from geofence.register.site_index import SiteIndex, build_index
@@ -42,6 +43,7 @@ class Conclusion:
         without: Why the other sightings are no incident, counted by reason.
         pictures: A small map (SVG) that explains each incident's attribution, by sighting.
         still: Alarms for smoke and fire that are none, because they keep still; in ``without`` as "keeps-still".
+        crowds: The people in each zone and look.
     """
 
     sightings: tuple[Sighting, ...]
@@ -50,10 +52,16 @@ class Conclusion:
     without: dict[str, int]
     pictures: dict[str, str]
     still: tuple[StillAlarm, ...] = ()
+    crowds: tuple[Crowd, ...] = ()
 
 
 def conclude(
-    findings: Sequence[InputFindings], jurisdiction: Jurisdiction, *, opened_at: datetime, wind: Wind | None = None
+    findings: Sequence[InputFindings],
+    jurisdiction: Jurisdiction,
+    *,
+    opened_at: datetime,
+    wind: Wind | None = None,
+    recall: Recall | None = None,
 ) -> Conclusion:
     """Return what the findings come to under a jurisdiction.
 
@@ -62,6 +70,7 @@ def conclude(
         jurisdiction: Sites, zones, rules, law and calendar.
         opened_at: The time at which incidents are opened.
         wind: The wind during the flight, or None where nobody knows it.
+        recall: The share of people that the weight finds, where it was measured.
     """
     fixes = sorted(
         (fix for given in findings for frame in given.frames for fix in frame.fixes),
@@ -110,6 +119,7 @@ def conclude(
         incidents=incidents,
         without=dict(Counter(_codes(judged)) + Counter({"keeps-still": len(still)})),
         still=still,
+        crowds=count_crowds(zip(sightings, attributions, strict=True), jurisdiction.register, recall=recall),
         pictures={
             incident.sighting.sighting_id: draw_attribution(incident.attribution, incident.sighting, index)
             for incident in incidents

@@ -38,7 +38,7 @@ from app.over_patrols import histories, tell_over_patrols
 from app.patrol_ledger import PatrolRecord, finest_gsd_m, keep_patrol, patrol_id_of
 from app.plume_watch import StillAlarm, watch_bursts
 from app.publish import Sealed, context_of, fixes_to_mark, register_of, scene_of, seal_incident, track_of
-from app.run_report import IncidentLine, RunReport, write_report
+from app.run_report import IncidentLine, RunReport, crowd_line, write_report
 from core.clock import from_iso, iso_utc
 from core.errors import StoreFailed
 from core.refusal import Refusal
@@ -54,6 +54,7 @@ from flight.patrol import NoFlyZone, Patrol
 from geofence.attributing.attribute_extended import Wind
 from geofence.attributing.origin_words import tell_origin, tell_overlaps
 from geofence.attribution import Undecided
+from geofence.crowd import Recall
 from geofence.register.datums_suspicion import LEAST_PLACES, suspect_datum
 from geofence.register.site_archive import archive_register
 from geofence.register.site_folder import ARCHIVE
@@ -87,6 +88,7 @@ class Job:
         flight: What allowed the flight, for the packages; None when it was not stated.
         ledger: The folder that keeps hazards from patrol to patrol; None for one in the case folder.
         wind: The wind during the flight, which tells where smoke comes from; None where nobody knows it.
+        recall: The share of people that the weight finds, for counting crowds; None where nobody measured it.
     """
 
     footage: Path
@@ -101,6 +103,7 @@ class Job:
     flight: FlightApproval | None = None
     ledger: Path | None = None
     wind: Wind | None = None
+    recall: Recall | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +144,9 @@ def process(job: Job, station: Station) -> RunReport:
         _instant(job, station, "started")
         taken = _watched(_examine_all(files, job, station), station)
         opened_at = _instant(job, station, "opened")
-        conclusion = conclude(taken.findings, station.jurisdiction, opened_at=opened_at, wind=job.wind)
+        conclusion = conclude(
+            taken.findings, station.jurisdiction, opened_at=opened_at, wind=job.wind, recall=job.recall
+        )
         sealed = _seal_all(conclusion, taken, job, station)
         archive_register(register_of(conclusion, station.jurisdiction), job.out / ARCHIVE, at=opened_at)
         patrol = _patrol(taken, conclusion, job)
@@ -372,6 +377,7 @@ def _report(taken: _Taken, conclusion: Conclusion, sealed: dict[str, Sealed], jo
         register_refusals=job.register_refusals,
         findings=_findings(taken, conclusion, station.jurisdiction),
         looks=tell_looks(taken.findings),
+        crowds=tuple(map(crowd_line, conclusion.crowds)),
         still_alarms=tuple(_still_line(alarm, frames) for alarm in conclusion.still),
         operating=operating_lines(station.instruments.detector),
     )

@@ -14,12 +14,15 @@ from rich.table import Table
 from app.looks import Looks, reason_name
 from app.operating import OperatingLine, lines_table
 from app.over_patrols import OverPatrols, StandingLine, event_name
+from core.clock import BEIJING, from_iso, iso_utc
 from core.refusal import Refusal
 from core.text import _
 from core.whole_file import write_bytes
 from evidence.sealing.canonical import encode
+from geofence.crowd import Crowd
 from geofence.persistence.standing import Event
 
+MOST_CROWDS: Final = 12
 SCHEMA: Final = "skywarden/run/1"
 
 
@@ -54,6 +57,30 @@ class IncidentLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CrowdLine:
+    """The people in one zone during one look, as the report lists them.
+
+    Attributes:
+        zone: The zone's name and id.
+        began_at, ended_at: RFC 3339, UTC.
+        seen: People seen who may stand inside.
+        expected: How many of them do, given where they stand.
+        least: So many at least, with 95 % confidence, if every one seen is a person.
+        most: So many at most, likewise; None where nobody measured how many are missed.
+        per_m2: Those expected over the zone's area.
+    """
+
+    zone: str
+    began_at: str
+    ended_at: str
+    seen: int
+    expected: float
+    least: int
+    most: int | None
+    per_m2: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
     """What one run did with every input.
 
@@ -84,6 +111,7 @@ class RunReport:
         findings: What a person should look into before trusting the run: a register that seems to be in another datum.
         looks: What of the frames was looked at, and what was left out and why.
         still_alarms: What was taken for smoke or fire and is none, because it keeps still: where, and the numbers.
+        crowds: The people in each zone and look.
     """
 
     footage: str
@@ -112,6 +140,7 @@ class RunReport:
     looks: Looks | None = None
     still_alarms: tuple[str, ...] = ()
     operating: tuple[OperatingLine, ...] = ()
+    crowds: tuple[CrowdLine, ...] = ()
 
     def __post_init__(self) -> None:
         if self.inputs != self.results + self.sidecars + self.refused_inputs:
@@ -146,13 +175,7 @@ def print_report(report: RunReport, console: Console, *, places: Iterable[tuple[
 def _print_incidents(report: RunReport, console: Console) -> None:
     if report.incidents:
         console.print(_incidents(report))
-        for line in report.incidents:
-            if line.remark:
-                console.print(f"  {line.number}: {line.remark}", soft_wrap=True, markup=False, highlight=False)
-    if report.still_alarms:
-        console.print(_("Taken for smoke or fire, and none:"), style="bold")
-        for sentence in report.still_alarms:
-            console.print(f"  {sentence}", soft_wrap=True, markup=False, highlight=False)
+    _print_remarks(report, console)
 
 
 def _counts(report: RunReport) -> Table:
@@ -236,6 +259,51 @@ def _incidents(report: RunReport) -> Table:
             f"{line.zone} ({line.probability:.0%})",
             f"{line.lat_deg:.6f}, {line.lon_deg:.6f} ± {line.error_90_m:.1f} m",
         )
+    return table
+
+
+def _print_remarks(report: RunReport, console: Console) -> None:
+    """Print what would decide undecided sites, the people in zones, and the alarms that are none."""
+    for line in report.incidents:
+        if line.remark:
+            console.print(f"  {line.number}: {line.remark}", soft_wrap=True, markup=False, highlight=False)
+    if report.crowds:
+        console.print(_crowds(report.crowds))
+    if report.still_alarms:
+        console.print(_("Taken for smoke or fire, and none:"), style="bold")
+    for sentence in report.still_alarms:
+        console.print(f"  {sentence}", soft_wrap=True, markup=False, highlight=False)
+
+
+def crowd_line(crowd: Crowd) -> CrowdLine:
+    """Return the people in a zone as the report lists them."""
+    return CrowdLine(
+        zone=f"{crowd.zone_name} ({crowd.zone_id})",
+        began_at=iso_utc(crowd.began_at),
+        ended_at=iso_utc(crowd.ended_at),
+        seen=crowd.seen,
+        expected=round(crowd.expected, 2),
+        least=crowd.least,
+        most=crowd.most,
+        per_m2=round(crowd.per_m2, 5),
+    )
+
+
+def _crowds(lines: tuple[CrowdLine, ...]) -> Table:
+    """Return the fullest look at each zone; all looks stand in the report's file."""
+    fullest: dict[str, CrowdLine] = {}
+    for line in lines:
+        if line.zone not in fullest or line.expected > fullest[line.zone].expected:
+            fullest[line.zone] = line
+    table = Table(title=_("People in zones (the fullest look at each)"), title_justify="left")
+    for name in (_("zone"), _("seen from"), _("people seen"), _("inside, 95 % sure")):
+        table.add_column(name, overflow="fold")
+    for line in sorted(fullest.values(), key=lambda one: -one.expected)[:MOST_CROWDS]:
+        bounds = _("{least} or more; how many are missed was not measured").format(least=line.least)
+        if line.most is not None:
+            bounds = _("{least} to {most}").format(least=line.least, most=line.most)
+        began = from_iso(line.began_at).astimezone(BEIJING)
+        table.add_row(line.zone, f"{began:%Y-%m-%d %H:%M:%S}", str(line.seen), bounds)
     return table
 
 

@@ -39,6 +39,7 @@ from flight.telemetry.clock_offset import ClockOffset
 from flight.track import PoseDeclaration
 from geofence.attributing.attribute_extended import Wind
 from geofence.attributing.attribute_prior import read_prior
+from geofence.crowd import Recall
 from geofence.datums import Datum
 from geofence.locating.ground import Ground
 from geofence.locating.locate_point import ground_of
@@ -47,6 +48,7 @@ from geofence.rules.law import read_law
 from geofence.rules.rule_file import SHIPPED_RULES, read_rules
 
 MOST_VIEWS = 20
+RECALL_SIGMA = 0.1  # a share that was measured on some other ground
 DECLARED_SIGMA_DEG = 20.0  # a weather report names an eighth of the compass
 FELT_SIGMA_DEG = 15.0
 DECLARED_SIGMA_S = 1.0  # who gives no error knows the offset to the second
@@ -284,6 +286,23 @@ def wind_of(said: str) -> Wind | None:
             said,
             _("is no wind"),
             _("Give the degrees it blows from and their error, like 45,20, or a flight log or .tlog that is there."),
+        ) from wrong
+
+
+def recall_of(said: str) -> Recall | None:
+    """Return the share of people that a weight finds, "0.7" or "0.7,0.05" with its sigma; None where nothing is said.
+
+    Raises:
+        InputRefused: It is no such share.
+    """
+    if not said:
+        return None
+    try:
+        share, _comma, sigma = said.partition(",")
+        return Recall(share=float(share), sigma=float(sigma or RECALL_SIGMA), source=_("as declared"))
+    except ValueError as wrong:
+        raise InputRefused(
+            said, _("is no recall"), _("Give the share of people that the weight finds, as measured, like 0.7,0.05.")
         ) from wrong
 
 

@@ -14,11 +14,12 @@ A sighting that is no hazard keeps a reason: that of the rule that came closest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from core.clock import BEIJING
+from core.points import distance_m
 from core.refusal import Refusal
 from core.text import _
 from geofence.attributing.origin_words import tell_origin
@@ -27,13 +28,14 @@ from geofence.hazard import Hazard, Value
 from geofence.rules.law import cite
 from geofence.rules.law_book import LawBook
 from geofence.rules.rule import RuleBook
-from geofence.rules.rule_scene import Around, Scene, build_scene
+from geofence.rules.rule_scene import Around, Scene, build_scene, gap_minutes
 from geofence.rules.rule_trial import Facts, Match, Miss, Stand, try_rule
 from geofence.sighting import Sighting
 from geofence.site import Register, Zone
 
 PROVABLE_FROM: Final = 0.95
 """Below this probability of the place nothing is proven, whatever a frame shows: the claim is that of a lead."""
+ONCE_MINUTES: Final = 10.0
 _CLAIMS: Final = {Value.ALERT: 0, Value.LEAD: 1, Value.PROVABLE: 2}
 
 
@@ -44,7 +46,8 @@ class NoHazard:
     Attributes:
         sighting_id: Which sighting.
         code: Stable slug of the condition that failed: "no-rule", "no-zone", "zone-uncertain", "not-outside",
-            "not-near", "motion", "score", "seen-too-rarely", "dwell", "company", "hours", "period".
+            "not-near", "motion", "score", "seen-too-rarely", "dwell", "company", "count", "hours", "period",
+            "told-once".
         reason: For a person, with the numbers of the rule that came closest.
     """
 
@@ -141,7 +144,8 @@ def judge_all(
     """
     check_codes(rules, law)
     listed = list(pairs)
-    whole = build_scene(register, [sighting for sighting, _attribution in listed] if scene is None else scene)
+    shares = {attribution.sighting_id: attribution.zones for _sighting, attribution in listed}
+    whole = build_scene(register, [sighting for sighting, _attribution in listed] if scene is None else scene, shares)
     running = periods if callable(periods) else lambda _sighting: periods
     bench = _bench(rules, register, law, (), whole)
     hazards: list[Hazard] = []
@@ -157,7 +161,47 @@ def judge_all(
             missed.append(outcome)
         else:
             hazards += outcome
-    return Judgement(hazards=tuple(hazards), no_hazard=tuple(missed), refused=tuple(refused))
+    told, merged = _told_once(hazards, {sighting.sighting_id: sighting for sighting, _attribution in listed}, rules)
+    return Judgement(hazards=told, no_hazard=(*missed, *merged), refused=tuple(refused))
+
+
+def _told_once(
+    hazards: Sequence[Hazard], sightings: Mapping[str, Sighting], rules: RuleBook
+) -> tuple[tuple[Hazard, ...], tuple[NoHazard, ...]]:
+    """Return the hazards without those that another one of the same rule tells already, and these with the reason.
+
+    Whatever the order they come in, the one that was seen first tells for those around it.
+    """
+    once = {rule.rule_id: rule.once_within_m for rule in rules.rules if rule.once_within_m is not None}
+    telling: dict[str, list[Sighting]] = {}
+    silent: dict[tuple[str, str], str] = {}
+    for hazard in sorted(hazards, key=lambda one: (sightings[one.sighting_id].first_seen, one.sighting_id)):
+        within_m = once.get(hazard.rule_id)
+        if within_m is None:
+            continue
+        seen = sightings[hazard.sighting_id]
+        told = telling.setdefault(hazard.rule_id, [])
+        teller = next((other for other in told if _together(seen, other, within_m)), None)
+        if teller is None:
+            told.append(seen)
+        else:
+            silent[hazard.rule_id, hazard.sighting_id] = teller.sighting_id
+    kept = tuple(hazard for hazard in hazards if (hazard.rule_id, hazard.sighting_id) not in silent)
+    speaking = {hazard.sighting_id for hazard in kept}
+    merged = {
+        sighting_id: NoHazard(
+            sighting_id=sighting_id,
+            code="told-once",
+            reason=_("{rule}: the incident of the one seen first nearby counts it").format(rule=rule_id),
+        )
+        for rule_id, sighting_id in silent
+        if sighting_id not in speaking
+    }
+    return kept, tuple(merged.values())
+
+
+def _together(one: Sighting, other: Sighting, within_m: float) -> bool:
+    return distance_m(one.point, other.point) <= within_m and gap_minutes(one, other) <= ONCE_MINUTES
 
 
 def check_codes(rules: RuleBook, law: LawBook) -> None:

@@ -27,6 +27,7 @@ from app.wiring import (
     open_instruments,
     open_jurisdiction,
     open_signing,
+    recall_of,
     wind_of,
 )
 from core.clock import BEIJING, SystemClock
@@ -124,6 +125,12 @@ def add_commands(application: typer.Typer) -> None:
             Unit | None,
             typer.Option(help=_("What the numbers of exported temperatures, or of DJI's raw data, stand for.")),
         ] = None,
+        person_recall: Annotated[
+            str,
+            typer.Option(
+                help=_("Share of people that the weight finds, as measured, and its error: 0.7,0.05; for crowd counts.")
+            ),
+        ] = "",
         wind: Annotated[
             str,
             typer.Option(
@@ -197,6 +204,7 @@ def add_commands(application: typer.Typer) -> None:
             plan=plan,
             ledger=patrols or out.resolve().parent / LEDGER,
             wind=wind_of(wind),
+            recall=recall_of(person_recall),
         )
         cases = open_case_store(store or str(out / STORE), clock, new=True)
         with bars_on(console) as bars:

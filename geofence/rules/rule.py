@@ -84,6 +84,32 @@ class Company:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """How many things of certain classes stand in the zone that the rule finds the sighting in, itself counted.
+
+    Only what was seen is counted: who was missed would make more of them, never fewer.
+
+    Attributes:
+        labels: Their classes.
+        at_least: Fewest of them.
+        probability: Least probability that so many of those seen stand in the zone, given where each may be.
+        within_minutes: Greatest gap in time between the sighting and each of them being seen.
+    """
+
+    labels: frozenset[str]
+    at_least: int
+    probability: float = 0.9
+    within_minutes: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.labels or self.at_least < 2:
+            raise ValueError("count: labels says of what, and at_least is two or more")
+        _check_share("count: probability", self.probability)
+        if not (math.isfinite(self.within_minutes) and self.within_minutes >= 0):
+            raise ValueError("count: within_minutes is not negative")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hours:
     """Hours of the day in Beijing, from one up to but without the other; they may pass midnight."""
 
@@ -120,6 +146,9 @@ class Rule:
         least_fixes: Fixes that suffice to have been seen, or None; where both are given, either does.
         dwell_minutes: Least time between its first and last fix.
         company: Other things around it; all must hold.
+        count: How many such things stand in its zone; None for any number.
+        once_within_m: Of the things that the rule holds for within so many metres of each other, seen within ten
+            minutes, one is the incident; None for each its own.
         hours: Hours of the day in which it must have been seen last.
         only_in: Codes of periods, one of which must be running; empty for always.
         severity: 1 (look at it) to 4 (act at once).
@@ -142,6 +171,8 @@ class Rule:
     least_fixes: int | None = None
     dwell_minutes: float = 0.0
     company: tuple[Company, ...] = ()
+    count: Count | None = None
+    once_within_m: float | None = None
     hours: Hours | None = None
     only_in: frozenset[str] = frozenset()
     severity: int = 1
@@ -164,6 +195,10 @@ class Rule:
             raise ValueError("a severity is 1 to 4")
         if bool(self.raised_in) != (self.raised_severity is not None):
             raise ValueError("raised names its periods and its severity")
+        if self.count is not None and not self.zone_types:
+            raise ValueError("count speaks of the zone that zones finds, and there are no zones")
+        if self.once_within_m is not None:
+            _check_metres("once_within_m", self.once_within_m)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,10 +7,11 @@ run instead of changing what an enterprise is accused of.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from core.text import _
-from geofence.rules.rule import Company, Rule, RuleBook
+from geofence.rules.rule import Company, Count, Rule, RuleBook
 from geofence.rules.rule_trial import Facts, Match, Stand, try_rule
 from geofence.site import ZoneType
 
@@ -37,10 +38,12 @@ class GivenSurroundings:
     Attributes:
         distances_m: Distance to the nearest zone of a type.
         others: Classes of other things with their distances in metres; None when nobody looked.
+        in_zone: How many other things of a class stand in the same zone, for certain.
     """
 
     distances_m: Mapping[ZoneType, float]
     others: tuple[tuple[str, float], ...] | None
+    in_zone: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
     def near(self, zone_types: frozenset[ZoneType], within_m: float) -> Stand | None:
         """Return a zone of these types that is given as within the distance."""
@@ -54,6 +57,13 @@ class GivenSurroundings:
         if self.others is None:
             return None
         return sum(label in company.labels and metres <= company.within_m for label, metres in self.others)
+
+    def count(self, count: Count, zone_id: str) -> float | None:
+        """Return 1 when the things given in the zone, with the one in question, are so many; else 0."""
+        if self.others is None:
+            return None
+        del zone_id  # a test speaks of one zone
+        return float(1 + sum(self.in_zone.get(label, 0) for label in count.labels) >= count.at_least)
 
 
 def decide_hazards(rules: tuple[Rule, ...], facts: Facts) -> dict[str, Match]:

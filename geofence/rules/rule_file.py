@@ -18,19 +18,34 @@ from core.errors import InputRefused
 from core.text import _
 from flight.planning.yaml_lines import read_yaml
 from geofence.hazard import Value
-from geofence.rules.rule import Company, Hours, Motion, Near, Outside, Rule, RuleBook
+from geofence.rules.rule import Company, Count, Hours, Motion, Near, Outside, Rule, RuleBook
 from geofence.rules.rule_cases import GivenSurroundings, RuleTest, failures
 from geofence.rules.rule_trial import Facts, Stand
 from geofence.site import ZoneType
 
 SHIPPED_RULES: Final = Path(__file__).resolve().parents[2] / "missions" / "rules" / "default.yaml"
 _PLACE_FIELDS: Final = frozenset({"zones", "zone_probability", "outside", "near"})
-_CONDUCT_FIELDS: Final = frozenset({"motion", "score", "seen", "dwell_minutes", "company", "hours", "periods"})
+_CONDUCT_FIELDS: Final = frozenset({"motion", "score", "seen", "dwell_minutes", "company", "count", "hours", "periods"})
 _RULE_FIELDS: Final = (
-    frozenset({"id", "about", "hazard", "labels", "severity", "raised", "value"}) | _PLACE_FIELDS | _CONDUCT_FIELDS
+    frozenset({"id", "about", "hazard", "labels", "severity", "raised", "value", "once_within_m"})
+    | _PLACE_FIELDS
+    | _CONDUCT_FIELDS
 )
 _GIVEN_FIELDS: Final = frozenset(
-    {"label", "zones", "near", "moving", "score", "passes", "fixes", "dwell_minutes", "others", "at", "periods"}
+    {
+        "label",
+        "zones",
+        "near",
+        "moving",
+        "score",
+        "passes",
+        "fixes",
+        "dwell_minutes",
+        "others",
+        "at",
+        "periods",
+        "in_zone",
+    }
 )
 
 
@@ -132,6 +147,8 @@ def _rule(entry: object) -> Rule:
         least_fixes=_typed(seen, "fixes", (int, type(None)), None),
         dwell_minutes=_number(fields, "dwell_minutes", 0.0),
         company=tuple(map(_company, _list("company", fields.get("company", [])))),
+        count=_count(fields),
+        once_within_m=_number(fields, "once_within_m", 0.0) if "once_within_m" in fields else None,
         hours=_hours(fields),
         only_in=_words(fields, "periods"),
         severity=_typed(fields, "severity", int, 1),
@@ -173,6 +190,18 @@ def _company(entry: object) -> Company:
     )
 
 
+def _count(fields: Mapping[str, Any]) -> Count | None:
+    if "count" not in fields:
+        return None
+    entry = _mapping("count", fields["count"], {"labels", "at_least", "probability", "within_minutes"})
+    return Count(
+        labels=_words(entry, "labels"),
+        at_least=_typed(entry, "at_least", int, 0),
+        probability=_number(entry, "probability", 0.9),
+        within_minutes=_number(entry, "within_minutes", 1.0),
+    )
+
+
 def _hours(fields: Mapping[str, Any]) -> Hours | None:
     if "hours" not in fields:
         return None
@@ -199,7 +228,9 @@ def _test(entry: object) -> RuleTest:
         zones=tuple(Stand(zone_id=kind, zone_type=kind, probability=share) for kind, share in zones.items()),
         periods=_words(given, "periods"),
         surroundings=GivenSurroundings(
-            distances_m=near, others=tuple(other for entry in others for other in _others(entry))
+            distances_m=near,
+            others=tuple(other for entry in others for other in _others(entry)),
+            in_zone={label: round(number) for label, number in _numbers(given, "in_zone").items()},
         ),
     )
     expect = _list("expect", fields.get("expect"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,8 +12,10 @@ import shapely
 
 from core.points import LocalPlane, distance_m, to_plane
 from geofence.attributing.attribute_mass import polygon_masses, whitening
+from geofence.attribution import Share
+from geofence.crowd import chance_of_at_least
 from geofence.register.site_index import REACH_SIGMAS, closed_rings, zone_holds_at
-from geofence.rules.rule import Company
+from geofence.rules.rule import Company, Count
 from geofence.rules.rule_trial import Stand
 from geofence.sighting import Sighting
 from geofence.site import Register, Zone, ZoneType
@@ -30,6 +32,7 @@ class Scene:
         zones: The register's zones.
         sightings: All sightings; None when only one is judged and the rest is unknown.
         ids: Their ids, which cost a hash each time they are asked for.
+        inside: For each zone, which sightings may stand in it, with the probability.
         zone_tree: Over the zones, degrees.
         sighting_tree: Over the sightings' points, degrees.
     """
@@ -37,16 +40,30 @@ class Scene:
     zones: tuple[Zone, ...]
     sightings: tuple[Sighting, ...] | None
     ids: tuple[str, ...] = field(repr=False)
+    inside: Mapping[str, tuple[tuple[int, float], ...]] = field(repr=False)
     zone_tree: shapely.STRtree = field(repr=False)
     sighting_tree: shapely.STRtree = field(repr=False)
 
 
-def build_scene(register: Register, sightings: Sequence[Sighting] | None) -> Scene:
-    """Return the scene of a register's zones and of sightings (None: not looked at)."""
+def build_scene(
+    register: Register, sightings: Sequence[Sighting] | None, shares: Mapping[str, Sequence[Share]] | None = None
+) -> Scene:
+    """Return the scene of a register's zones and of sightings.
+
+    Args:
+        register: For the zones.
+        sightings: Everything seen; None when that was not looked at.
+        shares: In which zones each may stand, by its id; those without are in none.
+    """
+    inside: dict[str, list[tuple[int, float]]] = {}
+    for place, seen in enumerate(sightings or ()):
+        for share in (shares or {}).get(seen.sighting_id, ()):
+            inside.setdefault(share.key, []).append((place, share.probability))
     points = [shapely.Point(seen.point.lon_deg, seen.point.lat_deg) for seen in sightings or ()]
     return Scene(
         zones=register.zones,
         sightings=None if sightings is None else tuple(sightings),
+        inside={zone_id: tuple(found) for zone_id, found in inside.items()},
         ids=tuple(seen.sighting_id for seen in sightings or ()),
         zone_tree=shapely.STRtree([zone.shape for zone in register.zones]),
         sighting_tree=shapely.STRtree(points),
@@ -93,10 +110,22 @@ class Around:
             count += (
                 other.label in company.labels
                 and self.scene.ids[place] != own_id
-                and _gap_minutes(self.sighting, other) <= company.within_minutes
+                and gap_minutes(self.sighting, other) <= company.within_minutes
                 and distance_m(self.sighting.point, other.point) <= company.within_m
             )
         return count
+
+    def count(self, count: Count, zone_id: str) -> float | None:
+        """Return how probable it is that so many things of certain classes stand in a zone, itself counted."""
+        if self.scene.sightings is None:
+            return None
+        shares = [
+            probability
+            for place, probability in self.scene.inside.get(zone_id, ())
+            if self.scene.sightings[place].label in count.labels
+            and gap_minutes(self.sighting, self.scene.sightings[place]) <= count.within_minutes
+        ]
+        return chance_of_at_least(shares, count.at_least)
 
     def _window(self, reach_m: float) -> shapely.Polygon:
         lon, lat = self.sighting.point.lon_deg, self.sighting.point.lat_deg
@@ -116,7 +145,7 @@ def _mass_within(
     return float(polygon_masses(white[:, 0], white[:, 1], is_edge, np.array([0]))[0])
 
 
-def _gap_minutes(one: Sighting, other: Sighting) -> float:
+def gap_minutes(one: Sighting, other: Sighting) -> float:
     """Return the minutes between two sightings' spans of time; 0 when they overlap."""
     gap = max(one.first_seen, other.first_seen) - min(one.last_seen, other.last_seen)
     return max(0.0, gap.total_seconds() / 60)

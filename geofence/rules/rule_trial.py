@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from core.clock import BEIJING
 from core.text import _
-from geofence.rules.rule import Company, Motion, Rule
+from geofence.rules.rule import Company, Count, Motion, Rule
 from geofence.site import ZoneType
 
 
@@ -41,6 +41,10 @@ class Surroundings(Protocol):
 
     def company(self, company: Company) -> int | None:
         """Return how many such things stand around it; None when nobody looked at the whole scene."""
+        ...
+
+    def count(self, count: Count, zone_id: str) -> float | None:
+        """Return how probable it is that so many such things stand in the zone, itself counted; None as above."""
         ...
 
 
@@ -124,6 +128,11 @@ def try_rule(rule: Rule, facts: Facts) -> Match | Miss:
     for step, failure in enumerate(_conduct(rule, facts), start=1):
         if failure is not None:
             return _miss(rule, placed * _PLACE_STEP + step, failure)
+    if rule.count is not None and stands:
+        counted = _counted(rule.count, facts, stands[0])
+        if isinstance(counted, tuple):
+            return _miss(rule, placed * _PLACE_STEP + _PLACE_STEP - 1, counted)
+        probabilities.append(counted)
     return Match(rule=rule, stand=stands[0] if stands else None, probability=min(probabilities, default=1.0))
 
 
@@ -196,6 +205,24 @@ def _conduct(rule: Rule, facts: Facts) -> Iterator[_Failure | None]:
         yield "hours", reason.format(begin=rule.hours.begin, end=rule.hours.end)
     if rule.only_in and not rule.only_in & facts.periods:
         yield "period", _("holds only in the periods {periods}").format(periods=", ".join(sorted(rule.only_in)))
+
+
+def _counted(count: Count, facts: Facts, stand: Stand) -> float | _Failure:
+    """Return how probable it is that enough things stand in a zone, or that it is not probable enough."""
+    chance = facts.surroundings.count(count, stand.zone_id)
+    if chance is None:
+        return "count", _("what else stands in {zone} was not looked at").format(zone=stand.zone_id)
+    if chance < count.probability:
+        reason = _("{least} or more of {labels} in {zone} with probability {chance:.2f}, below {asked:.2f}")
+        told = reason.format(
+            least=count.at_least,
+            labels=", ".join(sorted(count.labels)),
+            zone=stand.zone_id,
+            chance=chance,
+            asked=count.probability,
+        )
+        return "count", told
+    return chance
 
 
 def _motion(rule: Rule, facts: Facts) -> _Failure | None:

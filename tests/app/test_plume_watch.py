@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import shapely
+from rich.console import Console
 
 from app.conclude import conclude
 from app.examine import examine
@@ -18,6 +20,7 @@ from app.inputs import list_inputs
 from app.instruments import Station
 from app.plume_watch import watch_bursts
 from app.process import GEOJSON, Job, process
+from app.run_report import print_report
 from core.clock import BEIJING, from_iso
 from core.heights import TakeoffHeight
 from core.points import GeoPoint, LocalPlane, from_plane
@@ -35,8 +38,9 @@ from flight.rehearsal.world import Container, Light, Material, Plume, PlumeKind,
 from flight.track import Pose, Track
 from geofence.attributing.attribute_extended import Wind
 from geofence.attribution import Undecided
+from geofence.crowd import Recall
 from geofence.register.credit_code import complete_code
-from geofence.site import Register, Site
+from geofence.site import Register, Site, Zone, ZoneType
 
 HOME = GeoPoint(lon_deg=113.58, lat_deg=22.76)
 PLANE = LocalPlane(origin=HOME)
@@ -233,3 +237,44 @@ def test_photos_of_one_burst_are_watched_too_and_others_are_not(card: Path, watc
     three = replace(given, frames=given.frames[:3])
     assert watch_bursts([three], {given.sha256}, open_frames) == (three,)
     assert len(opened) == 1
+
+
+class _SeesPeople(_SeesBoth):
+    """Sees five people in the middle of the picture, wherever it looks."""
+
+    labels = ("person",)
+
+    def detect(self, frames: Sequence[Frame]) -> list[list[Detection]]:
+        boxes = [Box(left_px=left, top_px=170, right_px=left + 6.0, bottom_px=178) for left in range(270, 370, 20)]
+        return [
+            [
+                Detection(frame_id=frame.frame_id, label="person", score=0.7, box=box, weight_sha256="5" * 64)
+                for box in boxes
+            ]
+            for frame in frames
+        ]
+
+
+def test_people_are_counted_in_their_zone_and_the_report_claims_no_more_than_was_measured(
+    card: Path, watching: Station, tmp_path: Path
+) -> None:
+    outline = shapely.transform(shapely.box(-40, -40, 40, 40), lambda metres: from_plane(PLANE, metres))
+    yard = Zone(zone_id="Y1", zone_type=ZoneType.STORAGE, name="堆场", shape=outline, site_code=EAST, version="v1")
+    station = replace(
+        watching,
+        instruments=replace(watching.instruments, detector=_SeesPeople()),
+        jurisdiction=replace(watching.jurisdiction, register=replace(watching.jurisdiction.register, zones=(yard,))),
+    )
+    told = []
+    for recall in (None, Recall(share=0.5, sigma=0.05, source="as declared")):
+        job = replace(_job(card, tmp_path / f"out-{recall is None}", None), recall=recall)
+        report = process(job, station)
+        (line,) = report.crowds
+        assert (line.zone, line.seen, line.least) == ("堆场 (Y1)", 5, 5)
+        console = Console(record=True, width=160, file=io.StringIO())
+        print_report(report, console, places=[])
+        told.append((line.most, console.export_text()))
+    assert told[0][0] is None
+    assert "5 or more; how many are missed was not measured" in told[0][1]
+    assert told[1][0] == 17  # 5 of a half seen: 10 ± 3.3
+    assert "5 to 17" in told[1][1]
