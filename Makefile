@@ -123,6 +123,10 @@ bench-maps: $(STAMP)
 bench-station: $(STAMP)
 	$(BIN)/python -m benchmarks.station_load
 
+.PHONY: bench-station-browser
+bench-station-browser: $(STAMP)
+	$(BIN)/python -m benchmarks.station_browser
+
 .PHONY: bench-station-map
 bench-station-map: $(STAMP)
 	$(BIN)/python -m benchmarks.station_map

@@ -68,7 +68,8 @@ def read_week(text: str, today: date) -> Week:
 def weeks_of(cards: Any, today: date) -> list[Week]:  # noqa: ANN401 - a queryset
     """Return the weeks from the first case to the last whole week, newest first, a year's at most."""
     first = cards.order_by("seen_on").values_list("seen_on", flat=True).first()
-    found, week = [], week_of(today - timedelta(days=7))
+    found: list[Week] = []
+    week = week_of(today - timedelta(days=7))
     while first is not None and week.last >= first and len(found) < MOST_WEEKS:
         found.append(week)
         week = week_of(week.first - timedelta(days=7))

@@ -17,6 +17,7 @@ from app.station.context import station
 from app.station.models import SavedFilter
 from app.station.objects import cards_of, districts_of, veil_of
 from app.station.paging import page_of
+from app.station.review_queue import ORDERS
 from core.errors import InputRefused
 from core.refusal import Refusal
 from core.text import _
@@ -61,17 +62,24 @@ def show(request: Any, incident_id: str) -> Any:  # noqa: ANN401, ARG001 - as ab
 def save_filter(request: Any) -> Any:  # noqa: ANN401 - as above
     """Keep a filter under a name, for the person alone."""
     name = str(request.POST.get("name", "")).strip()[:80]
-    query = urlencode(read_filter(QueryDict(str(request.POST.get("query", ""))[:1000])).said)
+    asked = QueryDict(str(request.POST.get("query", ""))[:1000])
+    order = asked.get("order", "")
+    query = urlencode(read_filter(asked).said | ({"order": order} if order in ORDERS else {}))
     if not name:
         raise InputRefused(_("filter"), _("has no name"), _("Give it one."))
     try:
         SavedFilter.objects.update_or_create(owner=request.user, name=name, defaults={"query": query})
     except IntegrityError as twice:
         raise InputRefused(_("filter"), _("was saved twice at once"), _("Save it again.")) from twice
-    return HttpResponseRedirect(f"{reverse('incidents')}?{query}")
+    return HttpResponseRedirect(f"{_list_of(request)}?{query}")
 
 
 def drop_filter(request: Any, filter_id: int) -> Any:  # noqa: ANN401, ARG001 - as above; the check found it
     """Forget a saved filter."""
     request.found.delete()
-    return HttpResponseRedirect(reverse("incidents"))
+    return HttpResponseRedirect(_list_of(request))
+
+
+def _list_of(request: Any) -> str:  # noqa: ANN401 - as above
+    """Return the address of the list that a filter was kept or dropped on."""
+    return str(reverse("queue" if request.POST.get("page") == "queue" else "incidents"))
