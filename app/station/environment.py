@@ -20,6 +20,7 @@ from app.station.roles import Role, role_name
 from core.clock import BEIJING
 from core.text import _
 from evidence.cases.life import Decision, Deed, Reason, Verdict
+from evidence.custody import Action
 from geofence.hazard import Value
 from maps.palette import severity_name, state_name, value_name
 
@@ -62,6 +63,25 @@ def decision_name(decision: Decision) -> str:
     }[decision.deed]
 
 
+def action_name(action: str) -> str:
+    """Return what an entry of the audit says was done, in the reader's language."""
+    return {
+        Action.INGESTED: _("taken in"),
+        Action.OPENED: _("opened"),
+        Action.DERIVED: _("copy made"),
+        Action.REVIEWED: _("reviewed"),
+        Action.CHECKED_ON_SITE: _("checked on site"),
+        Action.DECIDED: _("decided"),
+        Action.VIEWED: _("viewed"),
+        Action.HANDED_OVER: _("handed over"),
+        Action.COPIED: _("copied"),
+        Action.SEALED: _("sealed"),
+        Action.TIME_STAMPED: _("time-stamped"),
+        Action.HELD: _("held"),
+        Action.DISPOSED: _("disposed of"),
+    }[Action(action)]
+
+
 def address(name: str, **named: object) -> str:
     """Return the address of a page of the access table."""
     return str(reverse(name, kwargs=named or None))
@@ -91,6 +111,7 @@ def make_environment(**options: Any) -> Environment:  # noqa: ANN401 - Django ha
     )
     environment.globals.update(
         _=_,
+        action_name=action_name,
         asset=asset_address,
         may=may,
         menu_of=menu_of,

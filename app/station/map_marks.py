@@ -128,18 +128,21 @@ class Held:
         self._columns: Columns | None = None
         self._store: object = None
         self._read_at = 0.0
-        self._pulse: object = None
+        self._pulse: tuple[int, int] | None = None
         self._reading = threading.Lock()
         self._worker = Worker("map")
 
-    def columns(self, store: object, pulse: object) -> Columns:
+    def columns(self, store: object, pulse: tuple[int, int], *, with_every_case: bool = False) -> Columns:
         """Return the columns of a store; older by a few seconds than what was just decided.
 
         Args:
             store: Which store; another one is read at once.
             pulse: What tells that something changed (:func:`app.station.map_live.pulse`).
+            with_every_case: Whether cases that came in since are waited for: a page that is opened shows where they
+                are.
         """
-        if self._columns is None or self._store is not store:
+        grown = with_every_case and self._pulse is not None and self._pulse[0] != pulse[0]
+        if self._columns is None or self._store is not store or grown:
             self.renew(store, pulse)
         elif pulse != self._pulse and not self._reading.locked() and time.monotonic() - self._read_at > REFRESH_S:
             self._worker.submit(self.renew, store, pulse)
@@ -147,7 +150,7 @@ class Held:
             found = self._columns
         return read_columns() if found is None else found
 
-    def renew(self, store: object, pulse: object) -> None:
+    def renew(self, store: object, pulse: tuple[int, int]) -> None:
         """Read the columns anew, unless they were read since the store's pulse was ``pulse``; one reads at a time."""
         with self._reading:
             if self._columns is not None and self._store is store and self._pulse == pulse:
@@ -156,6 +159,10 @@ class Held:
             with self._lock:
                 self._columns, self._store = fresh, store
                 self._pulse, self._read_at = pulse, time.monotonic()
+
+    def warm(self, store: object, pulse: tuple[int, int]) -> None:
+        """Read the columns in the background, so that the first page after a start does not wait for them."""
+        self._worker.submit(self.renew, store, pulse)
 
     def forget(self) -> None:
         """Read everything anew at the next question."""

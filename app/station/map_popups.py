@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app.station.context import station
-from app.station.models import CaseCard, MediaRow
+from app.station.models import CaseCard, Fence, MediaRow
 from app.station.vault_keys import media_key
 from app.store.models import CaseRow
 from core.errors import SkywardenError
@@ -30,6 +30,7 @@ class Told:
         authority: Who decides.
         candidates: Where the site is undecided: the candidates with their probabilities.
         note: Why it is undecided, or the prior that was declared.
+        zone: The zone's name.
         picture: Digest of the picture to show; empty for none.
     """
 
@@ -37,22 +38,25 @@ class Told:
     authority: str
     candidates: str
     note: str
+    zone: str
     picture: str
 
 
 def told_of(cards: Sequence[CaseCard]) -> dict[str, Told]:
     """Return what the documents of cases tell, by case id."""
     found: dict[str, Told] = {}
+    wanted = {card.zone_id for card in cards if card.zone_id}
+    zones = dict(Fence.objects.filter(kind="zone", key__in=wanted).order_by("pk").values_list("key", "name"))
     for start in range(0, len(cards), AT_A_TIME):
         keys = [card.pk for card in cards[start : start + AT_A_TIME]]
         rows = MediaRow.objects.filter(case_id__in=keys, kind__in=["annotate", "crop"]).order_by("kind", "-pk")
         pictures = dict(rows.values_list("case_id", "sha256"))  # the crop, where there is one, comes last
         for key, document in CaseRow.objects.filter(pk__in=keys).values_list("pk", "document"):
-            found[key] = _told(json.loads(document), pictures.get(key, ""))
+            found[key] = _told(json.loads(document), zones, pictures.get(key, ""))
     return found
 
 
-def _told(document: dict[str, Any], picture: str) -> Told:
+def _told(document: dict[str, Any], zones: dict[str, str], picture: str) -> Told:
     hazard, attribution = document["hazard"], document["attribution"]
     undecided = attribution["outcome"] != "attributed"
     shares = (f"{share['key']} {share['probability']:.0%}" for share in attribution["sites"])
@@ -61,6 +65,7 @@ def _told(document: dict[str, Any], picture: str) -> Told:
         authority=hazard["authority"],
         candidates="; ".join(shares) if undecided else "",
         note=" ".join(words for name in ("reason", "prior") if (words := attribution.get(name, ""))),
+        zone=zones.get(hazard["zone_id"] or "") or hazard["zone_id"] or "",
         picture=picture,
     )
 
@@ -107,7 +112,7 @@ def _mark(card: CaseCard, told: Told, picture: bytes, *, chinese: bool) -> Mark:
         site_name=card.site_name or card.site_code,
         candidates=told.candidates,
         note=told.note,
-        zone=card.zone_id,
+        zone=told.zone,
         basis=told.basis,
         authority=told.authority,
         thumbnail=picture,

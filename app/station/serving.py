@@ -36,6 +36,9 @@ def serve_station(options: StationOptions, clock: Clock) -> None:
     import uvicorn
 
     from app.station.cards import keep_up
+    from app.station.context import station
+    from app.station.map_live import pulse
+    from app.station.map_marks import HELD
     from app.station.processing import resume_jobs
     from app.station.uploads import resume_storing
     from app.station.webhooks import keep_telling, post_over_http, settle_targets
@@ -43,6 +46,7 @@ def serve_station(options: StationOptions, clock: Clock) -> None:
     settle_targets(options.webhooks)
     resume_storing()
     resume_jobs()
+    HELD.warm(station().store, pulse(station().store))
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     try:
         listener = socket.create_server((options.host, options.port), family=family, backlog=256)

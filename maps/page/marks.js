@@ -117,6 +117,8 @@
       const answer = await response.json();
       if (asked === this.asked) {
         this.answer = answer;
+        this.changed = this.changed || JSON.stringify(answer.totals) !== JSON.stringify(this.given);
+        this.given = answer.totals;
         this.xs = answer.items.map((one) => one.x); this.ys = answer.items.map((one) => one.y); this.world = null;
       }
       return this.answer.total;

@@ -114,6 +114,7 @@
 
     tell(shown) {
       if (shown === undefined) return;
+      if (this.source.changed) { this.source.changed = false; Sky.fillFilters(this); } // more of something, or of something new
       const all = Object.values(this.source.totals().severity || {}).reduce((a, b) => a + b, 0);
       this.root.querySelector(".sky-count").textContent = this.words.count.replace("{shown}", shown.toLocaleString()).replace("{all}", all.toLocaleString());
       this.shownCount = shown;
@@ -186,7 +187,8 @@
       };
       if (!marks.length) return;
       show();
-      L.popup({ maxWidth: 340, minWidth: 240, maxHeight: Math.min(480, this.map.getSize().y - 60) }).setLatLng(latlng).setContent(card).openOn(this.map);
+      const size = this.map.getSize(); // beside the buttons for zooming, on a telephone too
+      L.popup({ maxWidth: Math.min(340, size.x - 90), minWidth: Math.min(240, size.x - 90), maxHeight: Math.min(480, size.y - 60), autoPanPaddingTopLeft: [52, 8], autoPanPaddingBottomRight: [8, 8] }).setLatLng(latlng).setContent(card).openOn(this.map);
     }
 
     markCard(mark) {

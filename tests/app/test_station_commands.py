@@ -186,3 +186,10 @@ def test_every_decision_has_a_name_for_readers() -> None:
     assert len(set(names)) == len(names) == len(Verdict) + len(Deed) - 2
     issued = Decision(deed=Deed.DOCUMENT_ISSUED, document=Document.RECTIFICATION_ORDER, **told)
     assert decision_name(issued) == "责令限期整改指令书"
+
+
+def test_every_entry_of_the_audit_has_a_name_for_readers() -> None:
+    from app.station.environment import action_name
+    from evidence.custody import Action
+
+    assert len({action_name(action.value) for action in Action}) == len(Action)

@@ -34,7 +34,7 @@ MOST_OFFLINE: Final = 10_000
 def show(request: Any) -> Any:  # noqa: ANN401 - Django's request and response
     """Show the map; what is on it is asked for by its script."""
     here = station()
-    columns = veiled(HELD.columns(here.store, pulse(here.store)), request.user)
+    columns = veiled(HELD.columns(here.store, pulse(here.store, fresh=True), with_every_case=True), request.user)
     scope = in_scope(columns, request.user)
     totals = totals_of(columns, scope)
     chosen = columns.lon[scope], columns.lat[scope]
@@ -81,7 +81,8 @@ def marks(request: Any) -> Any:  # noqa: ANN401 - as above
     columns = veiled(HELD.columns(here.store, pulse(here.store)), request.user)
     now = here.clock.now()
     scope = in_scope(columns, request.user)
-    return _json(gather(columns, read_wanted(request.GET.dict(), now), scope, now))
+    gathered = gather(columns, read_wanted(request.GET.dict(), now), scope, now)
+    return _json(gathered | {"totals": totals_of(columns, scope)})
 
 
 def _json(content: object) -> Any:  # noqa: ANN401 - as above
@@ -101,7 +102,7 @@ def _mark_json(card: CaseCard, told: Told, request: Any) -> dict[str, Any]:  # n
         "siteName": card.site_name or card.site_code,
         "candidates": told.candidates,
         "note": told.note,
-        "zone": card.zone_id,
+        "zone": told.zone,
         "basis": told.basis,
         "authority": told.authority,
         "history": "",
