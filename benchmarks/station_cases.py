@@ -15,6 +15,7 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 
@@ -96,7 +97,6 @@ def fill_store(incidents: Iterator[Incident] | Sequence[Incident], *, districts:
     from app.station.cards import Districts, make_card
     from app.station.models import CaseCard, District
     from app.store.models import AuditHead, AuditRow, CaseRow
-    from evidence.cases.case_store import incident_digest
 
     outlines, now, count = Districts(District.objects.all()), SystemClock().now(), 0
     last = AuditRow.objects.order_by("-seq").first()
@@ -106,12 +106,13 @@ def fill_store(incidents: Iterator[Incident] | Sequence[Incident], *, districts:
         cases, cards, audit = [], [], []
         for incident in bunch:
             at = now if not tail else max(now, tail[-1].at)
+            document = encode_incident(incident)  # once: its digest is what the store's own way of opening audits
             tail = append(tail[-1:], at=at, actor="program:synthetic", action=Action.OPENED, subject=incident.number,
-                          subject_sha256=incident_digest(incident))[-1:]  # fmt: skip
+                          subject_sha256=sha256(document).hexdigest())[-1:]  # fmt: skip
             cases.append(
                 CaseRow(incident_id=incident.incident_id, number=incident.number, hazard_code=incident.hazard.code,
                         site_code=getattr(incident.attribution, "site_code", None), state=incident.state.value,
-                        document=encode_incident(incident).decode())
+                        document=document.decode())
             )  # fmt: skip
             card = make_card(incident, districts=outlines)
             if card.district_id is None and districts:

@@ -3,6 +3,9 @@
 ((Sky) => {
   Sky.live = (page) => {
     const events = new EventSource(page.sheet.live);
+    let lost = false; // what was decided while the line was away is asked for when it is back
+    events.addEventListener("error", () => { lost = true; });
+    events.addEventListener("open", () => { if (lost) { lost = false; page.ask(); } });
     events.addEventListener("incidents", () => page.ask());
     events.addEventListener("aircraft", (event) => {
       for (const one of JSON.parse(event.data)) page.aircraft.set(one.name, { ...one, heard: Date.now() });
