@@ -43,6 +43,7 @@ from flight.track import missing
 from geofence.fix import Fix
 from geofence.locate import locate
 from geofence.locating.ground import Ground
+from geofence.locating.look_colour import colour_of
 
 BATCH: Final = 4  # frames in memory at a time
 
@@ -272,6 +273,15 @@ def _placed(frame: Frame, told: VideoPoses) -> _Placed:
     return _Placed(frame=replace(frame, pose=pose), ground=told.ground)
 
 
+def _with_colour(fix: Fix, placed: _Placed) -> Fix:
+    """Return a fix with the colour of what it shows; a thermal picture's false colours are of no thing."""
+    return (
+        fix
+        if placed.thermogram is not None
+        else replace(fix, colour_lab=colour_of(placed.frame.pixels, fix.detection.box))
+    )
+
+
 def _find(placed: Sequence[_Placed], instruments: Instruments) -> Iterator[FrameFindings]:
     """Detect in a batch of frames and put every detection on the ground, or say why not."""
     if not placed:
@@ -294,7 +304,11 @@ def _find(placed: Sequence[_Placed], instruments: Instruments) -> Iterator[Frame
         ]
         yield FrameFindings(
             frame=record_frame(frame),
-            fixes=tuple(watch(outcome, frame, given.ground, burst) for outcome in outcomes if isinstance(outcome, Fix)),
+            fixes=tuple(
+                watch(_with_colour(outcome, given), frame, given.ground, burst)
+                for outcome in outcomes
+                if isinstance(outcome, Fix)
+            ),
             unlocated=tuple(outcome for outcome in outcomes if not isinstance(outcome, Fix)),
             quality=frame.quality,
         )

@@ -1,9 +1,9 @@
 """How fast and how truly pixels are located: ``python -m benchmarks.locating [--full]``.
 
 Speed on one core, against a peer in plain Python that does the same work pixel by pixel, in the same run. With
-``--full`` also the error ellipses over thousands of drawn poses per device class and slant, and, where the shared
-photographs are at hand, how far apart fixes of the same ground and of the same cars lie before and after
-self-calibration.
+``--full`` also the error ellipses over thousands of drawn poses per device class and slant, what gathering counts on
+rendered sites with and without colour, and, where the shared photographs are at hand, how far apart fixes of the same
+ground and of the same cars lie before and after self-calibration.
 """
 
 from __future__ import annotations
@@ -230,10 +230,12 @@ def main() -> None:
     speed(console)
     if options.full:
         from benchmarks.locating_auair import auair_spreads
+        from benchmarks.locating_gathering import gathered_counts
         from benchmarks.locating_photos import spreads
 
         spreads(console)
         auair_spreads(console)
+        gathered_counts(console)
         ellipses(console, options.draws)
 
 

@@ -102,6 +102,8 @@ class Fix:
         assumptions: What was declared or assumed, as short sentences ("ground flat at take-off height").
         extent: The ground that it covers, for what is extended and could be told from the ground around it; else None.
         motion: What smoke or fire does over a second or more; None where that was not watched.
+        outline_m: East and north from ``point`` of where the box's corners meet the ground; or nothing.
+        colour_lab: Median L*, a*, b* of the middle of its box, or None where nobody looked.
     """
 
     detection: Detection
@@ -118,6 +120,7 @@ class Fix:
     outline_m: tuple[tuple[float, float], ...] = ()
     extent: Extent | None = None
     motion: PlumeMotion | None = None
+    colour_lab: tuple[float, float, float] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "captured_at", in_utc(self.captured_at))
@@ -125,6 +128,8 @@ class Fix:
             raise ValueError("a slant distance is positive")
         if len(self.outline_m) not in {0, 4}:
             raise ValueError("an outline has four corners, or none")
+        if self.colour_lab is not None and not all(map(math.isfinite, self.colour_lab)):
+            raise ValueError("a colour is three finite numbers")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

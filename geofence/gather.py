@@ -2,9 +2,10 @@
 
 Fixes are taken frame by frame in order of time. Those of one frame are matched to the sightings gathered so far,
 class by class, as one assignment problem (Hungarian method) on Mahalanobis distances, so that a row of parked cars
-keeps its order. Where several places are possible, the size on the ground helps to choose, and a lorry is never taken
-for the car beside it. Two boxes of one frame end in one sighting only where their outlines over the frames show that
-they are pieces of one thing (:mod:`geofence.gathering.gather_parts`). Every fix ends in exactly one sighting.
+keeps its order. Where several places are possible, the size on the ground and the colour of the box's middle help to
+choose; a lorry is never taken for the car beside it, nor a red car for a white one. Two boxes of one frame end in one
+sighting only where their outlines over the frames show that they are pieces of one thing
+(:mod:`geofence.gathering.gather_parts`). Every fix ends in exactly one sighting.
 
 What decides whether two fixes can be one thing is the covariance of their *difference*. Errors that they share (one
 compass bias, one ground) move both and cancel as far as the geometry says so: two photos from one spot are compared
@@ -33,6 +34,8 @@ from shapely import Polygon
 from core.points import GeoPoint, LocalPlane, distance_m, from_plane, to_plane
 from geofence.fix import Covariance, Fix
 from geofence.gathering.gather_parts import Look, one_thing_each
+from geofence.locating.locate_contact import Form, stature_of
+from geofence.locating.look_colour import Colour, colours_apart
 from geofence.sighting import Sighting
 
 Floats = NDArray[np.float64]
@@ -45,7 +48,10 @@ _SETTING_OFF: Final = 2.0  # what it costs, as a squared distance, to take one l
 _LENGTH_SIGMA: Final = 0.3  # of the logarithm of a length on the ground, from one view to another
 _LENGTHS: Final = 15  # so many latest looks tell a length; footage has hundreds
 _UNLIKE_MOST: Final = 6.0  # what a wholly different size costs at most, as a squared distance
+_UNLIKE_ALTOGETHER: Final = 9.0  # and a wholly different size and colour together
 _NEVER_ALIKE: Final = 0.8  # 2.2 times as long: not one thing, however a box is drawn around it
+# Colours farther apart than that (99.97 % of three degrees) are not one thing's; up to there they cost their distance.
+_NEVER_THAT_COLOUR: Final = 19.0
 _NOTHING: Final = np.zeros(2)
 SURELY_MOVING_CHI2: Final = 30.0  # asked again with every fix of a long look, so a stricter question
 _LASTING: Final = frozenset({"ground", "lift", "focal"})  # causes that outlive a sortie
@@ -61,6 +67,7 @@ class Gathering:
         sortie_gap_s: Fixes separated by more than this come from two sorties, whose pose errors are independent.
         follow_s: How long a moving thing is followed from its last fix, seconds.
         fastest_m_s: How fast things move at most, metres per second.
+        by_colour: Whether the colour of bodies has a say.
     """
 
     gate_chi2: float = GATE_CHI2
@@ -68,6 +75,7 @@ class Gathering:
     sortie_gap_s: float = 900.0
     follow_s: float = 1.5
     fastest_m_s: float = 20.0
+    by_colour: bool = True
 
     def __post_init__(self) -> None:
         figures = (self.gate_chi2, self.pass_gap_s, self.sortie_gap_s, self.follow_s, self.fastest_m_s)
@@ -256,11 +264,11 @@ def _assign(groups: list[_Group], members: list[_Member], rules: Gathering) -> l
     for i, member in enumerate(members):
         for j, group in enumerate(groups):
             apart = _cost(member, group, rules)
-            cost[i, j] = apart + _unlike(member, group) if np.isfinite(apart) else np.inf
+            cost[i, j] = apart + _unlike(member, group, rules) if np.isfinite(apart) else np.inf
     # Staying alone costs the gate: a column of its own for each member.
     alone = np.full((len(members), len(members)), 1e9)
     np.fill_diagonal(alone, rules.gate_chi2)
-    alone[np.diag_indices(len(members))] += _UNLIKE_MOST
+    alone[np.diag_indices(len(members))] += _UNLIKE_ALTOGETHER
     rows, columns = linear_sum_assignment(np.concatenate([np.where(np.isfinite(cost), cost, 1e9), alone], axis=1))
     left = []
     for i, j in zip(rows, columns, strict=True):
@@ -297,14 +305,34 @@ def _cost(member: _Member, group: _Group, rules: Gathering) -> float:
     return distance if distance <= rules.gate_chi2 else np.inf
 
 
-def _unlike(member: _Member, group: _Group) -> float:
-    """Return what a difference in size on the ground costs, as a squared distance; inf for what cannot be one thing."""
+def _unlike(member: _Member, group: _Group, rules: Gathering) -> float:
+    """Return what differences in size on the ground and in colour cost, as a squared distance; inf for two things."""
+    differs = _other_size(member, group)
+    if rules.by_colour and np.isfinite(differs):
+        differs += _other_colour(member, group)
+    return differs if differs == np.inf else min(differs, _UNLIKE_ALTOGETHER)
+
+
+def _other_size(member: _Member, group: _Group) -> float:
     sizes = [length for one in group.members[-_LENGTHS:] if (length := _length_m(one.fix)) > 0]
     own = _length_m(member.fix)
     if not sizes or own <= 0:
         return 0.0
     differs = abs(float(np.log(own / np.median(sizes))))
     return np.inf if differs > _NEVER_ALIKE else min(_UNLIKE_MOST, (differs / _LENGTH_SIGMA) ** 2)
+
+
+def _other_colour(member: _Member, group: _Group) -> float:
+    """Return the squared distance of a body's colour from a group's; smoke, stains and unseen colours say nothing."""
+    if stature_of(group.label).form is not Form.BODY:
+        return 0.0
+    own: Colour | None = member.fix.colour_lab
+    known = [one.fix.colour_lab for one in group.members[-_LENGTHS:] if one.fix.colour_lab is not None]
+    if own is None or not known:
+        return 0.0
+    lightness, a, b = np.median(np.array(known), axis=0)
+    apart = colours_apart(own, (float(lightness), float(a), float(b)))
+    return np.inf if apart > _NEVER_THAT_COLOUR else apart
 
 
 def _length_m(fix: Fix) -> float:
