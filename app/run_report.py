@@ -296,7 +296,7 @@ def _crowds(lines: tuple[CrowdLine, ...]) -> Table:
         if line.zone not in fullest or line.expected > fullest[line.zone].expected:
             fullest[line.zone] = line
     table = Table(title=_("People in zones (the fullest look at each)"), title_justify="left")
-    for name in (_("zone"), _("seen from"), _("people seen"), _("inside, 95 % sure")):
+    for name in (_("zone"), _("seen from"), _("people seen"), _("inside, 95 in 100 sure")):
         table.add_column(name, overflow="fold")
     for line in sorted(fullest.values(), key=lambda one: -one.expected)[:MOST_CROWDS]:
         bounds = _("{least} or more; how many are missed was not measured").format(least=line.least)
