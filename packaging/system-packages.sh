@@ -3,7 +3,7 @@
 # Usage: system-packages.sh run|test
 #   run   what the program itself needs: OpenCV's libGL and glib, and openssl for SM2 signatures
 #   test  besides, what the tests look at: Chromium, poppler's pdftoppm, a CJK font for screenshots; and what they
-#         start: PostgreSQL and SoftHSM2
+#         start: PostgreSQL with PostGIS, and SoftHSM2
 set -eu
 
 missing=""
@@ -23,6 +23,7 @@ if [ "${1:-run}" = test ]; then
     need poppler-utils command -v pdftoppm
     need fonts-noto-cjk sh -c 'ls /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc'
     need postgresql sh -c 'ls /usr/lib/postgresql/*/bin/initdb'
+    need postgresql-postgis sh -c 'ls /usr/share/postgresql/*/extension/postgis.control'
     need softhsm2 sh -c 'command -v softhsm2-util && ls /usr/lib/softhsm/libsofthsm2.so'
 fi
 [ -n "$missing" ] || exit 0

@@ -187,7 +187,8 @@ def _take_in(
     refusals = (*source.doubts, *refused)
     refuse_empty(compiled, refusals, name)
     earlier = read_register(folder)[0] if (folder / SITES_FILE).is_file() else None
-    moved = next((one for one in find_shift(compiled, earlier) if one.code == "datum-shift"), None)
+    shifts = {one.code: one for one in find_shift(compiled, earlier)}
+    moved = shifts.get("datum-shift")
     if moved is not None and not shifted:
         remedy = _("Declare its datum; if it is the register in force that was wrong, say --shifted.")
         raise InputRefused(name, moved.says, remedy)
@@ -195,6 +196,9 @@ def _take_in(
     register, change = take_in(features, folder, source=origin, at=SystemClock().now(), mended=done)
     console = Console()
     _print_refusals(refusals, console)
+    if "tiny-shift" in shifts:
+        slight = shifts["tiny-shift"]
+        console.print(f"{slight.says}. {slight.remedy}", style="bold yellow", soft_wrap=True, highlight=False)
     console.print(_told(register, change), soft_wrap=True, markup=False, highlight=False)
     console.print(str(folder), soft_wrap=True, markup=False, highlight=False)
 

@@ -55,13 +55,30 @@ HEADINGS: Final[Mapping[str, str]] = MappingProxyType(
         "边界中误差": "boundary_sigma_m",
         "生效时间": "valid_from",
         "失效时间": "valid_to",
-        # A Shapefile's column names end after ten characters.
-        "boundary_s": "boundary_sigma_m",
+        "boundary_sigma_m": "boundary_sigma_m",
         # What KML calls its placemarks.
         "Name": "name",
     }
 )
 """Other headings for the register's own fields."""
+_CUT_BYTES: Final = 10  # a Shapefile's headings end after ten bytes, in whichever encoding it was written
+
+
+def field_of(heading: str) -> str:
+    """Return the register's own name for a heading: also for one that a Shapefile cut off ("统一社会信", "企业名")."""
+    if heading in HEADINGS:
+        return HEADINGS[heading]
+    meant = {field for known, field in HEADINGS.items() if heading in _cut(known)}
+    return meant.pop() if len(meant) == 1 else heading
+
+
+def _cut(heading: str) -> set[str]:
+    """Return what a Shapefile keeps of a heading that is too long for it."""
+    return {
+        kept[:_CUT_BYTES].decode(encoding, errors="ignore")
+        for encoding in ("utf-8", "gb18030")
+        if len(kept := heading.encode(encoding)) > _CUT_BYTES
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,9 +324,7 @@ def _rows(frame: Any) -> Iterator[tuple[Mapping[str, str], BaseGeometry | None]]
     names = [str(name) for name in frame.columns if name != frame.geometry.name and name not in _KML_STYLE]
     columns = [frame[name].tolist() for name in names]
     for number, shape in enumerate(frame.geometry.tolist()):
-        texts = (
-            (HEADINGS.get(name, name), as_text(column[number])) for name, column in zip(names, columns, strict=True)
-        )
+        texts = ((field_of(name), as_text(column[number])) for name, column in zip(names, columns, strict=True))
         yield MappingProxyType({name: text for name, text in texts if text}), shape
 
 

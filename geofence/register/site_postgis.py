@@ -16,7 +16,7 @@ import shapely
 from core.errors import InputRefused
 from core.refusal import Refusal
 from core.text import _
-from geofence.register.site_features import HEADINGS, Feature, as_text
+from geofence.register.site_features import Feature, as_text, field_of
 from geofence.register.site_files import Source, compile_register
 from geofence.site import Register
 
@@ -75,7 +75,7 @@ def read_postgis_features(connection: str, table: str, *, outline: str = "geom")
         if undeclared:
             problem = _("its outlines declare no coordinate system (SRID 0)")
             raise InputRefused(Path(table), problem, _("Declare it with UpdateGeometrySRID."))
-        texts = ((HEADINGS.get(name, name), as_text(cell)) for name, cell in zip(names, cells, strict=True))
+        texts = ((field_of(name), as_text(cell)) for name, cell in zip(names, cells, strict=True))
         features.append(
             Feature(
                 subject=_("{file}, feature {number}").format(file=table, number=number),

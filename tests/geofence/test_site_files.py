@@ -358,3 +358,20 @@ def test_a_declared_datum_is_converted(tmp_path: Path) -> None:
     assert shapely.hausdorff_distance(read.sites[0].shape, true_place.sites[0].shape) < 1e-9
     unread, _ = read_register(path)
     assert shapely.hausdorff_distance(unread.sites[0].shape, true_place.sites[0].shape) > 3e-3
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # the driver says that it cuts them
+@pytest.mark.filterwarnings("ignore:Column names longer:UserWarning")
+def test_a_shapefile_that_cut_off_chinese_headings_is_understood(tmp_path: Path) -> None:
+    import geopandas
+
+    frame = geopandas.read_file(write(tmp_path / "sites.geojson", site()))
+    renamed = frame.rename(columns={"code": "统一社会信用代码", "name": "企业名称"})
+    renamed.to_file(tmp_path / "cut.shp", encoding="gbk")
+    kept = set(geopandas.read_file(tmp_path / "cut.shp", encoding="gbk").columns)
+    assert "统一社会信用代码" not in kept  # ten bytes are all there is
+    register, refusals = read_register(tmp_path / "cut.shp")
+    assert refusals == ()
+    assert [(one.code, one.name) for one in register.sites] == [
+        (one.code, one.name) for one in read_register(tmp_path / "sites.geojson")[0].sites
+    ]
