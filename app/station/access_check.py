@@ -22,6 +22,7 @@ from app.station.api_tokens import owner_of
 from app.station.audit import note_refused, note_seen
 from app.station.context import station
 from app.station.objects import find_object
+from app.station.opening import has_administrator
 from app.station.pages import failures
 
 LOG = logging.getLogger(__name__)
@@ -63,7 +64,10 @@ def _too_often(request: Any, page: Page) -> Any:  # noqa: ANN401 - as above
 
 def _not_yet(request: Any, page: Page) -> Any:  # noqa: ANN401 - as above
     """Send somewhere else first: set-up, sign-in, a new password, the second factor."""
-    if not station().set_up and page.name not in UNTIL_SET_UP:
+    here = station()
+    if not here.set_up:  # another station on this store may have been asked
+        here.set_up = has_administrator()
+    if not here.set_up and page.name not in UNTIL_SET_UP:
         return _go(request, "setup")
     if page.public:
         return None

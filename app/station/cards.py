@@ -10,6 +10,7 @@ from django.db import DatabaseError, connections
 
 from app.station.background import let_go
 from app.station.models import CaseCard, District, Run
+from app.store.claims import claimed
 from app.store.models import CaseRow
 from core.clock import BEIJING
 from evidence.incident import Incident
@@ -89,10 +90,12 @@ def keep_up(stop: Event) -> None:
     gauged = CaseCard.objects.count()
     while not stop.wait(LOOK_EVERY_S):
         try:
-            take_in_announced()
+            with claimed("take-in", alias=CaseCard.objects.db) as ours:
+                if ours:
+                    take_in_announced()
+                    if CaseRow.objects.count() != CaseCard.objects.count():
+                        fill_missing_cards()
             cards = CaseCard.objects.count()
-            if CaseRow.objects.count() != cards:
-                fill_missing_cards()
             if cards > 1.2 * gauged + 100:
                 gauge_tables()
                 gauged = cards

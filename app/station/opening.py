@@ -33,16 +33,18 @@ def open_station(options: StationOptions, clock: Clock) -> None:
 
     from app.station.cards import fill_missing_cards, gauge_tables
     from app.station.context import RunningStation, run_station
+    from app.store.claims import alone
     from app.store.django_store import DjangoCaseStore
     from evidence.originals.vault import open_vault
 
     try:
         if isinstance(options.store, Path):
             options.store.parent.mkdir(parents=True, exist_ok=True)
-        call_command("migrate", database=ALIAS, verbosity=0, interactive=False)
-        settings.SECRET_KEY = _kept_secret("session-key")
-        fill_missing_cards()
-        gauge_tables()
+        with alone("migrate", alias=ALIAS):  # two stations may start on one empty database
+            call_command("migrate", database=ALIAS, verbosity=0, interactive=False)
+            settings.SECRET_KEY = _kept_secret("session-key")
+            fill_missing_cards()
+            gauge_tables()
         opened = RunningStation(
             options=options,
             store=DjangoCaseStore(alias=ALIAS, clock=clock),

@@ -22,6 +22,7 @@ from app.station.context import station
 from app.station.filling import take_in_run
 from app.station.models import ProcessingJob
 from app.station.vault_keys import media_key
+from app.store.claims import claimed
 from core.errors import InputRefused, SkywardenError, StoreFailed
 from core.text import _
 
@@ -80,6 +81,13 @@ def progress_of(job: ProcessingJob) -> tuple[int, int]:
 
 
 def _run(key: int) -> None:
+    """Do a job, unless another station on this store does it or has done it."""
+    with claimed(f"job {key}", alias=ProcessingJob.objects.db) as ours:
+        if ours and ProcessingJob.objects.filter(pk=key, state__in=["waiting", "running"]).exists():
+            _run_ours(key)
+
+
+def _run_ours(key: int) -> None:
     job = ProcessingJob.objects.get(pk=key)
     ProcessingJob.objects.filter(pk=key).update(state="running")
     try:

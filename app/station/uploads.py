@@ -28,6 +28,7 @@ from app.station.background import Worker
 from app.station.context import station
 from app.station.models import District, Upload, User
 from app.station.settings import MEBIBYTE
+from app.store.claims import claimed
 from core.errors import InputRefused, StoreFailed
 from core.refusal import Refusal
 from core.text import _
@@ -190,23 +191,31 @@ def wait_until_stored() -> None:
 def _store(key: str) -> None:
     """Put a whole file into the vault; runs beside the requests. A vault that is full or busy is asked again later."""
     try:
-        upload = Upload.objects.get(pk=key, state="storing")
-        upload.reason = ""
-        try:
-            outcome = _deposited(upload)
-        except (StoreFailed, OSError) as problem:
-            upload.reason = str(problem)[:500]
-        else:
-            if isinstance(outcome, str):
-                upload.state, upload.reason = "refused", outcome[:500]
-            else:
-                upload.state, (upload.sha256, upload.sm3) = "stored", outcome
-        upload.changed_at = station().clock.now()
-        upload.save(update_fields=["state", "reason", "sha256", "sm3", "changed_at"])
+        with claimed(f"upload {key}", alias=Upload.objects.db) as ours:
+            if ours:
+                _store_ours(key)
     finally:
         with _table:
             _waiting.discard(key)
             _arriving.pop(key, None)
+
+
+def _store_ours(key: str) -> None:
+    upload = Upload.objects.filter(pk=key, state="storing").first()
+    if upload is None:
+        return  # another station on this store has done it
+    upload.reason = ""
+    try:
+        outcome = _deposited(upload)
+    except (StoreFailed, OSError) as problem:
+        upload.reason = str(problem)[:500]
+    else:
+        if isinstance(outcome, str):
+            upload.state, upload.reason = "refused", outcome[:500]
+        else:
+            upload.state, (upload.sha256, upload.sm3) = "stored", outcome
+    upload.changed_at = station().clock.now()
+    upload.save(update_fields=["state", "reason", "sha256", "sm3", "changed_at"])
 
 
 def _deposited(upload: Upload) -> tuple[str, str] | str:

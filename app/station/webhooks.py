@@ -30,6 +30,7 @@ from django.db import transaction
 from app.station.background import let_go
 from app.station.case_json import case_json
 from app.station.models import CaseCard, WebhookMessage, WebhookTarget
+from app.store.claims import claimed
 from app.store.django_store import DECISION_SCHEMA
 from app.store.models import DecisionRow
 from core.clock import Clock, iso_utc
@@ -192,8 +193,10 @@ def keep_telling(clock: Clock, post: Post, stop: Event) -> None:
 
     while not stop.wait(EVERY_S):
         try:
-            collect(clock)
-            deliver(clock, post)
+            with claimed("webhooks", alias=WebhookTarget.objects.db) as ours:  # so that each is told once
+                if ours:
+                    collect(clock)
+                    deliver(clock, post)
         except DatabaseError:
             continue
         finally:

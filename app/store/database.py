@@ -114,8 +114,11 @@ def migrate(where: Path | str) -> str:
     """Bring a store's tables up to date, making them (and a SQLite file) where missing; return Django's alias of it."""
     from django.core.management import call_command
 
+    from app.store.claims import alone
+
     alias = join_database(where)
     if isinstance(where, Path):
         where.parent.mkdir(parents=True, exist_ok=True)
-    call_command("migrate", "store", database=alias, verbosity=0, interactive=False)
+    with alone("migrate", alias=alias):
+        call_command("migrate", "store", database=alias, verbosity=0, interactive=False)
     return alias

@@ -46,19 +46,19 @@ class Served:
 
 
 @contextmanager
-def served(store: Path, vault: Path, *options: str, port: int = 0) -> Iterator[Served]:
-    """Serve a station until the block ends."""
+def served(store: Path | str, vault: Path, *options: str, port: int = 0) -> Iterator[Served]:
+    """Serve a station until the block ends; what it says goes into serve.log beside its vault."""
     port = port or free_port()
     address = f"{'https' if '--certificate' in options else 'http'}://127.0.0.1:{port}"
     call = [sys.executable, "-c", ALONE, "serve", "--store", str(store), "--vault", str(vault)]
     call += ["--listen", f"127.0.0.1:{port}", "--language", "en", *options]
-    log = (store.parent / "serve.log").open("a", encoding="utf-8")
+    log = (vault.parent / "serve.log").open("a", encoding="utf-8")
     environment = os.environ | {"SKYWARDEN_LANG": "en", "COLUMNS": "300"}
     with log:
         process = subprocess.Popen(call, cwd=ROOT, stdout=log, stderr=log, text=True, env=environment)
         try:
             wait_for(port, process)
-            said = (store.parent / "serve.log").read_text(encoding="utf-8")
+            said = (vault.parent / "serve.log").read_text(encoding="utf-8")
             found = re.search(r"good until then: (\S+)", said)
             yield Served(address=address, token=found[1] if found else "", process=process)
         finally:

@@ -6,10 +6,7 @@ import base64
 import hmac
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -17,43 +14,15 @@ import pytest
 from core.errors import InputRefused
 from evidence.cases.life import Decision, Deed, Person, Reason, Verdict
 from tests.app.station_world import Bureau
+from tests.app.webhook_receiver import Receiver, receiving
 
 CHEN, LIN = (Person(name=name, certificate_no=f"粤{name}") for name in ("陈", "林"))
 
 
-@dataclass(slots=True)
-class Receiver:
-    """A server of this machine that keeps what it is told."""
-
-    address: str = ""
-    status: int = 200
-    got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
-
-
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    kept = Receiver()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            kept.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
-            self.send_response(kept.status)
-            if 300 <= kept.status < 400:
-                self.send_header("Location", f"{kept.address}/elsewhere")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_arguments: object) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        kept.address = f"http://127.0.0.1:{server.server_port}/hook"
-        thread = Thread(target=server.serve_forever)
-        thread.start()
+    with receiving() as kept:
         yield kept
-        server.shutdown()
-        thread.join()
 
 
 def decide(bureau: Bureau, district: str, *verdicts: Verdict) -> None:
