@@ -103,6 +103,7 @@ bench-detection: $(STAMP)
 	$(BIN)/python -m benchmarks.detection_fire
 	$(BIN)/python -m benchmarks.detection_points
 	$(BIN)/python -m benchmarks.detection_runtime
+	$(BIN)/python -m benchmarks.detection_video
 
 .PHONY: bench-two-reviewers
 bench-two-reviewers: $(STAMP)

@@ -46,6 +46,9 @@ from geofence.locating.ground import Ground
 from geofence.locating.look_colour import colour_of
 
 BATCH: Final = 4  # frames in memory at a time
+FLICKERING: Final = frozenset({"smoke", "fire"})
+MOVEMENT_S: Final = 1.0  # shorter than what gathering bridges for a thing that moves
+KEY_GAP_S: Final = 1.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -158,24 +161,42 @@ def _follow(
     """Look again shortly before and after what was found in a video; return that, and how many frames were too many."""
     if instruments.following is None:
         return [], 0
-    found = [
-        FoundAt(captured_at=given.frame.captured_at, points=tuple(fix.point for fix in given.fixes)) for given in frames
-    ]
-    instants, too_many = instants_to_follow(found, instruments.following)
+    # What flickers is followed densely; for movement a look a second before and after is enough, and key frames do.
+    sparse = replace(instruments.following, frames=2, span_s=2 * MOVEMENT_S)
     known = {given.frame.frame_id for given in frames}
     further: list[FrameFindings] = []
-    waiting = _video_at(file, original, instants, instruments)
+    too_many = 0
     with instruments.lookout.narrowed() if instruments.lookout is not None else nullcontext():
-        while batch := list(islice(waiting, BATCH)):
-            new = [placed for placed in batch if placed.frame.frame_id not in known]
-            further.extend(replace(given, followed=True) for given in _find(new, instruments))
+        for flickers, following, key_gap_s in ((True, instruments.following, 0.0), (False, sparse, KEY_GAP_S)):
+            found = [
+                FoundAt(
+                    captured_at=given.frame.captured_at,
+                    points=tuple(fix.point for fix in given.fixes if (fix.detection.label in FLICKERING) is flickers),
+                )
+                for given in frames
+            ]
+            instants, more = instants_to_follow(found, following)
+            too_many += more
+            waiting = _video_at(file, original, instants, instruments, key_gap_s=key_gap_s)
+            while batch := list(islice(waiting, BATCH)):
+                new = [placed for placed in batch if placed.frame.frame_id not in known]
+                known |= {placed.frame.frame_id for placed in new}
+                further.extend(replace(given, followed=True) for given in _find(new, instruments))
     return further, too_many
 
 
 def _video_at(
-    file: FootageFile, original: Original, instants: Sequence[datetime], instruments: Instruments
+    file: FootageFile,
+    original: Original,
+    instants: Sequence[datetime],
+    instruments: Instruments,
+    *,
+    key_gap_s: float = 0.0,
 ) -> Iterator[_Placed]:
-    """Yield the frames of a video at given instants, with the pose that the video's other frames have."""
+    """Yield the frames of a video at given instants, with the pose that the video's other frames have.
+
+    Where key frames are never farther apart than ``key_gap_s``, the nearest of them are given instead.
+    """
     told = _poses_of_video(file, original, instruments)
     if isinstance(told, Refusal):
         return
@@ -186,6 +207,7 @@ def _video_at(
         track=told.track,
         camera=told.camera,
         started_at=told.started_at,
+        key_gap_s=key_gap_s,
     ):
         yield _placed(given, told)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.whole_file import write_bytes
 from detection.frame import Frame
@@ -29,11 +30,22 @@ def keep_view(folder: Path, frame: Frame) -> None:
     if path.exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
-    picture = Image.fromarray(np.ascontiguousarray(frame.pixels[..., ::-1]))
-    picture.thumbnail((WIDTH_PX, WIDTH_PX))
+    picture = Image.fromarray(_reduced_pixels(frame.pixels))
     stream = io.BytesIO()
     picture.save(stream, "JPEG", quality=QUALITY)
     write_bytes(path, stream.getvalue())
+
+
+def _reduced_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return RGB pixels whose longer side is :data:`WIDTH_PX` at most."""
+    import cv2
+
+    height, width = pixels.shape[:2]
+    scale = min(1.0, WIDTH_PX / max(height, width))
+    if scale < 1:
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return np.ascontiguousarray(pixels[..., ::-1])
 
 
 def read_view(folder: Path, record: FrameRecord) -> View | None:

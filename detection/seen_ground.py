@@ -252,7 +252,8 @@ class Look:
                 margin = margin_m / float(self.view.gsd_m[cells].min())
                 found |= self.cells_in(left - margin, top - margin, right + margin, bottom + margin)
         keys = np.sort(self.view.keys[found])
-        self._grid.found_at[self._grid.rows_for(keys)] = self.at_s
+        rows = self._grid.rows_for(keys)  # first, for it makes a longer array where cells are new
+        self._grid.found_at[rows] = self.at_s
         return keys
 
 

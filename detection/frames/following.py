@@ -53,7 +53,12 @@ class Following:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundAt:
-    """What was found in one frame: when, and where on the ground."""
+    """What was found in one frame: when, and where on the ground.
+
+    Attributes:
+        captured_at: When the frame was taken, aware.
+        points: Where things were found.
+    """
 
     captured_at: datetime
     points: tuple[GeoPoint, ...]

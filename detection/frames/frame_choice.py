@@ -33,6 +33,8 @@ class FrameChoice:
         max_gap_s: The longest gap of the track that may be bridged, seconds.
         blurred_below: A frame less sharp than this share of the usual is blurred; the sharpest of the next frames is
             taken instead. Zero takes every frame as it is.
+        key_gap_s: Where key frames are never farther apart than this, only they are considered: they are decoded by
+            themselves, all others only with every frame since the last key frame. Zero considers all frames alike.
     """
 
     views: int = 2
@@ -45,6 +47,7 @@ class FrameChoice:
     blind_every_s: float = 1.0
     max_gap_s: float = 1.0
     blurred_below: float = 0.5
+    key_gap_s: float = 1.25
 
     def __post_init__(self) -> None:
         if self.views < 1 or not 0 < self.new_share <= 1 or not 0 <= self.turned_deg < 180:

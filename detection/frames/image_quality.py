@@ -41,13 +41,15 @@ class ImageQuality:
 
 
 def measure_quality(pixels: NDArray[np.uint8]) -> ImageQuality:
-    """Return the quality of a (height, width, 3) BGR image."""
+    """Return the quality of a (height, width, 3) BGR image, or of its (height, width) brightness alone."""
     import cv2
 
     longest = max(pixels.shape[:2])
     factor = min(0.5, LONGEST_PX / longest)
     size = (max(2, round(pixels.shape[1] * factor)), max(2, round(pixels.shape[0] * factor)))
-    grey = cv2.cvtColor(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
+    grey = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    if grey.ndim == 3:
+        grey = cv2.cvtColor(grey, cv2.COLOR_BGR2GRAY)
     across = cv2.Sobel(grey, cv2.CV_32F, 1, 0)
     down = cv2.Sobel(grey, cv2.CV_32F, 0, 1)
     variance = float(grey.astype(np.float32).var())

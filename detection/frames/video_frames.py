@@ -14,7 +14,7 @@ a rotation that the container asks for is not applied: geometry refers to the se
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -27,12 +27,14 @@ from core.refusal import Refusal
 from core.text import _
 from detection.frame import Frame
 from detection.frames.frame_choice import FrameChoice, InstantChooser, considered
-from detection.frames.image_quality import measure_quality
+from detection.frames.image_quality import ImageQuality, measure_quality
 from detection.frames.video_decoding import Decoding, NotAVideoError, VideoCursor, decoding, timeline_zero_s
 from detection.seen_ground import UsualSharpness
 from flight.camera import Camera
 from flight.telemetry.container import read_frame_times
 from flight.track import Pose, Track, pose_at
+
+TRIES: Final = 4  # frames after a blurred one that are tried instead
 
 if TYPE_CHECKING:
     import av
@@ -77,7 +79,15 @@ def frames_of_video(
     asked = choice or FrameChoice()
     try:
         with decoding(path) as how:
-            video = _opened(how, path, sha256=sha256, track=track, camera=camera, started_at=started_at)
+            video = _opened(
+                how,
+                path,
+                sha256=sha256,
+                track=track,
+                camera=camera,
+                started_at=started_at,
+                key_gap_s=asked.key_gap_s,
+            )
             if isinstance(video, Refusal):
                 yield video
                 return
@@ -98,6 +108,7 @@ def frames_at(
     camera: Camera | None,
     started_at: datetime | None = None,
     max_gap_s: float = 1.0,
+    key_gap_s: float = 0.0,
 ) -> Iterator[Frame]:
     """Yield the frames that a video shows at the given instants, in order of time, each frame once.
 
@@ -112,17 +123,28 @@ def frames_at(
         camera: The camera at the video's size, or None.
         started_at: World time of the zero of the video's timeline, as for :func:`frames_of_video`.
         max_gap_s: The longest gap of the track that may be bridged, seconds.
+        key_gap_s: Where key frames are never farther apart than this, the nearest of them are given instead.
     """
     if not track.poses or not instants:
         return
     try:
         with decoding(path) as how:
-            video = _opened(how, path, sha256=sha256, track=track, camera=camera, started_at=started_at)
+            video = _opened(
+                how,
+                path,
+                sha256=sha256,
+                track=track,
+                camera=camera,
+                started_at=started_at,
+                key_gap_s=key_gap_s,
+            )
             if isinstance(video, Refusal):
                 return
             given = -1
             for instant in sorted(instants):
                 at_s = (in_utc(instant) - video.zero).total_seconds()
+                if video.keys_only:
+                    at_s = float(video.keys_s[np.abs(video.keys_s - at_s).argmin()])
                 if not video.times_s[0] - video.interval_s < at_s < video.times_s[-1] + video.interval_s:
                     continue
                 if video.number(at_s) <= given:
@@ -150,6 +172,8 @@ class _Video:
         times_s: (n,) times of all frames on the timeline, rising.
         interval_s: Usual time between two frames.
         lost_s: Seconds that the header promises and the file does not hold.
+        keys_s: (k,) times of the key frames on the timeline, rising.
+        keys_only: Whether the cursor gives key frames only.
     """
 
     path: Path
@@ -161,6 +185,8 @@ class _Video:
     times_s: NDArray[np.float64]
     interval_s: float
     lost_s: float
+    keys_s: NDArray[np.float64]
+    keys_only: bool = False
 
     def number(self, time_s: float) -> int:
         """Return which frame of the video is shown at a time, counted from zero."""
@@ -168,7 +194,14 @@ class _Video:
         near = [place for place in (right - 1, right) if 0 <= place < len(self.times_s)]
         return min(near, key=lambda place: abs(float(self.times_s[place]) - time_s))
 
-    def frame(self, image: av.VideoFrame, shown_s: float, pose: Pose) -> Frame:
+    def has_keys_every(self, gap_s: float) -> bool:
+        """Return whether key frames are never farther apart, from the first frame to the last."""
+        if gap_s <= 0 or not len(self.keys_s):
+            return False
+        ends = np.concatenate([self.times_s[:1], self.keys_s, self.times_s[-1:]])
+        return bool(np.diff(ends).max() <= gap_s + 1e-6)
+
+    def frame(self, image: av.VideoFrame, shown_s: float, pose: Pose, quality: ImageQuality | None = None) -> Frame:
         """Return a decoded picture as a frame."""
         pixels = _pixels(image)
         return Frame(
@@ -179,13 +212,21 @@ class _Video:
             pixels=pixels,
             pose=pose,
             camera=self.camera,
-            quality=measure_quality(pixels),
+            quality=quality or _quality(image),
         )
 
 
 def _opened(
-    how: Decoding, path: Path, *, sha256: str, track: Track, camera: Camera | None, started_at: datetime | None
+    how: Decoding,
+    path: Path,
+    *,
+    sha256: str,
+    track: Track,
+    camera: Camera | None,
+    started_at: datetime | None,
+    key_gap_s: float,
 ) -> _Video | Refusal:
+    """Return an open video; its cursor gives key frames only where they are never farther apart than ``key_gap_s``."""
     refusal = _other_size(path, how, camera)
     if refusal is not None:
         return refusal
@@ -195,7 +236,7 @@ def _opened(
     zero_s = timeline_zero_s(how.container)
     times_s = shown.times_s - zero_s
     began = track.poses[0].captured_at - timedelta(seconds=float(times_s[0]))
-    return _Video(
+    video = _Video(
         path=path,
         sha256=sha256,
         track=track,
@@ -205,7 +246,11 @@ def _opened(
         times_s=times_s,
         interval_s=shown.interval_s,
         lost_s=shown.lost_s,
+        keys_s=shown.keys_s - zero_s,
     )
+    if not video.has_keys_every(key_gap_s):
+        return video
+    return replace(video, cursor=VideoCursor(how, zero_s=zero_s, keys_only=True), keys_only=True)
 
 
 def _other_size(path: Path, how: Decoding, camera: Camera | None) -> Refusal | None:
@@ -225,20 +270,23 @@ def _other_size(path: Path, how: Decoding, camera: Camera | None) -> Refusal | N
 
 def _decode(video: _Video, choice: FrameChoice) -> Iterator[Frame | Refusal]:
     """Yield the frames worth looking at, seeking over long gaps; each has the pose of its own time."""
-    steady = _Steady(video.cursor, choice.blurred_below)
+    steady = _Steady(video.cursor, choice.blurred_below, tries=0 if video.keys_only else TRIES)
     first_s = float(video.times_s[0])
     chooser = InstantChooser(video.track, video.camera, video.zero + timedelta(seconds=first_s), choice)
     length_s = float(video.times_s[-1]) - first_s + video.interval_s
     given = -1
-    for at_s, last in considered(length_s, choice):
+    steps = considered(length_s, choice)
+    if video.keys_only:
+        steps = [(float(key_s) - first_s, False) for key_s in video.keys_s]
+    for at_s, last in steps:
         want = chooser.asks_for(at_s, last=last)
         if want is None:
             continue
         if isinstance(want, Refusal):
             yield want
             continue
-        image, is_sharp = steady.frame_at(first_s + at_s)
-        if image is None:
+        image, quality, is_sharp = steady.frame_at(first_s + at_s)
+        if image is None or quality is None:
             want.counts()  # asked for once: what is damaged stays damaged
             yield _refused(
                 video.path,
@@ -254,10 +302,9 @@ def _decode(video: _Video, choice: FrameChoice) -> Iterator[Frame | Refusal]:
         if video.number(shown_s) <= given:
             continue
         given = video.number(shown_s)
-        frame = video.frame(image, shown_s, pose)
-        if is_sharp and frame.quality is not None and frame.quality.is_exposed:
+        if is_sharp and quality.is_exposed:
             want.counts()
-        yield frame
+        yield video.frame(image, shown_s, pose, quality)
     if video.cursor.dropped:
         yield _refused(
             video.path,
@@ -272,37 +319,35 @@ def _decode(video: _Video, choice: FrameChoice) -> Iterator[Frame | Refusal]:
 class _Steady:
     """Passes over blurred frames: when one is much less sharp than usual, the sharpest of the next few is taken."""
 
-    TRIES: Final = 4
-
-    def __init__(self, cursor: VideoCursor, blurred_below: float) -> None:
-        self._cursor = cursor
+    def __init__(self, cursor: VideoCursor, blurred_below: float, *, tries: int) -> None:
+        self._cursor, self._tries = cursor, tries
         self._usual = UsualSharpness(blurred_below=blurred_below)
 
-    def frame_at(self, at_s: float) -> tuple[av.VideoFrame | None, bool]:
-        """Return the frame at ``at_s``, or a sharper one just after it, and whether it is sharp.
+    def frame_at(self, at_s: float) -> tuple[av.VideoFrame | None, ImageQuality | None, bool]:
+        """Return the frame at ``at_s``, or a sharper one just after it, how good it is, and whether it is sharp.
 
         There is none when none can be decoded.
         """
         image = self._cursor.at(at_s)
         if image is None:
-            return None, False
-        best, best_sharpness = image, _sharpness(image)
-        for _try in range(self.TRIES):
-            if not self._usual.is_blurred(best_sharpness):
+            return None, None, False
+        best, quality = image, _quality(image)
+        for _try in range(self._tries):
+            if not self._usual.is_blurred(quality.sharpness):
                 break
             following = self._cursor.next()
             if following is None:
                 break
-            sharpness = _sharpness(following)
-            if sharpness > best_sharpness:
-                best, best_sharpness = following, sharpness
-        is_sharp = not self._usual.is_blurred(best_sharpness)
-        self._usual.note(best_sharpness)
-        return best, is_sharp
+            other = _quality(following)
+            if other.sharpness > quality.sharpness:
+                best, quality = following, other
+        is_sharp = not self._usual.is_blurred(quality.sharpness)
+        self._usual.note(quality.sharpness)
+        return best, quality, is_sharp
 
 
-def _sharpness(image: av.VideoFrame) -> float:
-    return measure_quality(_pixels(image)).sharpness
+def _quality(image: av.VideoFrame) -> ImageQuality:
+    return measure_quality(np.asarray(image.to_ndarray(format="gray"), dtype=np.uint8))
 
 
 def _pixels(image: av.VideoFrame) -> NDArray[np.uint8]:

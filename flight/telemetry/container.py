@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -75,6 +75,7 @@ class FrameTimes:
         steady: Whether the frame rate is constant (dropped frames apart).
         gaps: (index of the frame before, seconds) of each place where frames are missing.
         lost_s: Seconds that the header promises after the last frame; 0 when the file is whole.
+        keys_s: (k,) rising, the times of key frames, which can be decoded by themselves.
     """
 
     times_s: NDArray[np.float64]
@@ -82,6 +83,7 @@ class FrameTimes:
     steady: bool
     gaps: tuple[tuple[int, float], ...]
     lost_s: float
+    keys_s: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
 
 
 def read_container(path: Path) -> ContainerFacts | Refusal:
@@ -134,11 +136,12 @@ def read_frame_times(path: Path) -> FrameTimes | Refusal:
             return Refusal(subject=path.name, code="no-video", reason=_("holds no video stream"))
         video = container.streams.video[0]
         stated = container.duration / 1e6 if container.duration and container.duration > 0 else None
-        times = sorted(
-            float(packet.pts * packet.time_base)
+        shown = [
+            (float(packet.pts * packet.time_base), packet.is_keyframe)
             for packet in _demuxed(container, video)
             if packet.pts is not None and packet.time_base is not None and not packet.is_discard
-        )
+        ]
+        times = sorted(at_s for at_s, _is_key in shown)
         start = container.start_time / 1e6 if container.start_time else 0.0
     seconds = np.unique(np.asarray(times, dtype=np.float64))
     if not seconds.size:
@@ -154,6 +157,7 @@ def read_frame_times(path: Path) -> FrameTimes | Refusal:
         steady=bool(narrow.size and float(np.ptp(narrow)) <= max(STEADY * interval, 0.0021)),  # time stamps in ms
         gaps=tuple((int(index), float(steps[index])) for index in wide),
         lost_s=lost if lost > SHORT_S else 0.0,
+        keys_s=np.unique(np.asarray([at_s for at_s, is_key in shown if is_key], dtype=np.float64)),
     )
 
 

@@ -91,15 +91,16 @@ def test_ground_is_looked_at_again_when_the_looks_do_not_count(
         look(lookout, seen_from(make_frame, make_pose(east=900.0 + 300 * number), 0.0))
     bad = {"blurred": BLURRED, "black": BLACK}.get(why, SHARP)
     height = 120.0 if why == "coarser" else 50.0
-    found = (Box(left_px=310, top_px=230, right_px=330, bottom_px=250),) if why == "found" else ()
     for number, north in enumerate((0.0, 6.0, 12.0)):
         pose = make_pose(north=6.0 if why == "one spot" else north, height=height)
-        look(lookout, seen_from(make_frame, pose, 2.0 * number, bad), found)
+        middle = 240 - 10 * (12 - north)  # something stands 8 m east and 12 m north, at ten pixels a metre
+        found = Box(left_px=390, top_px=middle - 10, right_px=410, bottom_px=middle + 10)
+        look(lookout, seen_from(make_frame, pose, 2.0 * number, bad), (found,) if why == "found" else ())
     later = seen_from(make_frame, make_pose(north=6.0), 100.0 if why == "long ago" else 8.0)
     kept = look(lookout, later)
     if why == "found":
-        assert 0 < len(kept) < len(TILES)
-        assert any(tile.left_px <= 320 <= tile.right_px and tile.top_px <= 240 <= tile.bottom_px for tile in kept)
+        inner = [tile for tile in kept if 0 < tile.left_px < 480 and 0 < tile.top_px < 360]
+        assert [(tile.left_px, tile.top_px) for tile in inner] == [(320, 120)]
     else:
         assert len(kept) == len(TILES)
 
@@ -197,6 +198,20 @@ def test_following_looks_only_where_something_was_found(make_frame: Make, make_p
     assert all(tile.left_px == 0 and tile.top_px <= 120 for tile in kept)
     assert lookout.counts[ELSEWHERE] == len(TILES) - len(kept)
     assert len(look(lookout, seen_from(make_frame, make_pose(north=2.0), 0.8))) == len(TILES)
+
+
+def test_what_is_found_in_a_blurred_frame_is_remembered_though_its_ground_is_not(
+    make_frame: Make, make_pose: Callable[..., Pose]
+) -> None:
+    lookout = Lookout(enough=Enough(views=1, found_views=3, margin_m=3.0))
+    for number in range(3):
+        look(lookout, seen_from(make_frame, make_pose(east=900.0 + 300 * number), 0.0))
+    found = Box(left_px=310, top_px=230, right_px=330, bottom_px=250)
+    look(lookout, seen_from(make_frame, make_pose(), 1.0, BLURRED), (found,))
+    look(lookout, seen_from(make_frame, make_pose(), 2.0))
+    left_out = set(TILES) - set(look(lookout, seen_from(make_frame, make_pose(north=6.0), 3.0)))
+    assert left_out
+    assert not any(tile.left_px <= 320 <= tile.right_px and tile.top_px <= 300 <= tile.bottom_px for tile in left_out)
 
 
 def test_tiles_outside_the_areas_are_counted_as_such(make_frame: Make, make_pose: Callable[..., Pose]) -> None:

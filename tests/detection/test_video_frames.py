@@ -13,6 +13,7 @@ from detection.frame import Frame
 from detection.frames.frame_choice import FrameChoice, choose_instants
 from detection.frames.video_frames import frames_at, frames_of_video
 from flight.camera import Camera
+from flight.telemetry.container import read_frame_times
 from flight.track import Pose, Track
 
 SHA = "ab" * 32
@@ -147,7 +148,9 @@ def test_a_blurred_frame_is_passed_over_for_the_next_sharp_one(
             container.mux(packet)
     frames = [
         frame
-        for frame in frames_of_video(path, sha256=SHA, track=flyover, camera=make_camera())
+        for frame in frames_of_video(
+            path, sha256=SHA, track=flyover, camera=make_camera(), choice=FrameChoice(key_gap_s=0.0)
+        )
         if isinstance(frame, Frame)
     ]
     assert len(frames) >= 6
@@ -191,7 +194,7 @@ def test_a_blurred_frame_does_not_count_as_having_seen_the_ground(
             pixels = blurred if 80 <= number < 105 else ground
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="bgr24")))
         container.mux(stream.encode())
-    choice = FrameChoice(views=2, moment_s=1.0, max_gap_s=0.2)
+    choice = FrameChoice(views=2, moment_s=1.0, max_gap_s=0.2, key_gap_s=0.0)
     frames = [
         frame
         for frame in frames_of_video(path, sha256=SHA, track=places, camera=make_camera(), choice=choice)
@@ -200,3 +203,31 @@ def test_a_blurred_frame_does_not_count_as_having_seen_the_ground(
     sharp = [frame.index for frame in frames if frame.index >= 105]
     assert len(sharp) >= 2  # seen twice as asked, after the blur had passed
     assert [frame.index for frame in frames if frame.index < 40] == [0, 10]
+
+
+def test_only_key_frames_are_decoded_where_they_come_often_enough(
+    video: Path, flyover: Track, make_camera: Callable[..., Camera]
+) -> None:
+    taken = {
+        gap: [
+            frame.index
+            for frame in frames_of_video(
+                video, sha256=SHA, track=flyover, camera=make_camera(), choice=FrameChoice(key_gap_s=gap)
+            )
+            if isinstance(frame, Frame)
+        ]
+        for gap in (0.0, 1.0)
+    }
+    shown = read_frame_times(video)
+    assert not isinstance(shown, Refusal)
+    keys = {round(key_s * 10) for key_s in shown.keys_s}
+    assert len(keys) < 60
+    assert set(taken[1.0]) <= keys
+    assert not set(taken[0.0]) <= keys
+    start = flyover.poses[0].captured_at
+    wanted = [start + timedelta(seconds=after) for after in (3.2, 5.9)]
+    frames = list(frames_at(video, wanted, sha256=SHA, track=flyover, camera=make_camera(), key_gap_s=1.0))
+    assert [frame.index for frame in frames] == [min(keys, key=lambda key: abs(key - wish)) for wish in (32, 59)]
+    assert [float(np.median(frame.pixels)) for frame in frames] == pytest.approx(
+        [frame.index for frame in frames], abs=3
+    )
