@@ -10,6 +10,7 @@ measured against is 300 ms at the 95th percentile; beside it stands the same pag
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import statistics
 import subprocess
@@ -104,6 +105,12 @@ def measure(address: str, cookies: list[str], seconds: float) -> dict[str, list[
     return taken
 
 
+def processor_s(pid: int) -> float:
+    """Return the seconds of processor time that a process took so far: a figure that other work does not blur."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=100_000)
@@ -129,10 +136,15 @@ def main() -> None:
                 except OSError:
                     time.sleep(0.2)
             alone = measure(address, cookies[:1], asked.seconds / 4)
+            worked = processor_s(server.pid)
             crowd = measure(address, cookies, asked.seconds)
+            worked = processor_s(server.pid) - worked
         finally:
             server.terminate()
             server.wait(30)
+    asked_in_all = sum(map(len, crowd.values()))
+    told = f"{1000 * worked / asked_in_all:.0f} ms of processor time a page"
+    print(f"{told}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     print(f"{'page':20}{'asked':>7}{'median ms':>11}{'p95 ms':>9}{'of 300 ms':>11}{'alone p50':>11}")
     for name, took in crowd.items():
         p95 = statistics.quantiles(took, n=20)[-1] if len(took) > 1 else took[0]
