@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import numpy as np
 import shapely
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef
 
 from app.station.case_filter import CaseFilter, filtered
 from app.station.map_ground import folder_of, runs_of
@@ -110,12 +110,8 @@ class _Extra:
 
 
 _OPEN: Final = [state.value for state in OPEN_STATES]
-_COUNTS: Final = {
-    "leads": Count("*"),
-    "confirmed": Count("state", filter=Q(shown__in=[state.value for state in CONFIRMED])),
-    "rejected": Count("state", filter=Q(shown=State.REJECTED.value)),
-    "open": Count("state", filter=Q(shown__in=_OPEN)),
-}
+_CONFIRMED: Final = {state.value for state in CONFIRMED}
+Counted = tuple[Any, str, int]  # the group's column, a state, how many
 
 
 def figures_of(user: Any, wanted: CaseFilter, *, now: datetime, chinese: bool) -> Figures:  # noqa: ANN401 - Django's
@@ -130,8 +126,15 @@ def figures_of(user: Any, wanted: CaseFilter, *, now: datetime, chinese: bool) -
     cards = filtered(cards_of(user), wanted).order_by()
     extras = _extras(cards.exclude(pk__in=veil_of(user).all), now)
     hazard = "hazard_zh" if chinese else "hazard_en"
-    by_site = _worst(_groups(cards.exclude(site_code=""), extras, "site_code"))
-    by_week = _groups(cards, extras, "seen_on", fold=_monday)
+    # Two passes over an index, whatever is shown: by day, district and hazard at once, and by site.
+    kinds = list(cards.values_list("seen_on", "district_id", "hazard_code", "shown").annotate(cases=Count("*")))
+    at_sites = cards.exclude(site_code="")
+    by_site = _worst(
+        _groups(at_sites, extras, "site_code", at_sites.values_list("site_code", "shown").annotate(cases=Count("*")))
+    )
+    by_week = _groups(cards, extras, "seen_on", [(row[0], row[3], row[4]) for row in kinds], fold=_monday)
+    by_district = _groups(cards, extras, "district_id", [(row[1], row[3], row[4]) for row in kinds])
+    by_hazard = _groups(cards, extras, "hazard_code", [(row[2], row[3], row[4]) for row in kinds])
     hours = [extra.hours for extra in extras.values() if extra.hours is not None]
     repeats = _repeats(cards)
     patrols, looked, ground, gone = _flown(user, wanted)
@@ -143,8 +146,8 @@ def figures_of(user: Any, wanted: CaseFilter, *, now: datetime, chinese: bool) -
         folders_gone=gone,
         p90_h=float(np.percentile(hours, 90)) if hours else None,
         repeats=_named([one for one in by_site if one.key in repeats][:MOST_SITES], "site_code", "site_name"),
-        by_district=_worst(_districts(_groups(cards, extras, "district_id"))),
-        by_hazard=_named(_worst(_groups(cards, extras, "hazard_code")), "hazard_code", hazard),
+        by_district=_worst(_districts(by_district)),
+        by_hazard=_named(_worst(by_hazard), "hazard_code", hazard),
         by_site=_named(by_site[:MOST_SITES], "site_code", "site_name"),
         by_week=tuple(sorted(by_week, key=lambda one: one.key)),
     )
@@ -202,10 +205,11 @@ def _groups(
     cards: Any,  # noqa: ANN401 - Django's
     extras: Mapping[str, _Extra],
     key: str,
+    rows: Iterable[Counted],
     *,
     fold: Callable[[Any], str] = lambda value: str(value or ""),
 ) -> list[Tally]:
-    """Return the counts by one column, counted by the database; what decisions tell is added to the groups it is of.
+    """Return the counts by one column, from what the database counted; what decisions tell is added.
 
     Only columns of one index are asked for; names come later, of the groups that are shown (:func:`_named`).
 
@@ -213,11 +217,17 @@ def _groups(
         cards: Which cases.
         extras: What decisions tell of them.
         key: The column.
+        rows: How many cases have each value of it, by state.
         fold: The group that a value of the column belongs to; several values may belong to one.
     """
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for row in cards.values(key).annotate(**_COUNTS):
-        counts[fold(row[key])].update({count: row[count] for count in _COUNTS})
+    counts: dict[str, Counter[str]] = defaultdict(lambda: Counter(leads=0, confirmed=0, rejected=0, open=0))
+    for value, state, cases in rows:
+        counts[fold(value)].update(
+            leads=cases,
+            confirmed=cases * (state in _CONFIRMED),
+            rejected=cases * (state == State.REJECTED),
+            open=cases * (state in _OPEN),
+        )
     hours: dict[str, list[float]] = defaultdict(list)
     for ids in _bunches(sorted(extras)):
         for pk, group in cards.filter(pk__in=ids).values_list("pk", key):
