@@ -64,7 +64,11 @@ def zones_of(kind: str, code: str, number: int, box: tuple[float, float, float, 
             ("exclusion", "罐区机动车禁入区", (0.06, 0.50, 0.49, 0.96)),
         ]
     elif kind == "logistics":
-        plan += [("loading", "装卸区", (0.40, 0.10, 0.80, 0.30)), ("storage", "仓库", (0.10, 0.40, 0.80, 0.90))]
+        plan += [
+            ("loading", "装卸区", (0.40, 0.10, 0.80, 0.30)),
+            ("storage", "仓库", (0.10, 0.40, 0.80, 0.90)),
+            ("container_yard", "危险货物集装箱堆场", (0.10, 0.22, 0.36, 0.38)),
+        ]
     else:
         plan += [
             ("storage", "原料仓库", (0.10, 0.60, 0.45, 0.90)),
@@ -72,6 +76,7 @@ def zones_of(kind: str, code: str, number: int, box: tuple[float, float, float, 
             ("dormitory", "员工宿舍", (0.55, 0.65, 0.80, 0.90)),
             ("hydrant", "室外消火栓", (0.83, 0.50, 0.85, 0.52)),
             ("exit", "厂房安全出口外侧", (0.53, 0.58, 0.56, 0.62)),
+            ("roof", "厂房屋顶", (0.12, 0.30, 0.43, 0.55)),
         ]
     return [
         feature(
@@ -119,6 +124,7 @@ def draw() -> tuple[list[dict[str, object]], list[dict[str, object]]]:
         ("OUT-06", "excavation", "管廊基坑", (-120, 300, -60, 340), {}),
         ("OUT-07", "forecourt", "示范加油站作业区", (-120, 120, -80, 150), {}),
         ("OUT-08", "fireworks_depot", "示范烟花爆竹库区", (-380, 600, -300, 660), {}),
+        ("OUT-09", "dam_slope", "示范渣土受纳场坝坡", (-380, 300, -300, 340), {}),
         ("OUT-04", "no_burn_forest", "后山森林防火区", (-400, 820, 1000, 1300), {}),
         (
             "OUT-05",

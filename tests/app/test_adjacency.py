@@ -31,6 +31,6 @@ def test_a_declaration_is_part_of_the_jurisdiction_and_without_one_there_is_no_p
     )
     assert declared.prior is not None
     assert declared.prior.declared[0].weights == {one: 1.0, other: 2.0}
-    assert len(declared.register.zones) == 242  # a folder holds both files
+    assert len(declared.register.zones) == 267  # a folder holds both files
     with pytest.raises(InputRefused, match="no site 91X"):
         open_jurisdiction(sites=SAMPLE, zones=None, rules=None, adjacency=declaration(tmp_path / "b.yaml", one, "91X"))
