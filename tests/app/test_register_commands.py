@@ -113,7 +113,7 @@ def test_a_register_that_lies_where_another_datum_puts_it_is_not_taken_in_unaske
         run("import", SITES, "--zones", ZONES, "--datum", "gcj02", "--register", str(folder))
     assert (folder / "sites.geojson").read_bytes() == before
     said = run("import", SITES, "--zones", ZONES, "--datum", "gcj02", "--register", str(folder), "--shifted")
-    assert "278 changed" in said
+    assert "303 changed" in said
 
 
 def test_the_datum_has_to_be_declared(tmp_path: Path) -> None:
