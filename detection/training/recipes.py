@@ -71,11 +71,11 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     for recipe in (
         Recipe(
             name="vehicle",
-            initial="vehicle-n-2",
+            initial="vehicle-n",
             prepare=partial(prepare_default_set, vehicles_only=True),
-            scenes=replace(_YARDS, roof_share=0.5),
+            scenes=_YARDS,
             scene_images=480,
-            scene_seed=31,
+            scene_seed=1,
             settings=_GENTLY,
         ),
         Recipe(

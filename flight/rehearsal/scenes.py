@@ -45,7 +45,6 @@ class SceneSettings:
         gsd_m: Least and largest ground sampling distance at the image's middle, metres (drawn evenly in its logarithm).
         nadir_share: Share of images that look straight down; the rest look down by 35 to 85 degrees.
         is_busy: Whether sites are strewn with people and goods (:mod:`~flight.rehearsal.scenes_yard`).
-        roof_share: Share of the sites that are flat roofs, full of what looks like vehicles and is none.
         sought: Labels that views are aimed at, each as often as it is named; empty for plumes first and then all.
         backdrop_share: Share of the images that stand on a real picture of ground, where backdrops are given.
     """
@@ -54,7 +53,6 @@ class SceneSettings:
     gsd_m: tuple[float, float] = (0.03, 0.14)
     nadir_share: float = 0.6
     is_busy: bool = False
-    roof_share: float = 0.0
     sought: tuple[str, ...] = ()
     backdrop_share: float = 0.5
 
@@ -97,8 +95,7 @@ def site_tiles(
 ) -> Iterator[LabelledTile]:
     """Yield the tiles of one site, the same for the same seed, settings and backdrops."""
     asked = settings or SceneSettings()
-    is_roof = bool(np.random.default_rng((seed, 4)).random() < asked.roof_share)
-    scene = prepare(random_world(seed, is_busy=asked.is_busy and not is_roof, is_roof=is_roof))
+    scene = prepare(random_world(seed, is_busy=asked.is_busy))
     random = np.random.default_rng((seed, 2))
     chosen = np.random.default_rng((seed, 3))
     for number in range(TILES_PER_SITE):

@@ -129,24 +129,18 @@ class Site:
         return tuple((float(east), float(north)) for east, north in ring)
 
 
-def random_world(seed: int, *, is_busy: bool = False, is_roof: bool = False) -> World:
+def random_world(seed: int, *, is_busy: bool = False) -> World:
     """Return a site that nobody has seen before, the same for the same seed.
 
     Args:
         seed: Settles everything.
-        is_roof: A flat roof instead, with nothing on it that is looked for
-            (:mod:`flight.rehearsal.scenes_roofs`).
         is_busy: Add people in many poses, piles of goods of every look, and what is easily taken for them, as
             :mod:`flight.rehearsal.scenes_yard` strews them.
     """
-    from flight.rehearsal.scenes_roofs import strew_roof
     from flight.rehearsal.scenes_yard import strew_yard
 
     site = Site(np.random.default_rng((seed, 1)))
-    if is_roof:
-        strew_roof(site)
-    else:
-        _fill_site(site)
+    _fill_site(site)
     light = _light(site)
     if is_busy:
         strew_yard(site)
