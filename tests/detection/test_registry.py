@@ -75,6 +75,7 @@ def test_a_registered_file_that_is_no_weight_and_one_with_other_classes_are_refu
         classes=("boat",),
         labels={"boat": "boat"},
         thresholds={"boat": 0.5},
+        measured={},
         sizes_m={},
     )
     register_weight(tmp_path / "own.pt", wrong, tmp_path / "registry.json")
