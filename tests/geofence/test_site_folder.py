@@ -80,7 +80,7 @@ def test_the_sample_keeps_its_versions_and_a_changed_fence_is_told_and_archived(
     read, _ = read_register(SAMPLE / "sites.geojson", SAMPLE / "zones.geojson")
     features = read_files(SAMPLE / "sites.geojson", SAMPLE / "zones.geojson").features
     register, change = take_in(features, folder, source=ORIGIN, at=AT)
-    assert (len(change.added), change.unchanged) == (36 + 242, 0)
+    assert (len(change.added), change.unchanged) == (36 + 267, 0)
     assert versions(register) == versions(read)
     moved = dataclasses.replace(features[0], shape=shapely.transform(features[0].shape, lambda xy: xy + 1e-5))
     kept = [one for one in features[2:] if one.properties.get("site_code") != features[1].properties["code"]]
