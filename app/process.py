@@ -6,6 +6,7 @@ are hashed before anything else reads them and are never modified. Every file in
 The case folder::
 
     map.html  patrol.gpkg  incidents.geojson  mosaic.webp  report.json
+    coverage.geojson           which ground was seen how often, how finely, and which never
     fences.jsonl               the fences that incidents refer to, as they were
     packages/NUMBER/           one sealed package per incident
     cases.sqlite3              the store of its cases, unless another is named
@@ -25,7 +26,10 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from shapely.geometry.base import BaseGeometry
+
 from app.conclude import Conclusion, conclude
+from app.coverage_file import COVERAGE, map_coverage, write_coverage
 from app.examine import examine, recall_looks, reopen, take_in
 from app.inputs import FootageFile, Kind, list_inputs
 from app.instruments import Jurisdiction, Station
@@ -87,6 +91,7 @@ class Job:
         chinese: Whether hazards are named in Chinese on the map.
         flight: What allowed the flight, for the packages; None when it was not stated.
         ledger: The folder that keeps hazards from patrol to patrol; None for one in the case folder.
+        area: The ground that the patrol was to look at, longitude and latitude; None where it is not known.
         wind: The wind during the flight, which tells where smoke comes from; None where nobody knows it.
         recall: The share of people that the weight finds, for counting crowds; None where nobody measured it.
     """
@@ -102,6 +107,7 @@ class Job:
     chinese: bool = False
     flight: FlightApproval | None = None
     ledger: Path | None = None
+    area: BaseGeometry | None = None
     wind: Wind | None = None
     recall: Recall | None = None
 
@@ -168,7 +174,8 @@ def process(job: Job, station: Station) -> RunReport:
         for mosaic in (trace.mosaic for trace in scene.traces if trace.mosaic is not None):
             write_mosaic(mosaic, job.out)
         draw(scene, job.out / MAP, chinese=job.chinese, links=_links(sealed, job.out))
-        report = _report(taken, conclusion, sealed, job, station)
+        covered = write_coverage(map_coverage(taken.findings), job.area, job.out / COVERAGE)
+        report = replace(_report(taken, conclusion, sealed, job, station), covered=covered)
         if patrol is not None and ledger is not None:
             register = station.jurisdiction.register
             report = replace(report, over_patrols=tell_over_patrols(ledger, patrol, register, now=opened_at))

@@ -11,6 +11,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
+from app.coverage_file import Covered, tell_covered
 from app.looks import Looks, reason_name
 from app.operating import OperatingLine, lines_table
 from app.over_patrols import OverPatrols, StandingLine, event_name
@@ -110,6 +111,7 @@ class RunReport:
             declares none.
         findings: What a person should look into before trusting the run: a register that seems to be in another datum.
         looks: What of the frames was looked at, and what was left out and why.
+        covered: How much ground was seen.
         still_alarms: What was taken for smoke or fire and is none, because it keeps still: where, and the numbers.
         crowds: The people in each zone and look.
     """
@@ -138,6 +140,7 @@ class RunReport:
     over_patrols: OverPatrols | None = None
     findings: tuple[str, ...] = ()
     looks: Looks | None = None
+    covered: Covered | None = None
     still_alarms: tuple[str, ...] = ()
     operating: tuple[OperatingLine, ...] = ()
     crowds: tuple[CrowdLine, ...] = ()
@@ -202,6 +205,9 @@ def _counts(report: RunReport) -> Table:
         left_out = ", ".join(f"{number} {reason_name(why)}" for why, number in sorted(report.looks.left_out.items()))
         told = _("left out: {reasons}").format(reasons=left_out) if left_out else _("none left out")
         table.add_row(_("parts of frames looked at"), str(report.looks.tiles_run), told)
+    if report.covered is not None:
+        seen = _("{area:.3f} km²").format(area=report.covered.seen_m2 / 1e6)
+        table.add_row(_("ground seen"), seen, tell_covered(report.covered))
     table.add_row(
         _("detections"),
         str(report.detections),

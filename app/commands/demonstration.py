@@ -19,7 +19,15 @@ from app.instruments import Station
 from app.languages import language_of
 from app.process import STORE, Job, process
 from app.run_report import print_report
-from app.wiring import flight_of, open_case_store, open_ground, open_instruments, open_jurisdiction, open_signing
+from app.wiring import (
+    area_of,
+    flight_of,
+    open_case_store,
+    open_ground,
+    open_instruments,
+    open_jurisdiction,
+    open_signing,
+)
 from core.clock import BEIJING, SystemClock
 from core.points import GeoPoint
 from core.text import _
@@ -58,6 +66,7 @@ def add_commands(application: typer.Typer) -> None:
                 plan=rehearsed.patrol,
                 chinese=language_of(os.environ) == "zh_CN",
                 flight=flight_of(patrol),
+                area=area_of(patrol),
             )
             station = Station(
                 instruments=instruments,

@@ -13,6 +13,7 @@ from rich.console import Console
 from app.bars import bars_on
 from app.commands.keys import HardwareOption, SigningRingOption, key_that_may_sign
 from app.commands.version import program_version
+from app.coverage_file import COVERAGE
 from app.instruments import Instruments, Station
 from app.languages import language_of
 from app.process import GEOJSON, LEDGER, MAP, PACKAGES, REPORT, STORE, Job, process
@@ -170,7 +171,8 @@ def add_commands(application: typer.Typer) -> None:
         jurisdiction, refused = open_jurisdiction(
             sites=sites, zones=zones, rules=rules, datum=datum, adjacency=adjacency
         )
-        area = None if everywhere else area_of(patrol)
+        asked_for = area_of(patrol)
+        area = None if everywhere else asked_for
         instruments = open_instruments(
             weights=weight or (),
             zone=camera_zone,
@@ -193,6 +195,7 @@ def add_commands(application: typer.Typer) -> None:
         job = Job(
             footage=footage,
             out=out,
+            area=asked_for,
             title=title or footage.resolve().name,
             program=program_version(),
             settings=settings_of(instruments, dem=dem, corrections=corrections)
@@ -254,4 +257,5 @@ def places_of(out: Path) -> list[tuple[str, Path]]:
         (_("incidents"), out / GEOJSON),
         (_("packages"), out / PACKAGES),
         (_("report"), out / REPORT),
+        (_("ground seen"), out / COVERAGE),
     ]

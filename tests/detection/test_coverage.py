@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
-from shapely import Polygon, box
+import shapely
+from shapely import Point, Polygon, box
+from shapely.geometry.base import BaseGeometry
+from shapely.ops import unary_union
 
-from core.points import GeoPoint, LocalPlane, from_plane
-from detection.coverage_report import cell_ring, coverage_of, report_coverage
+from core.points import GeoPoint, LocalPlane, from_plane, to_plane
+from detection.coverage_map import CoverageMap, SeenPart
 from detection.frame import Frame
-from detection.frames.image_quality import measure_quality
+from detection.frames.image_quality import ImageQuality, measure_quality
 from detection.interest import tiles_over
 from detection.tiles import Tile
 from flight.camera import Camera
@@ -23,30 +27,63 @@ def on_earth(west: float, south: float, east: float, north: float) -> Polygon:
     return Polygon(from_plane(PLANE, np.array(box(west, south, east, north).exterior.coords)))
 
 
-def test_the_report_counts_what_was_seen_and_lists_what_was_not(
+SHARP = ImageQuality(sharpness=1.0, brightness=100.0, dark_share=0.0, bright_share=0.0)
+
+
+def ground(part: SeenPart) -> BaseGeometry:
+    return shapely.transform(part.shape, lambda degrees: to_plane(PLANE, degrees))
+
+
+def test_the_map_tells_how_often_ground_was_seen_and_what_was_never_seen(
     make_pose: Callable[..., Pose], make_camera: Callable[..., Camera]
 ) -> None:
-    # from 50 m, 640 x 480 at 500 px focal: 64 m x 48 m of ground
-    views = [(make_pose(), make_camera()), (make_pose(), make_camera()), (make_pose(height=None), make_camera())]
-    coverage, unplaced = coverage_of(views, PLANE.origin, cell_m=2.0, coarsest_gsd_m=0.5)
-    assert unplaced == 1
-    whole = report_coverage(coverage, on_earth(-30, -22, 30, 22), views=2)
-    assert whole.cells == 30 * 22
-    assert whole.seen == whole.seen_enough == whole.cells
-    assert whole.seen_share == 1.0
-    half = report_coverage(coverage, on_earth(0, -22, 64, 22), views=3, unplaced=unplaced)
-    assert half.seen == pytest.approx(half.cells / 2, rel=0.03)
-    assert half.seen_enough == 0
-    assert len(half.unseen) == half.cells - half.seen
-    assert all(lon > 113.3 for lon, _lat in half.unseen)
-    assert report_coverage(coverage, on_earth(0.1, 0.1, 0.2, 0.2), views=1).seen_share is None
+    # from 50 m, 640 x 480 at 500 px focal: 64 m x 48 m of ground, 0.1 m a pixel
+    coverage = CoverageMap(cell_m=2.0)
+    for east in (0.0, 32.0):
+        coverage.add(make_pose(east=east), make_camera(), SHARP)
+    coverage.add(make_pose(height=None), make_camera(), SHARP)
+    assert coverage.unplaced == 1
+    parts = coverage.parts(on_earth(-40, -20, 60, 20))
+    assert [part.views for part in parts] == [(2, 2), (1, 1), (0, 0)]
+    twice, once, never = (ground(part) for part in parts)
+    assert twice.symmetric_difference(box(0, -24, 32, 24)).area < 0.15 * twice.area
+    assert once.symmetric_difference(unary_union([box(-32, -24, 0, 24), box(32, -24, 64, 24)])).area < 0.15 * once.area
+    assert never.symmetric_difference(box(-40, -20, -32, 20)).area < 0.15 * never.area
+    assert [part.area_m2 for part in parts] == pytest.approx([32 * 48, 64 * 48, 8 * 40], rel=0.15)
+    assert all(part.gsd_m == pytest.approx(0.11, abs=0.015) and part.sharpness == 1.0 for part in parts[:2])
+    assert (parts[2].gsd_m, parts[2].sharpness) == (None, None)
+    assert all(part.views[0] for part in coverage.parts())  # nothing was asked for, so nothing was missed
 
 
-def test_a_cell_is_a_square_of_its_size(make_pose: Callable[..., Pose], make_camera: Callable[..., Camera]) -> None:
-    coverage, _ = coverage_of([(make_pose(), make_camera())], PLANE.origin, cell_m=2.0, coarsest_gsd_m=0.5)
-    ring = cell_ring(coverage, (3, -2))
-    assert Polygon(ring).centroid.x > PLANE.origin.lon_deg
-    assert np.ptp(ring[:, 1]) * 111_000 == pytest.approx(2.0, rel=0.01)
+def test_finer_ground_is_told_apart_and_blurred_frames_are_counted_apart(
+    make_pose: Callable[..., Pose], make_camera: Callable[..., Camera]
+) -> None:
+    coverage = CoverageMap(cell_m=2.0)
+    for _look in range(4):
+        coverage.add(make_pose(east=500.0), make_camera(), SHARP)
+    coverage.add(make_pose(height=15.0), make_camera(), SHARP)  # 19 m x 14 m at 0.03 m
+    coverage.add(make_pose(), make_camera(), replace(SHARP, sharpness=0.1))
+    coverage.add(make_pose(height=200.0), make_camera(), SHARP)  # coarser than anything counts
+    here = [part for part in coverage.parts() if ground(part).distance(Point(0, 0)) < 100]
+    fine, blurred = sorted(here, key=lambda part: -part.views[0])
+    assert fine.views == (1, 1)
+    assert fine.gsd_m == pytest.approx(0.03, abs=0.01)
+    assert (blurred.views, blurred.unclear, blurred.gsd_m) == ((0, 0), 1, None)
+    assert ground(blurred).area == pytest.approx(64 * 48 - ground(fine).area, rel=0.12)
+
+
+def test_the_map_is_the_same_however_it_is_counted_up(
+    make_pose: Callable[..., Pose], make_camera: Callable[..., Camera], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mapped() -> list[tuple[object, ...]]:
+        coverage = CoverageMap(cell_m=2.0)
+        for number in range(12):
+            coverage.add(make_pose(north=9.0 * number, yaw=30.0 * number), make_camera(), SHARP)
+        return [(part.views, part.unclear, part.gsd_m, part.area_m2, part.shape.wkt) for part in coverage.parts()]
+
+    at_once = mapped()
+    monkeypatch.setattr("detection.coverage_map.REDUCED_AT", 1000)
+    assert mapped() == at_once
 
 
 def test_tiles_outside_the_area_of_interest_are_not_run(
