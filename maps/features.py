@@ -81,6 +81,7 @@ def incident_feature(incident: Incident, register: Register, *, history: str = "
     zones = {zone.zone_id: zone for zone in register.zones}
     zone = zones.get(hazard.zone_id or "")
     origin = attribution.origin
+    look = attribution.view if isinstance(attribution, Undecided) else None
     return _feature(
         _point(incident.sighting.point),
         {
@@ -106,6 +107,10 @@ def incident_feature(incident: Incident, register: Register, *, history: str = "
             "authority": hazard.authority,
             "explanation": hazard.explanation,
             "undecided_because": attribution.reason if isinstance(attribution, Undecided) else "",
+            "look_lon": None if look is None else round(look.point.lon_deg, 8),
+            "look_lat": None if look is None else round(look.point.lat_deg, 8),
+            "look_height_m": None if look is None else round(look.height_agl_m, 1),
+            "look_receiver": "" if look is None else look.receiver,
             "declared_prior": attribution.prior,
             "severity": hazard.severity,
             "over_patrols": history,

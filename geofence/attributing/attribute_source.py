@@ -78,8 +78,7 @@ def _weighed(modes: tuple[Mode, ...], fix: Fix) -> tuple[Mode, ...]:
     likely = []
     for mode in modes:
         gap = to_plane(LocalPlane(origin=fix.point), [[mode.point.lon_deg, mode.point.lat_deg]])[0]
-        both = mode.covariance.matrix() + fix.covariance.matrix()
-        likely.append(-0.5 * float(gap @ np.linalg.solve(both, gap)) - 0.5 * math.log(float(np.linalg.det(both))))
+        likely.append(-0.5 * float(gap @ np.linalg.solve(fix.covariance.matrix(), gap)))
     shares = np.exp(np.array(likely) - max(likely))
     shares = np.maximum(shares / shares.sum(), LEAST_LIKELY)
     shares /= shares.sum()

@@ -15,7 +15,10 @@ import pytest
 from app.station.roles import Role
 from benchmarks.station_cases import fill_store, synthetic_incidents
 from core.ids import derived_id
+from core.points import GeoPoint
 from evidence.incident import Incident, State
+from geofence.attribution import Mode, Origin, Undecided, Viewpoint
+from geofence.fix import Covariance, Extent
 from tests.app.station_world import Bureau
 
 HTMX = {"HTTP_HX_REQUEST": "true"}
@@ -307,6 +310,36 @@ def _token_of(username: str) -> dict[str, str]:
 
 def test_an_undecided_case_is_no_known_answer(bureau: Bureau) -> None:
     assert bureau.browser(Role.SENIOR_REVIEWER).post(f"/review/known/{bureau.cases['north']}").status_code == 400
+
+
+def test_the_page_of_an_undecided_case_says_from_where_it_would_be_decided(bureau: Bureau) -> None:
+    from app.station.models import District
+
+    (incident,) = synthetic_incidents(1, seed=11)
+    place = GeoPoint(lon_deg=113.5, lat_deg=22.75)
+    unsure = Undecided(
+        sighting_id=incident.sighting.sighting_id,
+        sites=(),
+        zones=(),
+        reason="no site reaches 0.95",
+        view=Viewpoint(point=place, height_agl_m=42, receiver="rtk", needed_m=1.5, expected_m=0.9),
+        origin=Origin(
+            modes=(Mode(point=place, covariance=Covariance(east_m2=9, north_m2=4), weight=1.0),),
+            basis="the wind is not known",
+            extent=Extent(
+                outline=((113.5, 22.75), (113.5001, 22.75), (113.5001, 22.7501)),
+                area_m2=57,
+                sigma_m2=18,
+                place_sigma_m=2,
+            ),
+        ),
+    )
+    incident = replace(incident, attribution=unsure)
+    fill_store([incident], districts=[District.objects.get(code="north").pk])
+    page = bureau.browser(Role.REVIEWER).get(f"/incidents/{incident.incident_id}").content.decode()
+    assert "another pass over 22.750000, 113.500000: straight down from at most 42 m, receiver RTK" in page
+    assert f"--incident {incident.number}" in page
+    assert "the wind is not known: 22.750000, 113.500000 ± 3 m; it covers about 57 ± 18 m²" in page
 
 
 def test_every_look_and_verdict_stands_in_the_audit(bureau: Bureau) -> None:

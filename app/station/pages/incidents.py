@@ -14,6 +14,7 @@ from django.urls import reverse
 from app.station.audit import person_of
 from app.station.case_filter import filtered, read_filter
 from app.station.context import station
+from app.station.fences import fences_of
 from app.station.models import SavedFilter
 from app.station.objects import cards_of, districts_of, veil_of
 from app.station.paging import page_of
@@ -22,6 +23,7 @@ from core.errors import InputRefused
 from core.refusal import Refusal
 from core.text import _
 from evidence.incident import State
+from geofence.attributing.origin_words import tell_origin, tell_overlaps
 from geofence.attribution import Undecided
 
 
@@ -49,11 +51,17 @@ def show(request: Any, incident_id: str) -> Any:  # noqa: ANN401, ARG001 - as ab
     if isinstance(case, Refusal):
         raise Http404
     attribution, veil = case.incident.attribution, veil_of(request.user)
+    names = {fence.key: fence.name for fence, _share in fences_of(case.incident)}
+    origin = attribution.origin
     context = {
         "card": card,
         "incident": replace(case.incident, state=veil.state_of(card.pk, case.incident.state)),
         "decisions": () if card.pk in veil.all else case.life.decisions,
         "undecided": attribution.reason if isinstance(attribution, Undecided) else "",
+        "look": attribution.view if isinstance(attribution, Undecided) else None,
+        "origin": "" if origin is None else tell_origin(origin),
+        "covers": "" if origin is None else tell_overlaps(origin, names),
+        "names": names,
         "media": list(card.media.order_by("kind", "captured_at", "name")),
     }
     return render(request, "station/incident.html", context)
