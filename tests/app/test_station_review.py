@@ -279,6 +279,7 @@ def test_a_known_answer_is_a_lead_wherever_a_reviewer_looks(bureau: Bureau, monk
         listed = third.get(f"/api/v1/incidents?state={state}", headers=token).json()["incidents"]
         assert [one["state"] for one in listed if one["number"] == number] == ([state] if there else [])
     assert third.get(f"/api/v1/incidents/{case}", headers=token).json()["state"] == "lead"
+    assert "<strong>1</strong><span>lead</span>" in third.get("/").content.decode()
     told = re.compile(r'state-confirmed-lead|"state":"confirmed-lead"|某reviewer|; confirmed lead;')
     for page in (f"/incidents/{case}", f"/incidents?number={number}", f"/map/marks?ids={case}", "/map/marks?zoom=19"):
         assert not told.search(third.get(page).content.decode()), page
