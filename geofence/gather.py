@@ -33,9 +33,8 @@ from shapely import Polygon
 
 from core.points import GeoPoint, LocalPlane, distance_m, from_plane, to_plane
 from geofence.fix import Covariance, Fix
+from geofence.gathering.gather_likeness import UNLIKE_ALTOGETHER, unlike
 from geofence.gathering.gather_parts import Look, one_thing_each
-from geofence.locating.locate_contact import Form, stature_of
-from geofence.locating.look_colour import Colour, colours_apart
 from geofence.sighting import Sighting
 
 Floats = NDArray[np.float64]
@@ -45,13 +44,6 @@ MOVING_CHI2: Final = 13.82  # 99.9 %: only then is a difference called motion
 _SPEED_CHANGE_M_S: Final = 3.0  # how much a vehicle's speed changes from one look to the next, one sigma
 _AREA_M: Final = 20_000.0  # fixes farther apart are gathered in planes of their own
 _SETTING_OFF: Final = 2.0  # what it costs, as a squared distance, to take one look's thing for moving
-_LENGTH_SIGMA: Final = 0.3  # of the logarithm of a length on the ground, from one view to another
-_LENGTHS: Final = 15  # so many latest looks tell a length; footage has hundreds
-_UNLIKE_MOST: Final = 6.0  # what a wholly different size costs at most, as a squared distance
-_UNLIKE_ALTOGETHER: Final = 9.0  # and a wholly different size and colour together
-_NEVER_ALIKE: Final = 0.8  # 2.2 times as long: not one thing, however a box is drawn around it
-# Colours farther apart than that (99.97 % of three degrees) are not one thing's; up to there they cost their distance.
-_NEVER_THAT_COLOUR: Final = 19.0
 _NOTHING: Final = np.zeros(2)
 SURELY_MOVING_CHI2: Final = 30.0  # asked again with every fix of a long look, so a stricter question
 _LASTING: Final = frozenset({"ground", "lift", "focal"})  # causes that outlive a sortie
@@ -110,6 +102,7 @@ class _Group:
     shared: dict[tuple[str, int], Floats] = field(default_factory=dict)
     width: float = 0.0
     moving: bool = False
+    followed: bool = False  # a look was taken for it that cannot be at the same place: it set off, however slowly
 
     def add(self, member: _Member) -> None:
         """Take a member in: weights are inverse whole covariances."""
@@ -264,15 +257,18 @@ def _assign(groups: list[_Group], members: list[_Member], rules: Gathering) -> l
     for i, member in enumerate(members):
         for j, group in enumerate(groups):
             apart = _cost(member, group, rules)
-            cost[i, j] = apart + _unlike(member, group, rules) if np.isfinite(apart) else np.inf
+            if np.isfinite(apart):
+                looked = [one.fix for one in group.members]
+                cost[i, j] = apart + unlike(member.fix, looked, by_colour=rules.by_colour)
     # Staying alone costs the gate: a column of its own for each member.
     alone = np.full((len(members), len(members)), 1e9)
     np.fill_diagonal(alone, rules.gate_chi2)
-    alone[np.diag_indices(len(members))] += _UNLIKE_ALTOGETHER
+    alone[np.diag_indices(len(members))] += UNLIKE_ALTOGETHER
     rows, columns = linear_sum_assignment(np.concatenate([np.where(np.isfinite(cost), cost, 1e9), alone], axis=1))
     left = []
     for i, j in zip(rows, columns, strict=True):
         if j < len(groups) and np.isfinite(cost[i, j]):
+            groups[j].followed |= not _may_stand(members[i], groups[j], rules) < np.inf
             groups[j].add(members[i])
         else:
             left.append(members[i])
@@ -282,17 +278,14 @@ def _assign(groups: list[_Group], members: list[_Member], rules: Gathering) -> l
 def _cost(member: _Member, group: _Group, rules: Gathering) -> float:
     """Return the squared Mahalanobis distance of a member to a group, or inf outside the gate."""
     moving = group.moving
-    if not moving:
-        far = member.at - group.place
-        if float(far @ far) <= 2 * rules.gate_chi2 * (group.width + float(np.trace(member.whole))):
-            gap, covariance = _difference(member, group)
-            distance = float(gap @ np.linalg.solve(covariance, gap))
-            if distance <= rules.gate_chi2:
-                return distance
+    standing = np.inf if moving else _may_stand(member, group, rules)
+    if standing < np.inf:
+        return standing
     # What was seen to stand is not taken to have driven off: that would make one thing of two parked side by side.
     last = group.members[-1]
     elapsed = member.time_s - last.time_s
-    if not (moving or len(group.members) == 1) or not 0 < elapsed <= rules.follow_s:
+    setting_off = group.followed or len(group.members) == 1
+    if not (moving or setting_off) or not 0 < elapsed <= rules.follow_s:
         return np.inf
     if float(np.hypot(*(member.at - last.at))) > rules.fastest_m_s * elapsed + 3 * np.sqrt(np.trace(last.own)):
         return np.inf
@@ -305,42 +298,14 @@ def _cost(member: _Member, group: _Group, rules: Gathering) -> float:
     return distance if distance <= rules.gate_chi2 else np.inf
 
 
-def _unlike(member: _Member, group: _Group, rules: Gathering) -> float:
-    """Return what differences in size on the ground and in colour cost, as a squared distance; inf for two things."""
-    differs = _other_size(member, group)
-    if rules.by_colour and np.isfinite(differs):
-        differs += _other_colour(member, group)
-    return differs if differs == np.inf else min(differs, _UNLIKE_ALTOGETHER)
-
-
-def _other_size(member: _Member, group: _Group) -> float:
-    sizes = [length for one in group.members[-_LENGTHS:] if (length := _length_m(one.fix)) > 0]
-    own = _length_m(member.fix)
-    if not sizes or own <= 0:
-        return 0.0
-    differs = abs(float(np.log(own / np.median(sizes))))
-    return np.inf if differs > _NEVER_ALIKE else min(_UNLIKE_MOST, (differs / _LENGTH_SIGMA) ** 2)
-
-
-def _other_colour(member: _Member, group: _Group) -> float:
-    """Return the squared distance of a body's colour from a group's; smoke, stains and unseen colours say nothing."""
-    if stature_of(group.label).form is not Form.BODY:
-        return 0.0
-    own: Colour | None = member.fix.colour_lab
-    known = [one.fix.colour_lab for one in group.members[-_LENGTHS:] if one.fix.colour_lab is not None]
-    if own is None or not known:
-        return 0.0
-    lightness, a, b = np.median(np.array(known), axis=0)
-    apart = colours_apart(own, (float(lightness), float(a), float(b)))
-    return np.inf if apart > _NEVER_THAT_COLOUR else apart
-
-
-def _length_m(fix: Fix) -> float:
-    """Return the longer diagonal of a fix's outline, which hardly depends on how a thing stands in the image."""
-    if not fix.outline_m:
-        return 0.0
-    corners = np.array(fix.outline_m)
-    return float(np.hypot(*(corners[:2] - corners[2:]).T).max())
+def _may_stand(member: _Member, group: _Group, rules: Gathering) -> float:
+    """Return the squared Mahalanobis distance of a member to where a group stands, or inf outside the gate."""
+    far = member.at - group.place
+    if float(far @ far) > 2 * rules.gate_chi2 * (group.width + float(np.trace(member.whole))):
+        return np.inf
+    gap, covariance = _difference(member, group)
+    distance = float(gap @ np.linalg.solve(covariance, gap))
+    return distance if distance <= rules.gate_chi2 else np.inf
 
 
 def _velocity(group: _Group, rules: Gathering) -> Floats | None:

@@ -82,7 +82,8 @@ def locate_numbers(
         pixel_sigma_px: One-sigma error of each pixel.
 
     Returns:
-        One row per pixel: position, height, slant, what became of it, covariance; and every assumption.
+        One row per pixel: position, height, slant, what became of it, covariance; and every assumption. NaN where a
+        pixel cannot be located, with a code that says why (:class:`geofence.locating.locate_pixels.PixelCode`).
 
     Raises:
         ValueError: Numbers that are impossible or cannot be related: a height datum that the ground cannot use.

@@ -35,6 +35,7 @@ class PixelCode(StrEnum):
     ABOVE_HORIZON = "above-horizon"
     TOO_GRAZING = "too-grazing"
     BEYOND_RANGE = "beyond-range"
+    OUTSIDE_IMAGE = "outside-image"
 
 
 CODES: Final = tuple(PixelCode)
@@ -140,10 +141,13 @@ def locate_pixels(
         least_depression_deg: Rays flatter than this are not located, degrees.
 
     Returns:
-        One row per pixel, in order; none is left out.
+        One row per pixel, in order; none is left out. What cannot be located is NaN, and its code says why: "no-ray"
+        (not finite, masked, or beyond the lens's formula), "outside-image", "above-horizon", "too-grazing",
+        "beyond-range". Memory is 60 bytes a pixel, 84 with covariances; the work goes in blocks.
 
     Raises:
-        ValueError: The ground cannot use this kind of height, or a number is impossible.
+        ValueError: The ground cannot use this kind of height, or a number is impossible (not finite, out of range, of
+            the wrong shape).
     """
     pose = pose_of_numbers(
         lon_deg=lon_deg,
@@ -156,9 +160,9 @@ def locate_pixels(
         height_takeoff_m=height_takeoff_m,
         sigma=sigma,
     )
-    uv = np.asarray(pixels, dtype=np.float64)
-    if uv.ndim != 2 or uv.shape[1] != 2:
-        raise ValueError("pixels are (n, 2) columns and rows")
+    if not (np.isfinite(pixel_sigma_px) and pixel_sigma_px >= 0):
+        raise ValueError("a pixel's sigma is finite and not negative")
+    uv = pixel_array(pixels)
     standing = ground.stand(pose)
     if isinstance(standing, NoStanding):
         raise ValueError(standing.reason)  # noqa: TRY004 - the numbers are wrong, not their types
@@ -175,11 +179,18 @@ def locate_pixels(
         aim = _aim(pose, standing, orientation, camera, uv[part])
         hits = cast(aim, ground, reach_m=reach_m)
         up = hits.directions[:, 2]
+        outside = np.any((uv[part] < 0) | (uv[part] > [camera.width_px, camera.height_px]), axis=1)
         code[part] = np.select(
-            [np.isnan(up), up >= 0, up > -sines, np.isnan(hits.slant_m)],
+            [outside, np.isnan(up), up >= 0, up > -sines, np.isnan(hits.slant_m)],
             [
                 CODES.index(c)
-                for c in (PixelCode.NO_RAY, PixelCode.ABOVE_HORIZON, PixelCode.TOO_GRAZING, PixelCode.BEYOND_RANGE)
+                for c in (
+                    PixelCode.OUTSIDE_IMAGE,
+                    PixelCode.NO_RAY,
+                    PixelCode.ABOVE_HORIZON,
+                    PixelCode.TOO_GRAZING,
+                    PixelCode.BEYOND_RANGE,
+                )
             ],
             CODES.index(PixelCode.LOCATED),
         )
@@ -210,6 +221,25 @@ def locate_pixels(
         covariance_m2=covariance,
         assumptions=(*standing.assumptions, *((budget.source,) if errors else ())),
     )
+
+
+def pixel_array(pixels: ArrayLike) -> NDArray[np.float64]:
+    """Return pixels as (n, 2) floats; rows that are not finite or are masked become NaN, which no ray goes through.
+
+    Raises:
+        ValueError: They are no columns and rows: of another shape, or not real numbers.
+    """
+    if np.iscomplexobj(pixels):
+        raise ValueError("pixels are real numbers")
+    if isinstance(pixels, np.ma.MaskedArray):
+        pixels = pixels.astype(np.float64).filled(np.nan)
+    uv = np.array(pixels, dtype=np.float64)
+    if uv.size == 0 and uv.ndim == 1:
+        uv = uv.reshape(0, 2)
+    if uv.ndim != 2 or uv.shape[1] != 2:
+        raise ValueError("pixels are (n, 2) columns and rows")
+    uv[~np.isfinite(uv).all(axis=1)] = np.nan
+    return uv
 
 
 def _aim(pose: Pose, standing: Standing, orientation: Orientation, camera: Camera, pixels: NDArray[np.float64]) -> Aim:

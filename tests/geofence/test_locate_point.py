@@ -87,6 +87,47 @@ def test_every_pixel_has_a_row_whatever_becomes_of_it() -> None:
     assert CODES[flat.code[0]] is PixelCode.TOO_GRAZING
 
 
+def test_pixels_that_are_none_are_masked_and_the_others_are_located() -> None:
+    inside = [2000.0, 1500.0]
+    given = np.array([inside, [math.nan, 5.0], [3.0, math.inf], [-1.0, 50.0], [4000.5, 50.0], [4000.0, 3000.0]])
+    found = locate_pixels(given, errors=True, **NUMBERS)  # type: ignore[arg-type]
+    assert [str(CODES[code]) for code in found.code] == [
+        "located", "no-ray", "no-ray", "outside-image", "outside-image", "located",
+    ]  # fmt: skip
+    assert np.isnan(found.lonlat[1:5]).all()
+    assert np.isfinite(found.lonlat[[0, 5]]).all()
+    assert found.covariance_m2 is not None
+    assert np.isnan(found.covariance_m2[1:5]).all()
+    masked = np.ma.array([inside, inside], mask=[[False, False], [True, False]])
+    assert [str(CODES[code]) for code in locate_pixels(masked, **NUMBERS).code] == ["located", "no-ray"]  # type: ignore[arg-type]
+    for nothing in ([], np.empty((0, 2)), ()):
+        none = locate_pixels(nothing, errors=True, **NUMBERS)  # type: ignore[arg-type]
+        assert none.lonlat.shape == (0, 2)
+        assert none.covariance_m2 is not None
+        assert none.covariance_m2.shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [[1.0, 2.0], [[1.0, 2.0, 3.0]], np.zeros((2, 2, 2)), None, [["a", "b"]], [[1 + 2j, 3]], [[1.0], [2.0, 3.0]]],
+)
+def test_what_is_no_array_of_pixels_is_the_callers_mistake(pixels: object) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        locate_pixels(pixels, **NUMBERS)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("lon_deg", 400.0), ("lat_deg", math.nan), ("height_m", math.inf), ("yaw_deg", math.nan), ("pitch_deg", 200.0),
+        ("roll_deg", math.nan), ("pixel_sigma_px", math.nan), ("pixel_sigma_px", -1.0),
+    ],
+)  # fmt: skip
+def test_impossible_numbers_are_refused_not_passed_on(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        locate_pixels([[2000.0, 1500.0]], **{**NUMBERS, name: value})  # type: ignore[arg-type]
+
+
 def test_covariances_of_many_are_those_of_one() -> None:
     pixels = np.array([[300.0, 500.0], [3000.0, 2500.0]])
     found = locate_pixels(pixels, errors=True, **NUMBERS)  # type: ignore[arg-type]
