@@ -104,22 +104,23 @@ def locate_numbers(
     )
     ground = ground_of(
         dem=None if dem is None else Path(dem),
-        ground_height_m=ground_height_m,
+        ground_height_m=None if ground_height_m is None else float(ground_height_m),
         height_datum=None if ground_datum is None else HeightDatum(ground_datum),
         sigma_m=ground_sigma_m,
         takeoff=None if takeoff_lonlat is None else GeoPoint(lon_deg=takeoff_lonlat[0], lat_deg=takeoff_lonlat[1]),
-        takeoff_height_m=takeoff_height_m,
+        takeoff_height_m=None if takeoff_height_m is None else float(takeoff_height_m),
     )
     return locate_pixels(
         pixels,
-        lon_deg=lon_deg,
-        lat_deg=lat_deg,
-        height_m=height_m,
+        # Any kind of number will do, numpy's own too.
+        lon_deg=float(lon_deg),
+        lat_deg=float(lat_deg),
+        height_m=float(height_m),
         height_datum=HeightDatum(height_datum),
-        height_takeoff_m=height_takeoff_m,
-        yaw_deg=yaw_deg,
-        pitch_deg=pitch_deg,
-        roll_deg=roll_deg,
+        height_takeoff_m=None if height_takeoff_m is None else float(height_takeoff_m),
+        yaw_deg=float(yaw_deg),
+        pitch_deg=float(pitch_deg),
+        roll_deg=float(roll_deg),
         camera=camera,
         ground=ground,
         errors=errors,

@@ -231,14 +231,15 @@ def pixel_array(pixels: ArrayLike) -> NDArray[np.float64]:
     """
     if np.iscomplexobj(pixels):
         raise ValueError("pixels are real numbers")
-    if isinstance(pixels, np.ma.MaskedArray):
-        pixels = pixels.astype(np.float64).filled(np.nan)
+    hidden = np.ma.getmaskarray(pixels) if isinstance(pixels, np.ma.MaskedArray) else None
     uv = np.array(pixels, dtype=np.float64)
     if uv.size == 0 and uv.ndim == 1:
         uv = uv.reshape(0, 2)
     if uv.ndim != 2 or uv.shape[1] != 2:
         raise ValueError("pixels are (n, 2) columns and rows")
     uv[~np.isfinite(uv).all(axis=1)] = np.nan
+    if hidden is not None:
+        uv[np.any(hidden, axis=1)] = np.nan
     return uv
 
 
