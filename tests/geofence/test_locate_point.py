@@ -241,17 +241,24 @@ def test_plain_numbers_give_what_nouns_give() -> None:
 
 
 def test_plain_numbers_may_be_numpys_and_both_heights_may_be_given() -> None:
-    told = {
-        "lon_deg": np.float64(113.95), "lat_deg": np.float64(22.55), "height_datum": "unstated",
-        "yaw_deg": np.float32(0), "pitch_deg": np.int64(-90), "roll_deg": 0, "width_px": 4000, "height_px": 3000, "focal_px": np.float32(3000),
+    told: dict[str, Any] = {
+        "lon_deg": np.float64(113.95),
+        "lat_deg": np.float64(22.55),
+        "height_datum": "unstated",
+        "yaw_deg": np.float32(0),
+        "pitch_deg": np.int64(-90),
+        "roll_deg": 0,
+        "width_px": 4000,
+        "height_px": 3000,
+        "focal_px": np.float32(3000),
         "ground_datum": "ellipsoid",
-    }  # fmt: skip
+    }
     pixels = [[3000.0, 1500.0]]
     # A barometer's absolute height, 300 m wrong, beside a good one above the take-off point on the same level.
     both = locate_numbers(
         pixels, height_m=np.float32(425.0), height_takeoff_m=100, ground_height_m=np.int32(20), **told
     )
-    alone = locate_numbers(pixels, height_m=425.0, ground_height_m=20, **told)  # type: ignore[arg-type]
+    alone = locate_numbers(pixels, height_m=425.0, ground_height_m=20, **told)
     assert both.slant_m[0] == pytest.approx(100 * math.hypot(1, 1 / 3), abs=0.01)
     assert alone.slant_m[0] > 350
 
