@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from typer.testing import CliRunner
 from app.calibrate import calibrate_flight, corrections_of
 from app.commands import build
 from app.corrections import correct_video, read_corrections, write_corrections
+from app.examine import _poses_of_video
 from app.flight_video import VideoDeclaration, flight_frames, spread_over
 from app.inputs import list_inputs
 from core.clock import BEIJING
@@ -23,7 +26,7 @@ from core.points import GeoPoint, LocalPlane, from_plane
 from core.refusal import Refusal
 from flight.camera import Camera, camera_rays, camera_to_enu
 from flight.rehearsal.footage import srt_text
-from flight.track import Pose, Track, orientation_of, pose_at
+from flight.track import NOTHING_DECLARED, Pose, Track, orientation_of, pose_at
 from geofence.calibrating.self_calibration import SelfCalibration
 from geofence.locating.error_budget import DeviceClass
 from geofence.locating.ground import FlatAtTakeoff
@@ -157,6 +160,22 @@ def test_what_was_planted_in_a_videos_telemetry_is_found_and_taken_off(tmp_path:
         assert any("self-calibrated" in said for said in after.assumptions)
         assert any("clock" in said for said in after.assumptions)
         assert np.hypot(*np.subtract(plan(stated), plan(truth))) > 1.0
+    # A run that is given the file reads the video's poses so.
+    instruments: Any = SimpleNamespace(
+        ground=ground,
+        camera_zone=BEIJING,
+        camera=None,
+        declaration=NOTHING_DECLARED,
+        clock_offset=None,
+        corrections=back,
+    )
+    original: Any = SimpleNamespace(path=video.path, sha256=photos[0].video_sha256)
+    seen = _poses_of_video(video, original, instruments)
+    assert not isinstance(seen, Refusal)
+    assert seen.started_at is not None
+    at = pose_at(seen.track, seen.started_at + timedelta(seconds=11.0))
+    assert not isinstance(at, Refusal)
+    assert np.hypot(*np.subtract(plan(at), plan(true_pose(11.0)))) < 0.7
     other, _same = correct_video(back, "0" * 64, told, camera)
     assert any("hold nothing" in said for said in other.poses[0].assumptions)
 

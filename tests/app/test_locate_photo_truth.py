@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,12 +64,13 @@ def about(axis: int, degrees: float) -> np.ndarray:
     return turn
 
 
-def pixels_of(shot: Shot, lonlat: np.ndarray, hae_m: float) -> np.ndarray:
+def pixels_of(shot: Shot, lonlat: np.ndarray, hae_m: float | np.ndarray) -> np.ndarray:
     """Return where OpenCV sees ground points, from the image's top-left corner; NaN behind the camera."""
     import cv2
 
-    here = np.array(TO_EARTH.transform(shot.lon, shot.lat, hae_m + shot.above_m))
-    there = np.stack(TO_EARTH.transform(lonlat[:, 0], lonlat[:, 1], np.full(len(lonlat), hae_m)), axis=1)
+    here = np.array(TO_EARTH.transform(shot.lon, shot.lat, GROUND_HAE_M + shot.above_m))
+    heights = np.broadcast_to(hae_m, len(lonlat))
+    there = np.stack(TO_EARTH.transform(lonlat[:, 0], lonlat[:, 1], heights), axis=1)
     lat, lon = math.radians(shot.lat), math.radians(shot.lon)
     north = [-math.sin(lat) * math.cos(lon), -math.sin(lat) * math.sin(lon), math.cos(lat)]
     east = [-math.sin(lon), math.cos(lon), 0.0]
@@ -84,13 +86,18 @@ def pixels_of(shot: Shot, lonlat: np.ndarray, hae_m: float) -> np.ndarray:
     return np.where((seen[:, 2] > 0)[:, None], pixels[:, 0] + 0.5, np.nan)
 
 
-def visible(shot: Shot, hae_m: float = GROUND_HAE_M) -> tuple[np.ndarray, np.ndarray]:
-    """Return (n, 2) positions spread over the photo and (n, 2) their pixels."""
+def level(lonlat: np.ndarray) -> np.ndarray:
+    return np.full(len(lonlat), GROUND_HAE_M)
+
+
+def visible(shot: Shot, ground: Callable[[np.ndarray], np.ndarray] = level) -> tuple[np.ndarray, np.ndarray]:
+    """Return (n, 2) positions spread over the photo and (n, 2) their pixels, on a ground of these heights."""
     rng = np.random.default_rng(5)
     reach = 3 * shot.above_m
     metres = rng.uniform(-reach, reach, (4000, 2))
     scale = 111_320 * math.cos(math.radians(shot.lat)), 111_130
     lonlat = np.array([shot.lon, shot.lat]) + metres / scale
+    hae_m = ground(lonlat)
     pixels = pixels_of(shot, lonlat, hae_m)
     # Well inside the field: OpenCV's polynomial folds points from far outside back into the picture.
     inside = np.all((pixels > 40) & (pixels < np.array(shot.size) - 40), axis=1)
@@ -336,3 +343,43 @@ def test_plain_numbers_agree_with_the_same_truth(name: str) -> None:
     )
     for (lon, lat), there in zip(found.lonlat, lonlat, strict=True):
         assert far_apart_m(lat, lon, there) < NEAR_M
+
+
+@pytest.mark.parametrize("datum", ["ellipsoid", "EGM2008"])
+@pytest.mark.parametrize("name", ["Mavic 3E, RTK", "Phantom 4 RTK, oblique", "Mavic Pro, 16:9"])
+def test_on_a_slope_the_raster_is_hit_where_it_is(name: str, datum: str, tmp_path: Path) -> None:
+    import rasterio
+    from affine import Affine
+
+    shot = SHOTS[name]
+    to_plan = Transformer.from_crs(4326, 32632, always_xy=True)
+    x0, y0 = to_plan.transform(shot.lon, shot.lat)
+    undulation = 0.0
+    if datum == "EGM2008":
+        grids = installed_geoid()
+        assert grids is not None
+        found = grids(GeoPoint(lon_deg=shot.lon, lat_deg=shot.lat), Geoid.EGM2008)
+        assert found is not None
+        undulation = found.metres
+
+    def slope(lonlat: np.ndarray) -> np.ndarray:
+        x, y = to_plan.transform(lonlat[:, 0], lonlat[:, 1])
+        return GROUND_HAE_M + 0.12 * (np.asarray(x) - x0) - 0.05 * (np.asarray(y) - y0)
+
+    cell, count = 5.0, 400
+    columns, rows = np.meshgrid(np.arange(count) + 0.5 - count / 2, np.arange(count) + 0.5 - count / 2)
+    raster = tmp_path / "slope.tif"
+    with rasterio.open(
+        raster, "w", driver="GTiff", width=count, height=count, count=1, dtype="float64", crs="EPSG:32632",
+        transform=Affine(cell, 0, x0 - count / 2 * cell, 0, -cell, y0 + count / 2 * cell),
+    ) as out:  # fmt: skip
+        out.write(GROUND_HAE_M + 0.12 * columns * cell + 0.05 * rows * cell - undulation, 1)
+    lonlat, pixels = visible(shot, slope)
+    # Without RTK, a height above take-off needs to know where that was: here, straight below the camera.
+    words = ("--dem", str(raster), "--height-datum", datum, "--takeoff", f"{shot.lat},{shot.lon}")
+    path = written(shot, tmp_path / "photo.jpg")
+    for answer, there in zip(located(path, pixels, *words), lonlat, strict=True):
+        assert far_apart_m(answer["lat_deg"], answer["lon_deg"], there) < 0.05
+    trap = located(path, pixels, *shot.words)
+    apart = [far_apart_m(flat["lat_deg"], flat["lon_deg"], there) for flat, there in zip(trap, lonlat, strict=True)]
+    assert max(apart) > 3
