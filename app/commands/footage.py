@@ -215,7 +215,7 @@ def add_commands(application: typer.Typer) -> None:
                 instruments=instruments, jurisdiction=jurisdiction, signing=signing, progress=bars, store=cases
             )
             report = process(job, station)
-        from app.station.announced_runs import announce_run  # what knows the tables wants the store opened
+        from app.store.announcing import announce_run  # what knows the tables wants the store opened
 
         announce_run(out, title=job.title, at=clock.now(), alias=cases.alias)
         print_report(report, console, places=places_of(out))

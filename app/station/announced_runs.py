@@ -7,31 +7,15 @@ and where it lies, and its cases get their pictures within seconds, without anyb
 from __future__ import annotations
 
 import logging
-from datetime import datetime
 from pathlib import Path
 
 from app.station.context import station
-from app.station.models import AnnouncedRun
+from app.store.models import AnnouncedRun
 from core.errors import SkywardenError
 
 LOG = logging.getLogger(__name__)
 ACTOR = "program:skywarden"
 MAX_WORDS = 2000
-
-
-def announce_run(folder: Path, *, title: str, at: datetime, alias: str) -> None:
-    """Say in a store that a run is finished; saying it again has it taken in again, which adds only what is new.
-
-    Args:
-        folder: The run's case folder.
-        title: What the run is called.
-        at: When it was finished.
-        alias: Django's name of the store's database.
-    """
-    AnnouncedRun.objects.using(alias).update_or_create(
-        folder=str(folder.resolve()),
-        defaults={"title": title[:200], "announced_at": at, "taken_at": None, "words": ""},
-    )
 
 
 def take_in_announced() -> int:

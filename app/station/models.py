@@ -135,24 +135,6 @@ class Run(models.Model):
         return str(self.title)
 
 
-class AnnouncedRun(models.Model):
-    """A finished run of ``skywarden process --store`` that the station is to take in by itself."""
-
-    folder = models.TextField(unique=True)
-    title = models.CharField(max_length=200)
-    announced_at = models.DateTimeField()
-    taken_at = models.DateTimeField(null=True)
-    words = models.TextField(blank=True, default="")  # why it was not taken in
-
-    class Meta:
-        """Table."""
-
-        db_table = "station_announced_run"
-
-    def __str__(self) -> str:
-        return str(self.folder)
-
-
 class CaseCard(models.Model):
     """What lists, queues and maps show of a case."""
 

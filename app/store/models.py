@@ -114,3 +114,21 @@ class AuditHead(models.Model):
 
     def __str__(self) -> str:
         return f"{self.entries} {self.sha256}"
+
+
+class AnnouncedRun(models.Model):
+    """A finished run of ``skywarden process``, which a station that serves the store takes in by itself."""
+
+    folder = models.TextField(unique=True)
+    title = models.CharField(max_length=200)
+    announced_at = models.DateTimeField()
+    taken_at = models.DateTimeField(null=True)
+    words = models.TextField(blank=True, default="")  # why it was not taken in
+
+    class Meta:
+        """Table."""
+
+        db_table = "store_announced_run"
+
+    def __str__(self) -> str:
+        return str(self.folder)

@@ -114,10 +114,12 @@ def test_a_run_that_processing_announced_brings_its_pictures_by_itself(
     bureau: Bureau, station: Station, job: Callable[..., Job], tmp_path: Path
 ) -> None:
     """As ``skywarden process --store`` does it: cases into the store first, whose cards have no pictures yet."""
-    from app.station.announced_runs import announce_run, take_in_announced
+    from app.station.announced_runs import take_in_announced
     from app.station.cards import fill_missing_cards
     from app.station.context import station as console
-    from app.station.models import AnnouncedRun, CaseCard, MediaRow
+    from app.station.models import CaseCard, MediaRow
+    from app.store.announcing import announce_run
+    from app.store.models import AnnouncedRun
 
     instruments = replace(station.instruments, clock=bureau.clock)
     report = process(job(), replace(station, instruments=instruments, store=console().store))

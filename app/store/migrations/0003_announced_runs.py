@@ -1,4 +1,4 @@
-"""Table of the runs that the station takes in by itself."""
+"""Table of the finished runs that a station takes in."""
 
 from typing import ClassVar
 
@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     """Makes it."""
 
     dependencies: ClassVar = [
-        ("station", "0006_days_and_queues"),
+        ("store", "0002_append_only"),
     ]
 
     operations: ClassVar = [
@@ -23,6 +23,6 @@ class Migration(migrations.Migration):
                 ("taken_at", models.DateTimeField(null=True)),
                 ("words", models.TextField(blank=True, default="")),
             ],
-            options={"db_table": "station_announced_run"},
+            options={"db_table": "store_announced_run"},
         ),
     ]
