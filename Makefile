@@ -116,6 +116,10 @@ soak-evidence: $(STAMP)
 	SKYWARDEN_FLIP_STRIDE=1 SKYWARDEN_KILLS=200 $(BIN)/python -m pytest --timeout 7200 -k "flipped_byte or killed_at_random" tests/evidence/test_tamper.py tests/evidence/test_kill.py
 	$(BIN)/python -m benchmarks.two_reviewers
 
+.PHONY: bench-changes
+bench-changes: $(STAMP)
+	$(BIN)/python -m benchmarks.changes
+
 .PHONY: bench-maps
 bench-maps: $(STAMP)
 	$(BIN)/python -m benchmarks.maps

@@ -27,6 +27,7 @@ from core.points import GeoPoint, LocalPlane, distance_m, from_plane
 from core.text import _
 from core.whole_file import write_bytes
 from detection.frame import Frame
+from detection.frame_on_ground import View
 from detection.frames.photo_frames import open_photo
 from detection.ground_scale import height_above_ground_m
 from evidence.sealing.frame_record import FrameRecord
@@ -34,7 +35,6 @@ from flight.track import orientation_of
 from geofence.fix import Fix
 from geofence.persistence.standing import Entry, Standing
 from maps.ground_patch import Pixels, lay_patch, offset_px
-from maps.mosaic import View
 
 SIDE_PX: Final = 640
 _LEAST_HALF_M: Final = 12.0

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from core.whole_file import write_bytes
 from detection.frame import Frame
+from detection.frame_on_ground import View
 from detection.ground_scale import height_above_ground_m
 from evidence.sealing.frame_record import FrameRecord
 from flight.camera import Camera
 from flight.track import orientation_of
-from maps.mosaic import View
 
 WIDTH_PX: Final = 1_200
 QUALITY: Final = 82

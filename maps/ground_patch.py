@@ -12,9 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.points import GeoPoint, LocalPlane, to_plane
-from flight.camera import project
-from maps.mosaic import View
+from core.points import GeoPoint
+from detection.frame_on_ground import View, lay_square
 
 LEAST_SEEN: Final = 0.6
 """Share of a patch that a frame must show."""
@@ -36,28 +35,8 @@ def lay_patch(view: View, centre: GeoPoint, *, half_m: float, side_px: int) -> P
         half_m: Half its side, metres.
         side_px: Its side in pixels.
     """
-    import cv2
-
-    middle = to_plane(LocalPlane(origin=view.point), [centre.lon_deg, centre.lat_deg])
-    steps = (np.arange(side_px) + 0.5) / side_px * 2 * half_m - half_m
-    east, north = np.meshgrid(steps + middle[0], middle[1] - steps)
-    pixels = project(
-        view.camera, view.orientation, np.stack([east, north, np.full_like(east, -view.height_m)], axis=-1)
-    )
-    inside = (
-        (pixels[..., 0] >= 0)
-        & (pixels[..., 0] <= view.camera.width_px)
-        & (pixels[..., 1] >= 0)
-        & (pixels[..., 1] <= view.camera.height_px)
-    )
-    if inside.mean() < LEAST_SEEN:
-        return None
-    source = np.nan_to_num(pixels, nan=-1e4).astype(np.float32)
-    # OpenCV counts from pixel centres, the camera model from pixel edges.
-    laid = cv2.remap(view.pixels, source[..., 0] - 0.5, source[..., 1] - 0.5, cv2.INTER_LINEAR)
-    laid[~inside] = 0
-    patch: Pixels = laid
-    return patch
+    laid, seen = lay_square(view, centre, half_m=half_m, side_px=side_px)
+    return None if seen.mean() < LEAST_SEEN else laid
 
 
 def offset_px(before: Pixels, after: Pixels) -> tuple[float, float] | None:

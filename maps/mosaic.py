@@ -10,39 +10,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.points import GeoPoint, LocalPlane, from_plane, to_plane
-from flight.camera import Camera, Orientation, project
+from core.points import LocalPlane, from_plane, to_plane
+from detection.frame_on_ground import View
+from flight.camera import project
 from maps.scene import Mosaic
 
 MAX_OFF_NADIR_DEG: Final = 65.0
 MAX_SIDE_PX: Final = 3_000
 FINEST_M: Final = 0.10
 QUALITY: Final = 72
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class View:
-    """One frame as the mosaic needs it.
-
-    Attributes:
-        pixels: (height, width, 3) uint8 BGR, of any reduced size.
-        camera: The camera at that size.
-        orientation: Where it looked.
-        point: Where it was.
-        height_m: Its height above the ground, metres.
-    """
-
-    pixels: NDArray[np.uint8] = field(repr=False)
-    camera: Camera
-    orientation: Orientation
-    point: GeoPoint
-    height_m: float
 
 
 def lay_mosaic(views: Sequence[View]) -> Mosaic | None:

@@ -22,6 +22,7 @@ MODULES: Final = (
     "ingesting",
     "footage",
     "following_up",
+    "comparing",
     "mapping",
     "registering",
     "judging",

@@ -32,6 +32,7 @@ from app.wiring import (
     wind_of,
 )
 from core.clock import BEIJING, SystemClock
+from core.errors import InputRefused
 from core.heights import HeightDatum
 from core.text import _
 from detection.thermal.thermogram import AS_WRITTEN, Conditions, Unit
@@ -118,6 +119,12 @@ def add_commands(application: typer.Typer) -> None:
         clock_offset: Annotated[
             str, typer.Option(help=_("Seconds to add to the camera's time, with their error: 2.3,0.1; see clock."))
         ] = "",
+        compare_to: Annotated[
+            Path | None,
+            typer.Option(
+                "--compare-with", help=_("Case folder of an earlier patrol: what changed since, in “changes”.")
+            ),
+        ] = None,
         emissivity: Annotated[
             float | None,
             typer.Option(min=0.05, max=1.0, help=_("Emissivity for thermal photos, instead of what their files say.")),
@@ -166,6 +173,8 @@ def add_commands(application: typer.Typer) -> None:
     ) -> None:
         console = Console()
         clock = SystemClock()
+        if compare_to is not None and not compare_to.is_dir():
+            raise InputRefused(compare_to, _("is no case folder"), _("Name the case folder of an earlier patrol."))
         # A key that may not sign is refused now, before hours of work.
         signer = key_that_may_sign(key, pkcs11, ring) if key is not None or pkcs11 else None
         jurisdiction, refused = open_jurisdiction(
@@ -219,6 +228,10 @@ def add_commands(application: typer.Typer) -> None:
 
         announce_run(out, title=job.title, at=clock.now(), alias=cases.alias)
         print_report(report, console, places=places_of(out))
+        if compare_to is not None:
+            from app.commands.comparing import compare_with
+
+            compare_with(compare_to, out, instruments, jurisdiction)
 
 
 def settings_of(

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from core.points import GeoPoint, LocalPlane, from_plane
+from detection.frame_on_ground import View
 from flight.camera import Camera, Orientation
 from maps.ground_patch import lay_patch, offset_px
-from maps.mosaic import View
 
 POINT = GeoPoint(lon_deg=113.5, lat_deg=22.75)
 

@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 
 from core.points import GeoPoint, LocalPlane, to_plane
+from detection.frame_on_ground import View
 from flight.camera import Camera, Orientation, project
-from maps.mosaic import View, lay_mosaic
+from maps.mosaic import lay_mosaic
 
 HOME = GeoPoint(lon_deg=113.58, lat_deg=22.76)
 

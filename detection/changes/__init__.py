@@ -1,0 +1,1 @@
+"""What changed on the ground between two patrols of one place."""
