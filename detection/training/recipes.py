@@ -97,7 +97,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             scene_images=2100,
             scene_seed=21,
             settings=TrainingSettings(
-                image_px=256, epochs=12, learning_rate=0.002, bfloat16=True, threads=2, turned_deg=0.0
+                image_px=256, epochs=8, learning_rate=0.002, bfloat16=True, threads=1, turned_deg=0.0
             ),
             needs=("aerial_vehicles/train",),
             backdrops=road_backdrops,
