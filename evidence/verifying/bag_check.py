@@ -257,9 +257,13 @@ def _check_names(bag: _Bag, paths: set[str]) -> None:
     """Section 6: names that other systems mix up or cannot hold."""
     folded: dict[str, str] = {}
     for path in sorted(paths):
-        key = unicodedata.normalize("NFC", path).casefold()
-        if folded.setdefault(key, path) != path:
-            bag.warnings.append(_("{path} and {other} are one name elsewhere").format(path=path, other=folded[key]))
+        parts = path.split("/")
+        for name in ("/".join(parts[:count]) for count in range(1, len(parts) + 1)):  # the folders on the way too
+            key = unicodedata.normalize("NFC", name).casefold()
+            if folded.setdefault(key, name) != name:
+                warning = _("{path} and {other} are one name elsewhere").format(path=name, other=folded[key])
+                if warning not in bag.warnings:
+                    bag.warnings.append(warning)
         if any(_RESERVED.match(part) or _FORBIDDEN.search(part) or part != part.rstrip(" .") for part in _parts(path)):
             bag.warnings.append(_("{path} is no name on Windows").format(path=path))
         if path.rsplit("/", 1)[-1] in {".DS_Store", "Thumbs.db", "desktop.ini"}:

@@ -1,12 +1,13 @@
-"""One contract, every store: the twin in memory and the one on SQLite."""
+"""One contract, every store: the twin in memory, the one on SQLite and the one on PostgreSQL."""
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from core.clock import FrozenClock
 from core.errors import InputRefused, IntegrityFailed, StoreFailed
 from core.refusal import Refusal
 from evidence.cases.case_store import Case, CaseStore, MemoryCaseStore, custody_of
-from evidence.cases.life import Decision, Deed, Life, Person, Reason, Verdict, state_of
+from evidence.cases.life import Decision, Deed, Document, Life, Person, Quality, Reason, Verdict, state_of
+from evidence.cases.order_rules import DOCUMENT_ORDER
 from evidence.custody import Action, Flaw, first_break
 from evidence.incident import State
 
@@ -44,6 +46,47 @@ def sqlite_store(case: Any, tmp_path: Path) -> Iterator[Any]:
     kept = open_store(tmp_path / "s.sqlite3", FrozenClock(instant=case.incident.opened_at + timedelta(hours=1)))
     yield kept
     kept.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A store in a database, and the way past it."""
+
+    where: Path | str
+    store: Any
+
+    def execute(self, *statements: str) -> None:
+        """Run statements as somebody who owns the database does, its triggers and constraints at work."""
+        if isinstance(self.where, Path):
+            with closing(sqlite3.connect(self.where)) as raw:
+                for statement in statements:
+                    raw.execute(statement)
+                raw.commit()
+        else:
+            with psycopg.connect(self.where) as raw:
+                for statement in statements:
+                    raw.execute(statement)  # type: ignore[arg-type] - a literal of this file
+
+    def tamper(self, statements: str) -> None:
+        """Run statements with every trigger off."""
+        single = [one for one in statements.split(";") if one.strip()]
+        if isinstance(self.where, Path):
+            with closing(sqlite3.connect(self.where)) as raw:
+                triggers = raw.execute(TRIGGERS).fetchall()
+            self.execute(*(f"DROP TRIGGER {name}" for (name,) in triggers), *single)
+        else:
+            self.execute("SET session_replication_role = replica", *single)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def kept(request: pytest.FixtureRequest, case: Any, tmp_path: Path) -> Iterator[Kept]:
+    where = tmp_path / "s.sqlite3" if request.param == "sqlite" else request.getfixturevalue("fresh_database")
+    store = open_store(where, FrozenClock(instant=case.incident.opened_at + timedelta(hours=1)))
+    yield Kept(where=where, store=store)
+    store.close()
+
+
+REFUSED = (sqlite3.IntegrityError, psycopg.IntegrityError)
 
 
 def _decision(case: Any, deed: Deed, *people: Person, **fields: Any) -> Decision:
@@ -162,16 +205,16 @@ def test_two_reviewers_at_once_lose_and_double_nothing(store: CaseStore, case_ma
     assert len(store.audit()) == 4 * len(cases)
 
 
-def test_a_store_opened_again_holds_what_it_held(sqlite_store: Any, case: Any, tmp_path: Path) -> None:
-    sqlite_store.open_case(case.incident, actor="program:skywarden")
-    life = _confirm(case, sqlite_store)
-    audit = sqlite_store.audit()
-    sqlite_store.close()
-    again = open_store(tmp_path / "s.sqlite3", sqlite_store.clock)
+def test_a_store_opened_again_holds_what_it_held(kept: Kept, case: Any) -> None:
+    kept.store.open_case(case.incident, actor="program:skywarden")
+    life = _confirm(case, kept.store)
+    audit = kept.store.audit()
+    kept.store.close()
+    again = open_store(kept.where, kept.store.clock)
     assert again.audit() == audit
-    kept = again.read_case(case.incident.incident_id, viewer=CHEN)
-    assert isinstance(kept, Case)
-    assert kept.life == life
+    found = again.read_case(case.incident.incident_id, viewer=CHEN)
+    assert isinstance(found, Case)
+    assert found.life == life
 
 
 FORBIDDEN = (
@@ -186,39 +229,82 @@ FORBIDDEN = (
 
 
 @pytest.mark.parametrize("statement", FORBIDDEN)
-def test_the_database_itself_refuses_edits(sqlite_store: Any, case: Any, tmp_path: Path, statement: str) -> None:
-    sqlite_store.open_case(case.incident, actor="program:skywarden")
-    _confirm(case, sqlite_store)
-    with (
-        closing(sqlite3.connect(tmp_path / "s.sqlite3")) as raw,
-        pytest.raises(sqlite3.IntegrityError, match="append-only"),
-    ):
-        raw.execute(statement)
+def test_the_database_itself_refuses_edits(kept: Kept, case: Any, statement: str) -> None:
+    kept.store.open_case(case.incident, actor="program:skywarden")
+    _confirm(case, kept.store)
+    with pytest.raises(REFUSED, match="append-only"):
+        kept.execute(statement)
 
 
-def test_postgresql_itself_refuses_edits(fresh_database: str, case: Any) -> None:
-    kept = open_store(fresh_database, FrozenClock(instant=case.incident.opened_at + timedelta(hours=1)))
-    kept.open_case(case.incident, actor="program:skywarden")
-    _confirm(case, kept)
-    for statement in [*FORBIDDEN, "TRUNCATE store_audit", "TRUNCATE store_case CASCADE"]:
-        with psycopg.connect(fresh_database) as raw, pytest.raises(psycopg.IntegrityError, match="append-only"):
-            raw.execute(statement)
-    kept.close()
+def test_postgresql_refuses_to_empty_a_table(fresh_database: str, case: Any) -> None:
+    store = open_store(fresh_database, FrozenClock(instant=case.incident.opened_at + timedelta(hours=1)))
+    store.open_case(case.incident, actor="program:skywarden")
+    for statement in ("TRUNCATE store_audit", "TRUNCATE store_case CASCADE"):
+        with pytest.raises(REFUSED, match="append-only"):
+            Kept(where=fresh_database, store=store).execute(statement)
+    store.close()
 
 
-def test_the_database_itself_wants_two_people(sqlite_store: Any, case: Any, tmp_path: Path) -> None:
-    sqlite_store.open_case(case.incident, actor="program:skywarden")
-    _confirm(case, sqlite_store)
+def test_the_database_itself_wants_two_people(kept: Kept, case: Any) -> None:
+    kept.store.open_case(case.incident, actor="program:skywarden")
+    _confirm(case, kept.store)
     copy = "INSERT INTO store_decision (case_id, seq, deed, round, place_in_round, reviewer, document) "
-    with closing(sqlite3.connect(tmp_path / "s.sqlite3")) as raw:
-        with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
-            raw.execute(copy + f"SELECT case_id, 9, deed, 1, 3 - place_in_round, '{CHEN.certificate_no}', '' "  # noqa: S608
-                        "FROM store_decision WHERE reviewer IS NOT NULL")  # fmt: skip
-        with pytest.raises(sqlite3.IntegrityError, match="two_officers_on_site"):
-            raw.execute(
-                "INSERT INTO store_decision (case_id, seq, deed, officer_1, officer_2, document) "
-                "SELECT incident_id, 9, 'checked-on-site', 'A1', 'A1', '' FROM store_case"
-            )
+    rest = "FROM store_decision WHERE reviewer IS NOT NULL"
+    for values, constraint in (
+        # The same reviewer again, in another place of the round; and a third verdict of a round.
+        (f"SELECT case_id, seq + 9, deed, 1, NULL, 'A9', '' {rest} LIMIT 1", "verdict_has_place"),
+        (
+            f"SELECT case_id, seq + 9, deed, 1, 3 - place_in_round, reviewer, '' {rest}",
+            "second_reviewer_is_another|UNIQUE",
+        ),
+        (f"SELECT case_id, seq + 9, deed, 1, 2, 'A9', '' {rest} LIMIT 1", "two_verdicts_a_round|UNIQUE"),
+        (f"SELECT case_id, seq + 9, deed, 1, 3, 'A9', '' {rest} LIMIT 1", "verdict_has_reviewer"),
+    ):
+        with pytest.raises(REFUSED, match=constraint):
+            kept.execute(copy + values)
+    officers = "INSERT INTO store_decision (case_id, seq, deed, officer_1, officer_2, document) "
+    for pair in ("'A1', 'A1'", "'A1', NULL"):
+        with pytest.raises(REFUSED, match="two_officers_on_site"):
+            kept.execute(officers + f"SELECT incident_id, 9, 'checked-on-site', {pair}, '' FROM store_case")  # noqa: S608
+
+
+def test_the_database_itself_wants_papers_in_order(kept: Kept, case: Any) -> None:
+    from importlib import import_module
+
+    order = import_module("app.store.migrations.0003_order_of_papers").ORDER
+    assert {paper: set(needed) for paper, needed in order} == {
+        paper.value: {one.value for one in needed} for paper, needed in DOCUMENT_ORDER.items()
+    }
+    kept.store.open_case(case.incident, actor="program:skywarden")
+    _confirm(case, kept.store)
+    onsite = _decision(case, Deed.CHECKED_ON_SITE, CHEN, LIN, place="gate", note="blocked")
+    kept.store.decide(case.incident.incident_id, onsite)
+    issue = "INSERT INTO store_decision (case_id, seq, deed, document) SELECT incident_id, "
+
+    def paper(number: int, name: str) -> str:
+        return (
+            issue
+            + f"{number}, 'document-issued', '{json.dumps({'document': name}, ensure_ascii=False)}' FROM store_case"
+        )
+
+    for name, _needed in order:
+        with pytest.raises(REFUSED, match=f"document_order: {name}"):
+            kept.execute(paper(9, name))
+    with pytest.raises(REFUSED, match="document_order: 整改复查意见书"):
+        kept.execute(issue + "9, 'rectified', '{}' FROM store_case")
+    record, *papers = (
+        "现场检查记录",
+        "责令限期整改指令书",
+        "整改复查意见书",
+        "立案审批表",
+        "行政处罚告知书",
+        "行政处罚决定书",
+    )
+    kept.execute(paper(9, record))
+    kept.execute(*(paper(10 + number, name) for number, name in enumerate(papers)))
+    kept.execute(issue + "20, 'rectified', '{}' FROM store_case")
+    with pytest.raises(REFUSED, match="document_order: 先行登记保存证据处理决定书"):
+        kept.execute(paper(21, "先行登记保存证据处理决定书"))
 
 
 TRIGGERS = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
@@ -273,19 +359,13 @@ TAMPERINGS = {
 
 
 @pytest.mark.parametrize("name", TAMPERINGS)
-def test_tampering_past_the_triggers_is_found_placed_and_called_by_its_name(
-    sqlite_store: Any, case: Any, tmp_path: Path, name: str
-) -> None:
-    sqlite_store.open_case(case.incident, actor="program:skywarden")
-    _confirm(case, sqlite_store)
-    assert sqlite_store.audit_breaks() == ()
+def test_tampering_past_the_triggers_is_found_placed_and_called_by_its_name(kept: Kept, case: Any, name: str) -> None:
+    kept.store.open_case(case.incident, actor="program:skywarden")
+    _confirm(case, kept.store)
+    assert kept.store.audit_breaks() == ()
     statement, expected = TAMPERINGS[name]
-    with closing(sqlite3.connect(tmp_path / "s.sqlite3")) as raw:
-        for (trigger,) in raw.execute(TRIGGERS).fetchall():
-            raw.execute(f"DROP TRIGGER {trigger}")
-        raw.executescript(statement)
-        raw.commit()
-    breaks = sqlite_store.audit_breaks()
+    kept.tamper(statement)
+    breaks = kept.store.audit_breaks()
     assert [(one.position, one.flaw) for one in breaks] == expected
     assert all(str(one.position) in one.reason or case.incident.number in one.reason for one in breaks)
 
@@ -330,6 +410,27 @@ def test_a_backup_can_be_put_into_an_empty_postgresql(
     store.close()
     with pytest.raises(InputRefused, match="holds cases"):
         restore_store(copy, fresh_database, sqlite_store.clock)
+
+
+def test_a_case_with_papers_is_put_back_into_postgresql_in_their_order(
+    sqlite_store: Any, case: Any, tmp_path: Path, fresh_database: str
+) -> None:
+    sqlite_store.open_case(case.incident, actor="program:skywarden")
+    _confirm(case, sqlite_store)
+    key = case.incident.incident_id
+    good = Quality(true=True, clear=True, complete=True, accurate=True)
+    steps = [
+        _decision(case, Deed.CHECKED_ON_SITE, CHEN, LIN, place="gate", note="blocked"),
+        _decision(case, Deed.ACCEPTED, WU, quality=good),
+        *(
+            _decision(case, Deed.DOCUMENT_ISSUED, document=paper)
+            for paper in (Document.ON_SITE_RECORD, Document.RECTIFICATION_ORDER, Document.RECHECK_OPINION)
+        ),
+        _decision(case, Deed.RECTIFIED),
+    ]
+    assert all(isinstance(sqlite_store.decide(key, step), Life) for step in steps)
+    copy = sqlite_store.back_up(tmp_path / "b.sqlite3")
+    assert restore_store(copy, fresh_database, sqlite_store.clock) == 1  # all rows of a table in one statement
 
 
 def test_a_backup_that_was_altered_is_not_put_back(sqlite_store: Any, case: Any, tmp_path: Path) -> None:
