@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import Any, Final, cast
 
-from core.errors import IntegrityFailed
+from core.errors import InputRefused, IntegrityFailed
 from core.text import _
 from evidence.sealing.canonical import RECORDS
 from evidence.sealing.derivation import Derived
@@ -125,9 +125,21 @@ def check_copy(content: bytes, media_type: str, trust_anchors_pem: str) -> CopyC
         content: The copy's bytes.
         media_type: "image/jpeg", ...
         trust_anchors_pem: Root certificates that the verifier trusts, PEM.
+
+    Raises:
+        InputRefused: There is no certificate among them.
     """
     from c2pa import C2paError, Context, Reader
+    from cryptography.x509 import load_pem_x509_certificates
 
+    try:
+        load_pem_x509_certificates(trust_anchors_pem.encode())
+    except ValueError as wrong:
+        raise InputRefused(
+            _("the list of trust"),
+            _("holds no certificate"),
+            _("Name a PEM file of the root certificates of the bureaus that you trust."),
+        ) from wrong
     try:
         with (
             Context.from_dict(_settings(trust_anchors_pem)) as context,

@@ -388,6 +388,9 @@ def test_copies_are_looked_at_redacted_marked_and_noted(
     assert "look at every copy" not in plain
     [copy, *_others] = sorted((tmp_path / "plain").glob("*/*.jpg"))
     (tmp_path / "roots.pem").write_text("")
+    with pytest.raises(InputRefused, match="no certificate"):
+        run("check-copy", str(copy), "--trust", "roots.pem")
+    (tmp_path / "roots.pem").write_text(make_authority("Nobody")[0])
     with pytest.raises(IntegrityFailed, match="gave unchanged"):
         run("check-copy", str(copy), "--trust", "roots.pem")
 

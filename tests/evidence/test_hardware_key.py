@@ -84,7 +84,7 @@ def test_a_key_on_a_token_seals_and_the_package_verifies(
         ({"pin": "654321"}, "the PIN is wrong"),
         ({"pin": ""}, "the PIN is wrong"),
         ({"label": "none"}, "no key of this label"),
-        ({"token": "none"}, "plugged in"),
+        ({"token": "none"}, "plug it in"),
         ({"module": Path("/none.so")}, "none.so"),
         ({"label": "another curve"}, "neither Ed25519 nor ECDSA"),
         ({"label": "rsa"}, "neither Ed25519 nor ECDSA"),
