@@ -99,7 +99,11 @@ def _locate(
             device_class=device_class,
         )
         if not isinstance(located, LocatedPoint):
-            raise InputRefused(photo, located.reason, located.remedy)
+            if len(pixel) == 1:
+                raise InputRefused(photo, located.reason, located.remedy)
+            # Of several pixels each gets its answer: one above the horizon does not take the others' away.
+            features.append(_refused(photo, (u_px, v_px), located))
+            continue
         located = replace(located, assumptions=(*located.assumptions, *_laser_check(told, ground, device_class)))
         feature = point_feature(located)
         feature["properties"] = {"photo": photo.name, "pixel": [u_px, v_px], **feature["properties"]}
@@ -109,6 +113,23 @@ def _locate(
     if len(features) > 1:
         answer = {"type": "FeatureCollection", "features": features}
     Console(markup=False, highlight=False).print(json.dumps(answer, ensure_ascii=False, indent=1), soft_wrap=True)
+
+
+def _refused(photo: Path, pixel: tuple[float, float], refusal: Refusal) -> dict[str, Any]:
+    """Return a Feature without a place, and tell a person why."""
+    Console(stderr=True, markup=False, highlight=False).print(
+        _("pixel {u:g},{v:g}: {reason}").format(u=pixel[0], v=pixel[1], reason=refusal.reason), soft_wrap=True
+    )
+    return {
+        "type": "Feature",
+        "geometry": None,
+        "properties": {
+            "photo": photo.name,
+            "pixel": list(pixel),
+            "refused": refusal.code,
+            "reason": refusal.reason,
+        },
+    }
 
 
 def _laser_check(told: PhotoTelemetry, ground: Ground, device_class: DeviceClass) -> tuple[str, ...]:

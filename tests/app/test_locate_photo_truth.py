@@ -21,6 +21,7 @@ from pyproj import Transformer
 from typer.testing import CliRunner
 
 from app.commands import build
+from core.errors import InputRefused
 from core.heights import Geoid
 from core.points import GeoPoint
 from flight.cameras.catalogue import catalogue_camera
@@ -383,3 +384,12 @@ def test_on_a_slope_the_raster_is_hit_where_it_is(name: str, datum: str, tmp_pat
     trap = located(path, pixels, *shot.words)
     apart = [far_apart_m(flat["lat_deg"], flat["lon_deg"], there) for flat, there in zip(trap, lonlat, strict=True)]
     assert max(apart) > 3
+
+
+def test_of_several_pixels_each_gets_its_answer(tmp_path: Path) -> None:
+    path = written(mavic_3e(yaw=10.0, pitch=-12.0), tmp_path / "photo.jpg")
+    found = located(path, np.array([[2640.0, 3900.0], [2640.0, 100.0]]), *SHOTS["Mavic 3E, RTK"].words)
+    assert found[0]["ce90_m"] > 0
+    assert (found[1]["refused"], found[1]["pixel"]) == ("above-horizon", [2640.0, 100.0])
+    alone = CliRunner().invoke(build(), ["locate", str(path), "--pixel", "2640,100", *SHOTS["Mavic 3E, RTK"].words])
+    assert isinstance(alone.exception, InputRefused)
