@@ -105,6 +105,11 @@ bench-detection: $(STAMP)
 	$(BIN)/python -m benchmarks.detection_runtime
 	$(BIN)/python -m benchmarks.detection_video
 
+# An hour of video through the detector, with the memory that it holds on the way.
+.PHONY: soak-detection
+soak-detection: $(STAMP)
+	$(BIN)/python -m benchmarks.detection_soak
+
 .PHONY: bench-two-reviewers
 bench-two-reviewers: $(STAMP)
 	$(BIN)/python -m benchmarks.two_reviewers

@@ -19,7 +19,7 @@ import numpy as np
 from core.heights import TakeoffHeight
 from core.points import GeoPoint
 from detection.frame import Frame
-from detection.networks.openvino_network import is_available
+from detection.networks import onnx_network, openvino_network, tensorrt_network
 from detection.registry import read_registry
 from detection.yolo import YoloDetector
 from flight.camera import Camera
@@ -64,7 +64,8 @@ def main() -> None:
     asked = parser.parse_args()
     view = frame()
     print(f"{'runtime':28}{'threads':>8}{'tiles':>7}{'bare tiles/s':>14}{'whole way':>11}{'ratio':>8}")
-    for device in ["cpu", *(["openvino"] if is_available() else [])]:
+    others = [("openvino", openvino_network), ("onnx", onnx_network), ("tensorrt", tensorrt_network)]
+    for device in ["cpu", *(name for name, driver in others if driver.is_available())]:
         for threads in (1, 2):
             detector = YoloDetector(read_registry().default_for("vehicle").path, device=device, threads=threads)
             tiles = detector.tiles_of(view)
