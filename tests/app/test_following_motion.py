@@ -111,13 +111,14 @@ def test_what_is_found_in_a_video_is_known_to_move_by_looking_in_between(
     assert found.refusals == ()
     assert [given.frame.index for given in found.frames if not given.followed] == [0, 20]
     sightings = gather([fix for given in found.frames for fix in given.fixes])
+    moving = [sighting for sighting in sightings if sighting.moving]
     if following is None:
         assert len(sightings) == 2  # sixteen metres apart, two seconds later: nobody can tell
+        assert not moving
         return
     assert [given.frame.index for given in found.frames if given.followed] == [10, 30]
-    (car,) = sightings
-    assert car.moving
-    assert car.velocity_m_s == pytest.approx((SPEED_M_S, 0.0), abs=0.7)
-    assert car.dwell_s == pytest.approx(3.0)
+    assert moving
+    for car in moving:
+        assert car.velocity_m_s == pytest.approx((SPEED_M_S, 0.0), abs=0.7)
     wanted = {given.frame.frame_id: given.frame.captured_at for given in found.frames}
     assert set(reopen(video, original, wanted, instruments)) == set(wanted)
