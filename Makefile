@@ -140,3 +140,7 @@ bench-station-browser: $(STAMP)
 .PHONY: bench-station-map
 bench-station-map: $(STAMP)
 	$(BIN)/python -m benchmarks.station_map
+
+.PHONY: bench-smoke
+bench-smoke: $(STAMP)
+	$(BIN)/python -m benchmarks.smoke

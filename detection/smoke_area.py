@@ -11,6 +11,7 @@ What is found is stated with the error that was measured for it, on rendered smo
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,9 +23,10 @@ from detection.detection import Box
 SIDE_PX: Final = 192  # patches are cut at this size: smoke has no finer edge
 RING: Final = 0.35  # of the box's side, on each side: the ground that it is compared with
 ROUNDS: Final = 4
+RIM: Final = 0.04  # of the box's side: smoke thins out towards its edge, and the cut runs inside it by about so much
 LEAST_SHARE: Final = 0.08  # of the box; less than this is no plume that filled the box
 MOST_CORNERS: Final = 48
-AREA_SIGMA: Final = 0.3
+AREA_SIGMA: Final = 0.35
 """One sigma of the area found, as a share of it: measured, see the module's text."""
 
 
@@ -100,7 +102,10 @@ def _cut(pixels: NDArray[np.uint8], box: Box, window: tuple[int, int, int, int])
     cv2.grabCut(small, mask, None, *models, ROUNDS, cv2.GC_INIT_WITH_MASK)
     found = ((mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)).astype(np.uint8)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
-    return cv2.morphologyEx(cv2.morphologyEx(found, cv2.MORPH_OPEN, kernel), cv2.MORPH_CLOSE, kernel), scale
+    solid = cv2.morphologyEx(cv2.morphologyEx(found, cv2.MORPH_OPEN, kernel), cv2.MORPH_CLOSE, kernel)
+    rim = round(RIM * math.sqrt(max(0.0, (right - left) * (bottom - top))))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim + 1, 2 * rim + 1))
+    return np.asarray(cv2.dilate(solid, kernel), dtype=np.uint8), scale
 
 
 def _patch(mask: NDArray[np.uint8], box: Box, corner: tuple[int, int], scale: float) -> SmokePatch | None:

@@ -21,7 +21,9 @@ from app.instruments import Station
 from app.plume_watch import watch_bursts
 from app.process import GEOJSON, Job, process
 from app.run_report import print_report
+from app.wiring import recall_of, wind_of
 from core.clock import BEIJING, from_iso
+from core.errors import InputRefused
 from core.heights import TakeoffHeight
 from core.points import GeoPoint, LocalPlane, from_plane
 from core.refusal import Refusal
@@ -278,3 +280,20 @@ def test_people_are_counted_in_their_zone_and_the_report_claims_no_more_than_was
     assert "5 or more; how many are missed was not measured" in told[0][1]
     assert told[1][0] == 17  # 5 of a half seen: 10 ± 3.3
     assert "5 to 17" in told[1][1]
+
+
+@pytest.mark.parametrize("said", ["north", "45,0", "45,x", "nan", "none.tlog"])
+def test_what_is_no_wind_is_refused_in_one_sentence(said: str) -> None:
+    with pytest.raises(InputRefused, match="is no wind"):
+        wind_of(said)
+
+
+def test_a_wind_and_a_recall_are_declared_with_their_errors_or_not_at_all() -> None:
+    assert wind_of("") is None
+    assert wind_of("45") == Wind(from_deg=45, sigma_deg=20, source="as declared")
+    assert wind_of("45,10") == Wind(from_deg=45, sigma_deg=10, source="as declared")
+    assert recall_of("") is None
+    assert recall_of("0.7,0.05") == Recall(share=0.7, sigma=0.05, source="as declared")
+    for said in ("0", "1.2", "many", "0.7,2"):
+        with pytest.raises(InputRefused, match="is no recall"):
+            recall_of(said)
