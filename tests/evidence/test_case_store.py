@@ -271,7 +271,7 @@ def test_the_database_itself_wants_two_people(kept: Kept, case: Any) -> None:
 def test_the_database_itself_wants_papers_in_order(kept: Kept, case: Any) -> None:
     from importlib import import_module
 
-    order = import_module("app.store.migrations.0003_order_of_papers").ORDER
+    order = import_module("app.store.migrations.0004_order_of_papers").ORDER
     assert {paper: set(needed) for paper, needed in order} == {
         paper.value: {one.value for one in needed} for paper, needed in DOCUMENT_ORDER.items()
     }

@@ -98,5 +98,5 @@ def _unguard(_apps: Any, editor: Any) -> None:  # noqa: ANN401 - as above
 class Migration(migrations.Migration):
     """Makes the database refuse papers out of order."""
 
-    dependencies: ClassVar = [("store", "0002_append_only")]
+    dependencies: ClassVar = [("store", "0003_announced_runs")]
     operations: ClassVar = [migrations.RunPython(_guard, _unguard)]
