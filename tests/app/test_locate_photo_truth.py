@@ -131,6 +131,7 @@ def written(shot: Shot, path: Path) -> Path:
         base={Base.Make: shot.make, Base.Model: shot.model},
         xmp=packet(shot.fields, namespaces=namespaces),
         size=shot.size,
+        mode="L",  # nobody looks at the pixels, and there are many
     )
 
 

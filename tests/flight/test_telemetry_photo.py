@@ -40,13 +40,14 @@ def write_photo(
     gps: Mapping[int, object] | None = None,
     base: Mapping[int, object] | None = None,
     size: tuple[int, int] = (400, 300),
+    mode: str = "RGB",
 ) -> Path:
     tags = Image.Exif()
     for tag, value in (base or {}).items():
         tags[tag] = value
     tags.get_ifd(IFD.Exif).update(exif or {})
     tags.get_ifd(IFD.GPSInfo).update(gps or {})
-    Image.new("RGB", size).save(path, exif=tags, xmp=xmp.encode() or None)
+    Image.new(mode, size).save(path, exif=tags, xmp=xmp.encode() or None)
     return path
 
 
