@@ -39,6 +39,7 @@ _LOWEST_M: Final = 0.4
 _LIKE_SHADE: Final = 0.2
 _MAYBE_SHADE: Final = 0.3
 _DEEPEST_SHADE: Final = 0.7
+_CASTS_M: Final = 8.0  # ground so near to what is not known may lie in its shade
 _LEAST_SHADE_PX: Final = 200
 _USUAL_SHADE: Final = 0.65  # open shade at noon is about half as bright as sun
 
@@ -244,7 +245,7 @@ def _ceiling(before: Floats | None, after: Floats | None, square: Square) -> Flo
     """Return how high something may stand where, by both patrols' heights; None where neither knows any."""
     import cv2
 
-    known = [heights for heights in (before, after) if heights is not None]
+    known = [np.nan_to_num(heights) for heights in (before, after) if heights is not None]
     if not known:
         return None
     side = max(3, round(2.5 / square.gsd_m) // 2 * 2 + 1)
@@ -268,7 +269,10 @@ def _swept(first: Laid, second: Laid, square: Square, ceiling_m: Floats | None =
 
 
 def _standing(laid: Sequence[Laid], square: Square) -> Floats | None:
-    """Return what stands where by two pictures of one patrol, as the first shows it; None with one picture."""
+    """Return what stands where by two pictures of one patrol, as the first shows it; None with one picture.
+
+    NaN where the second picture does not show the ground.
+    """
     if len(laid) < 2:
         return None
     import cv2
@@ -280,7 +284,7 @@ def _standing(laid: Sequence[Laid], square: Square) -> Floats | None:
     # A height holds where the pictures agree at it; elsewhere something moved, or is hidden in one of them.
     believed = np.where(found.seen & (found.cost < LEAST_COST), found.height_m, np.float32(0))
     heights: Floats = cv2.medianBlur(believed.astype(np.float32), 5)
-    return heights
+    return np.where(found.seen, heights, np.float32(np.nan))
 
 
 def _spread(cost: Floats, square: Square) -> Floats:
@@ -296,6 +300,8 @@ _Shown = tuple[Laid, Epoch, Floats | None]
 
 def _sun_s_doing(change: Sweep, early: _Shown, late: _Shown, square: Square) -> Mask:
     """Return where a change of brightness alone lies in what may be the one or the other patrol's shadows."""
+    import cv2
+
     plain = change.chroma < SHADOW_CHROMA
     doing = np.zeros_like(plain)
     # A shadow makes darker by one factor everywhere; which, those shadows say whose cause is in the picture.
@@ -306,8 +312,11 @@ def _sun_s_doing(change: Sweep, early: _Shown, late: _Shown, square: Square) -> 
             doing |= plain & (np.abs(sign * change.brightness - _USUAL_SHADE) < _MAYBE_SHADE)
             continue
         azimuth, elevation = epoch.sun_deg
+        reach = max(3, round(_CASTS_M / square.gsd_m) * 2 + 1)
+        unknown = cv2.dilate(np.isnan(heights).astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
+        doing |= plain & unknown & (np.abs(sign * change.brightness - _USUAL_SHADE) < _MAYBE_SHADE)
         shade, beyond = shaded_ground(
-            heights,
+            np.nan_to_num(heights),
             laid.seen,
             azimuth_deg=azimuth,
             elevation_deg=elevation,

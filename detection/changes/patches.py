@@ -201,7 +201,10 @@ def _rise(inside: Mask, found: Comparison) -> float | None:
     """Return by how much what stands on a patch rose, metres, by its upper parts; None where not known."""
     if found.height_before_m is None or found.height_after_m is None:
         return None
-    tops = [float(np.percentile(heights[inside], 70)) for heights in (found.height_before_m, found.height_after_m)]
+    both = inside & np.isfinite(found.height_before_m) & np.isfinite(found.height_after_m)
+    if both.sum() < 0.5 * inside.sum():
+        return None
+    tops = [float(np.percentile(heights[both], 70)) for heights in (found.height_before_m, found.height_after_m)]
     return tops[1] - tops[0]
 
 
