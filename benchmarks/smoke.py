@@ -32,7 +32,8 @@ from flight.camera import Camera, Orientation
 from flight.rehearsal.render import Scene, prepare, render
 from flight.rehearsal.render_truth import SeenThing, seen_things
 from flight.rehearsal.render_view import ground_under, view_of
-from flight.rehearsal.scenes_site import HALF_M, random_world
+from flight.rehearsal.scenes_plot import HALF_M
+from flight.rehearsal.scenes_site import random_world
 from flight.rehearsal.world import Plume, PlumeKind
 from flight.track import Pose
 

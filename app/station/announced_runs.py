@@ -10,6 +10,7 @@ import logging
 from pathlib import Path
 
 from app.station.context import station
+from app.station.filling import take_in_run
 from app.store.models import AnnouncedRun
 from core.errors import SkywardenError
 
@@ -23,8 +24,6 @@ def take_in_announced() -> int:
 
     One that cannot be read here (it lies on another machine) is written down and left until it is announced again.
     """
-    from app.station.filling import take_in_run
-
     here, taken = station(), 0
     for run in AnnouncedRun.objects.filter(taken_at=None, words="").order_by("announced_at"):
         folder, words = Path(run.folder), ""

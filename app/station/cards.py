@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from threading import Event
 from typing import Any
 
-from django.db import DatabaseError, connections
+from django.db import connections
 
-from app.station.background import let_go
 from app.station.models import CaseCard, District, Run
-from app.store.claims import claimed
 from app.store.models import CaseRow
 from core.clock import BEIJING
 from evidence.incident import Incident
@@ -18,7 +15,6 @@ from evidence.sealing.incident_json import decode_incident
 from maps.features import semi_major_90_m
 
 AT_A_TIME = 500
-LOOK_EVERY_S = 10.0
 
 
 def card_fields(incident: Incident, *, site_name: str = "") -> dict[str, Any]:
@@ -78,31 +74,6 @@ def make_card(
     if district is None and run is not None:
         district = run.district_id
     return CaseCard(**fields | ({} if state is None else {"state": state}), district_id=district, run=run)
-
-
-def keep_up(stop: Event) -> None:
-    """Take in what comes while the station runs (``skywarden process --store``), until ``stop``.
-
-    A finished run is taken in with its pictures; cases that came in another way get at least their cards.
-    """
-    from app.station.announced_runs import take_in_announced
-
-    gauged = CaseCard.objects.count()
-    while not stop.wait(LOOK_EVERY_S):
-        try:
-            with claimed("take-in", alias=CaseCard.objects.db) as ours:
-                if ours:
-                    take_in_announced()
-                    if CaseRow.objects.count() != CaseCard.objects.count():
-                        fill_missing_cards()
-            cards = CaseCard.objects.count()
-            if cards > 1.2 * gauged + 100:
-                gauge_tables()
-                gauged = cards
-        except DatabaseError:  # busy or away; the next look finds them
-            continue
-        finally:
-            let_go()
 
 
 def gauge_tables() -> None:

@@ -35,8 +35,8 @@ def serve_station(options: StationOptions, clock: Clock) -> None:
 
     import uvicorn
 
-    from app.station.cards import keep_up
     from app.station.context import station
+    from app.station.keeping_up import keep_up
     from app.station.map_live import pulse
     from app.station.map_marks import HELD
     from app.station.processing import resume_jobs

@@ -24,7 +24,8 @@ from flight.camera import Camera, Orientation
 from flight.rehearsal.render import render
 from flight.rehearsal.render_scene import Scene, prepare
 from flight.rehearsal.render_truth import SeenThing, seen_things
-from flight.rehearsal.scenes_site import HALF_M, random_world
+from flight.rehearsal.scenes_plot import HALF_M
+from flight.rehearsal.scenes_site import random_world
 
 CLASSES: Final = ("car", "truck", "person", "smoke", "fire", "drums", "container", "tank", "debris", "tent")
 """Classes of the labels, in the order of their numbers."""

@@ -8,13 +8,15 @@ part of the clutter (boxes on roofs, hatchings, crates, white slabs) is there to
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from core.points import GeoPoint
-from flight.rehearsal.render_shapes import oriented, rectangle
+from flight.rehearsal.render_shapes import oriented
 from flight.rehearsal.render_things import VESSELS
+from flight.rehearsal.scenes_plot import HALF_M, Plot
+from flight.rehearsal.scenes_yard import strew_yard
 from flight.rehearsal.world import (
     Building,
     Colour,
@@ -31,7 +33,6 @@ from flight.rehearsal.world import (
     PlanePoint,
     Plume,
     PlumeKind,
-    Ring,
     RoofKind,
     StackKind,
     Tank,
@@ -42,9 +43,6 @@ from flight.rehearsal.world import (
     Wall,
     World,
 )
-
-HALF_M: Final = 55.0
-"""Half the side of a site, metres."""
 
 BODIES: Final = {  # lengths, widths, heights
     VehicleKind.CAR: ((3.6, 5.1), (1.6, 1.98), (1.4, 1.85)),
@@ -63,72 +61,6 @@ ROOFS: Final[tuple[Colour, ...]] = (
 )  # fmt: skip
 
 
-class Site:
-    """A site under construction: what is put down, and where there is room left."""
-
-    def __init__(self, random: np.random.Generator) -> None:
-        self.random = random
-        self.taken: list[Any] = []
-        self.parts: dict[str, list[Any]] = {}
-        self.number = 0
-
-    def between(self, low: float, high: float) -> float:
-        """Return a number from a range."""
-        return float(self.random.uniform(low, high))
-
-    def chance(self, share: float) -> bool:
-        """Return true with this probability."""
-        return bool(self.random.random() < share)
-
-    def count(self, low: int, high: int) -> int:
-        """Return a whole number, both ends possible."""
-        return int(self.random.integers(low, high + 1))
-
-    def spot(self) -> PlanePoint:
-        """Return a place."""
-        return self.between(-HALF_M, HALF_M), self.between(-HALF_M, HALF_M)
-
-    def one_of(self, options: tuple[Any, ...]) -> Any:  # noqa: ANN401 - whatever the options are
-        """Return one of the options."""
-        return options[int(self.random.integers(len(options)))]
-
-    def name(self, prefix: str) -> str:
-        """Return an id that is not in use."""
-        self.number += 1
-        return f"{prefix}{self.number}"
-
-    def colour(self, base: Colour, spread: int) -> Colour:
-        """Return a colour near another."""
-        tint = max(1, spread // 3)
-        shift = self.random.integers(-tint, tint + 1, 3) + self.random.integers(-spread, spread + 1)
-        red, green, blue = np.clip(np.array(base) + shift, 0, 255).tolist()
-        return red, green, blue
-
-    def any_colour(self) -> Colour:
-        """Return a colour as paint has it: mostly not very bright."""
-        red, green, blue = (self.random.uniform(20, 235, 3) * self.random.uniform(0.5, 1.0)).astype(int).tolist()
-        return red, green, blue
-
-    def fits(self, ring: Ring, gap_m: float = 0.3) -> bool:
-        """Take a place if it is free; return whether it was."""
-        import shapely
-
-        shape = shapely.Polygon(ring).buffer(gap_m)
-        if self.taken and bool(shapely.intersects(np.array(self.taken), shape).any()):
-            return False
-        self.taken.append(shape)
-        return True
-
-    def add(self, field: str, part: Any) -> None:  # noqa: ANN401 - any noun of the world
-        """Put a part into the world."""
-        self.parts.setdefault(field, []).append(part)
-
-    def box(self, centre: PlanePoint, heading: float, length: float, width: float) -> Ring:
-        """Return a turned rectangle."""
-        ring = oriented(centre, heading, rectangle(-length / 2, length / 2, width / 2))
-        return tuple((float(east), float(north)) for east, north in ring)
-
-
 def random_world(seed: int, *, is_busy: bool = False) -> World:
     """Return a site that nobody has seen before, the same for the same seed.
 
@@ -137,9 +69,7 @@ def random_world(seed: int, *, is_busy: bool = False) -> World:
         is_busy: Add people in many poses, piles of goods of every look, and what is easily taken for them, as
             :mod:`flight.rehearsal.scenes_yard` strews them.
     """
-    from flight.rehearsal.scenes_yard import strew_yard
-
-    site = Site(np.random.default_rng((seed, 1)))
+    site = Plot(np.random.default_rng((seed, 1)))
     _fill_site(site)
     light = _light(site)
     if is_busy:
@@ -154,7 +84,7 @@ def random_world(seed: int, *, is_busy: bool = False) -> World:
     )
 
 
-def _fill_site(site: Site) -> None:
+def _fill_site(site: Plot) -> None:
     _ground(site)
     _roads(site)
     for build in (_buildings, _tanks, _container_yard, _parking, _loose_vehicles, _goods, _people, _clutter, _trees):
@@ -163,7 +93,7 @@ def _fill_site(site: Site) -> None:
         _plumes(site)
 
 
-def _light(site: Site) -> Light:
+def _light(site: Plot) -> Light:
     if site.chance(0.08):
         for _lamp in range(site.count(2, 14)):
             height, tone = site.between(5, 14), site.one_of(((255, 214, 160), (255, 190, 110), (225, 235, 255)))
@@ -179,7 +109,7 @@ def _light(site: Site) -> Light:
     )
 
 
-def _ground(site: Site) -> None:
+def _ground(site: Plot) -> None:
     for _patch in range(site.count(3, 7)):
         material = site.one_of(tuple(Material))
         base = {
@@ -191,7 +121,7 @@ def _ground(site: Site) -> None:
         site.add("patches", Patch(material=material, ring=ring, colour=site.colour(base, 26)))
 
 
-def _roads(site: Site) -> None:
+def _roads(site: Plot) -> None:
     for _road in range(site.count(1, 2)):
         heading, width = site.one_of((0.0, 90.0)) + site.between(-8, 8), site.between(6, 15)
         centre = site.spot()
@@ -215,7 +145,7 @@ def _roads(site: Site) -> None:
             _vehicle(site, (float(spot[0]), float(spot[1])), turned + site.between(-3, 3))
 
 
-def _vehicle(site: Site, centre: PlanePoint, heading: float, kind: VehicleKind | None = None) -> None:
+def _vehicle(site: Plot, centre: PlanePoint, heading: float, kind: VehicleKind | None = None) -> None:
     mix = (
         (VehicleKind.CAR,) * 6
         + (VehicleKind.VAN,) * 2
@@ -243,7 +173,7 @@ def _vehicle(site: Site, centre: PlanePoint, heading: float, kind: VehicleKind |
     )
 
 
-def _buildings(site: Site) -> None:
+def _buildings(site: Plot) -> None:
     for _building in range(site.count(1, 4)):
         centre, heading = site.spot(), site.one_of((0.0, 90.0, site.between(0, 90)))
         ring = site.box(centre, heading, site.between(8, 40), site.between(6, 22))
@@ -261,7 +191,7 @@ def _buildings(site: Site) -> None:
             )
 
 
-def _tanks(site: Site) -> None:
+def _tanks(site: Plot) -> None:
     for _farm in range(site.count(0, 2)):
         (east, north), radius = site.spot(), site.between(1.5, 11)
         pitch, colour = radius * site.between(2.3, 3.2), site.colour((214, 216, 214), 30)
@@ -276,7 +206,7 @@ def _tanks(site: Site) -> None:
                     )
 
 
-def _container_yard(site: Site) -> None:
+def _container_yard(site: Plot) -> None:
     for _yard in range(site.count(0, 2)):
         centre, heading = site.spot(), site.between(0, 360)
         length = site.one_of((6.06, 12.19))
@@ -299,7 +229,7 @@ def _container_yard(site: Site) -> None:
                     )
 
 
-def _parking(site: Site) -> None:
+def _parking(site: Plot) -> None:
     for _row in range(site.count(0, 3)):
         centre, heading = site.spot(), site.one_of((0.0, 90.0, site.between(0, 360)))
         pitch, share = site.between(2.4, 3.0), site.between(0.25, 0.95)
@@ -323,12 +253,12 @@ def _parking(site: Site) -> None:
                 _vehicle(site, (float(spot[0]), float(spot[1])), turned, None if site.chance(0.1) else kind)
 
 
-def _loose_vehicles(site: Site) -> None:
+def _loose_vehicles(site: Plot) -> None:
     for _car in range(site.count(2, 12)):
         _vehicle(site, site.spot(), site.between(0, 360))
 
 
-def _goods(site: Site) -> None:
+def _goods(site: Plot) -> None:
     for _stack in range(site.count(1, 8)):
         kind = site.one_of(tuple(StackKind))
         pitch, _height = VESSELS[kind]
@@ -383,7 +313,7 @@ def _goods(site: Site) -> None:
             )
 
 
-def _people(site: Site) -> None:
+def _people(site: Plot) -> None:
     for _group in range(site.count(0, 5)):
         east, north = site.spot()
         for _person in range(site.count(1, 8)):
@@ -405,7 +335,7 @@ def _people(site: Site) -> None:
                 )
 
 
-def _clutter(site: Site) -> None:
+def _clutter(site: Plot) -> None:
     for _crate in range(site.count(4, 22)):
         centre, heading = site.spot(), site.between(0, 360)
         length, width = site.between(0.6, 6.0), site.between(0.5, 2.6)
@@ -443,14 +373,14 @@ def _clutter(site: Site) -> None:
         site.add("markings", Marking(kind=MarkingKind.HATCHED, path=ring, width_m=site.between(0.12, 0.3), colour=tone))
 
 
-def _trees(site: Site) -> None:
+def _trees(site: Plot) -> None:
     for _tree in range(site.count(2, 22)):
         centre, radius = site.spot(), site.between(0.6, 4.0)
         if site.fits(site.box(centre, 0, radius * 2, radius * 2)):
             site.add("trees", Tree(centre=centre, radius_m=radius, height_m=radius * site.between(1.4, 2.6)))
 
 
-def _plumes(site: Site) -> None:
+def _plumes(site: Plot) -> None:
     for _plume in range(site.count(1, 2)):
         (east, north), drift = site.spot(), site.between(0, 360)
         radius = site.between(1.2, 6)
@@ -465,7 +395,7 @@ def _plumes(site: Site) -> None:
             _plume_at(site, PlumeKind.SMOKE, centre, (radius, height, drift))
 
 
-def _plume_at(site: Site, kind: PlumeKind, centre: PlanePoint, shape: tuple[float, float, float]) -> None:
+def _plume_at(site: Plot, kind: PlumeKind, centre: PlanePoint, shape: tuple[float, float, float]) -> None:
     radius, height, drift = shape
     plume_id = site.name(kind.value)
     plume = Plume(plume_id=plume_id, kind=kind, centre=centre, radius_m=radius, height_m=height, drift_deg=drift)

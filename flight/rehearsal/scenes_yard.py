@@ -8,9 +8,10 @@ with gaps, on pallets, and of mixed paint.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from flight.rehearsal.render_things import VESSELS
+from flight.rehearsal.scenes_plot import Plot
 from flight.rehearsal.world import (
     Building,
     Colour,
@@ -24,9 +25,6 @@ from flight.rehearsal.world import (
     Tent,
     Tree,
 )
-
-if TYPE_CHECKING:
-    from flight.rehearsal.scenes_site import Site
 
 CLOTHES: Final[tuple[Colour, ...]] = (
     (36, 42, 60), (52, 66, 100), (64, 86, 140), (40, 40, 44), (86, 88, 92), (128, 130, 130), (222, 222, 218),
@@ -47,7 +45,7 @@ AWNINGS: Final[tuple[Colour, ...]] = (
 )  # fmt: skip
 
 
-def strew_yard(site: Site) -> None:
+def strew_yard(site: Plot) -> None:
     """Put people, goods and their look-alikes on a site, wherever there is room."""
     for _group in range(site.count(3, 9)):
         _group_of_people(site)
@@ -61,7 +59,7 @@ def strew_yard(site: Site) -> None:
         _look_alike(site)
 
 
-def _group_of_people(site: Site) -> None:
+def _group_of_people(site: Plot) -> None:
     """Put a few people together: a crew, a queue, a crowd, or one alone."""
     (east, north), spread = site.spot(), site.between(0.7, 7)
     crew = site.one_of(CLOTHES) if site.chance(0.3) else None  # work clothes
@@ -85,7 +83,7 @@ def _group_of_people(site: Site) -> None:
         )
 
 
-def _stack_of_vessels(site: Site) -> None:
+def _stack_of_vessels(site: Plot) -> None:
     """Put down drums, totes or cylinders: a neat block, or one with gaps, mixed paint, pallets or a tarpaulin."""
     kind = site.one_of((StackKind.DRUM, StackKind.DRUM, StackKind.IBC, StackKind.CYLINDER))
     pitch = VESSELS[kind][0]
@@ -114,7 +112,7 @@ def _stack_of_vessels(site: Site) -> None:
     )
 
 
-def _heap_of_stuff(site: Site) -> None:
+def _heap_of_stuff(site: Plot) -> None:
     centre, heading = site.spot(), site.between(0, 360)
     length = site.between(1.2, 8)
     width = length * site.between(0.45, 1.0)
@@ -133,7 +131,7 @@ def _heap_of_stuff(site: Site) -> None:
         )
 
 
-def _awning(site: Site) -> None:
+def _awning(site: Plot) -> None:
     centre, heading, length = site.spot(), site.between(0, 360), site.between(2, 8)
     width = length * site.between(0.5, 1.0)
     if site.fits(site.box(centre, heading, length, width)):
@@ -151,7 +149,7 @@ def _awning(site: Site) -> None:
         )
 
 
-def _look_alike(site: Site) -> None:
+def _look_alike(site: Plot) -> None:
     """Put down what a small detector takes for a person or a drum: posts, bins, cones, crates, shrubs."""
     centre, heading = site.spot(), site.between(0, 360)
     if site.chance(0.25):
