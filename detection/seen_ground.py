@@ -200,6 +200,11 @@ class Look:
         adds = self.lacks & ~self._same.any(axis=1)
         return float(np.mean(adds[self._whole])) if self._whole.any() else 0.0
 
+    @property
+    def shows_ground(self) -> bool:
+        """Whether any cell is wholly in view."""
+        return bool(self._whole.any())
+
     def cells_in(self, left_px: float, top_px: float, right_px: float, bottom_px: float) -> NDArray[np.bool_]:
         """Return (n,) which cells a part of the image may show."""
         boxes = self.view.boxes_px

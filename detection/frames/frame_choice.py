@@ -25,7 +25,9 @@ class FrameChoice:
         views: How often each piece of ground should be seen.
         new_share: Share of a frame's ground that must still lack the look for the frame to be taken.
         look_s: Seconds between instants that are considered.
-        coarsest_gsd_m: Ground seen with a larger GSD than this does not count as seen.
+        coarsest_gsd_m: Ground seen with a larger GSD than this does not count as seen,
+        far_gsd_m: unless no ground is in view as finely: then ground up to this GSD does. From high up there are no
+            cars to be found, but smoke is.
         turned_deg: Two looks differ when the directions from the ground to the camera do by this much,
         moment_s: or when they are as far apart in time, seconds.
         fresh_s: A look counts up to this long, seconds; then the ground is looked at anew.
@@ -41,6 +43,7 @@ class FrameChoice:
     new_share: float = 0.25
     look_s: float = 0.2
     coarsest_gsd_m: float = 0.15
+    far_gsd_m: float = 0.6
     turned_deg: float = 4.0
     moment_s: float = 2.0
     fresh_s: float = 120.0
@@ -55,6 +58,8 @@ class FrameChoice:
         spans = (self.look_s, self.coarsest_gsd_m, self.moment_s, self.fresh_s, self.blind_every_s, self.max_gap_s)
         if not all(span > 0 for span in spans):
             raise ValueError("times and the coarsest GSD of a frame choice are positive")
+        if self.far_gsd_m < self.coarsest_gsd_m:
+            raise ValueError("far ground is seen more coarsely than near ground")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,7 +94,7 @@ class InstantChooser:
 
     def __init__(self, track: Track, camera: Camera | None, start: datetime, choice: FrameChoice) -> None:
         self._track, self._camera, self._start, self._choice = track, camera, start, choice
-        self._seen: SeenGround | None = None
+        self._seen: dict[float, SeenGround] = {}
         self._last_blind_s = -choice.blind_every_s
         self._dark: str | None = None
 
@@ -118,7 +123,17 @@ class InstantChooser:
         return Instant(after_s=at_s, pose=pose, look=look)
 
     def _look(self, pose: Pose) -> Look | None:
-        if self._seen is None and pose.position is not None:
+        if pose.position is None:
+            return None
+        choice = self._choice
+        near = self._seen_to(choice.coarsest_gsd_m, pose).look(pose, self._camera, pose.captured_at)
+        if near is None or near.shows_ground:
+            return near
+        return self._seen_to(choice.far_gsd_m, pose).look(pose, self._camera, pose.captured_at)
+
+    def _seen_to(self, gsd_m: float, pose: Pose) -> SeenGround:
+        """Return the looks at ground of up to this GSD; looks at finer ground count alike."""
+        if gsd_m not in self._seen:
             choice = self._choice
             enough = Enough(
                 views=choice.views,
@@ -128,13 +143,9 @@ class InstantChooser:
                 fresh_s=choice.fresh_s,
                 margin_m=0.0,
             )
-            self._seen = SeenGround(
-                enough,
-                cell_m=_cell_m(pose, self._camera),
-                coarsest_gsd_m=choice.coarsest_gsd_m,
-                finest_gsd_m=choice.coarsest_gsd_m,
-            )
-        return None if self._seen is None else self._seen.look(pose, self._camera, pose.captured_at)
+            cell_m = _cell_m(pose, self._camera)
+            self._seen[gsd_m] = SeenGround(enough, cell_m=cell_m, coarsest_gsd_m=gsd_m, finest_gsd_m=gsd_m)
+        return self._seen[gsd_m]
 
 
 def choose_instants(

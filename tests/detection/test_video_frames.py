@@ -44,6 +44,18 @@ def test_a_hovering_camera_is_looked_at_twice_and_again_when_that_is_long_ago(
     assert instants(chosen) == pytest.approx([0.0, 2.0, 20.2, 22.2])
 
 
+def test_from_high_up_frames_are_taken_for_what_is_seen_from_far_and_beyond_that_none(
+    make_pose: Callable[..., Pose], make_camera: Callable[..., Camera]
+) -> None:
+    def chosen(height_m: float) -> list[float]:
+        track = Track(poses=tuple(make_pose(height=height_m, after_s=0.5 * step) for step in range(11)), source="hover")
+        return instants(choose_instants(track, make_camera(), track.poses[0].captured_at, 5.0, FrameChoice()))
+
+    assert chosen(70.0) == pytest.approx([0.0, 2.0])  # 0.14 m a pixel
+    assert chosen(200.0) == pytest.approx([0.0, 2.0])  # 0.4 m a pixel: no cars, but smoke
+    assert chosen(400.0) == []
+
+
 def test_without_a_camera_frames_come_at_even_times(flyover: Track) -> None:
     chosen = choose_instants(flyover, None, flyover.poses[0].captured_at, 10.0, FrameChoice(blind_every_s=2.0))
     assert instants(chosen) == pytest.approx([0, 2, 4, 6, 8, 10])
