@@ -195,8 +195,11 @@ class _Video:
         return min(near, key=lambda place: abs(float(self.times_s[place]) - time_s))
 
     def has_keys_every(self, gap_s: float) -> bool:
-        """Return whether key frames are never farther apart, from the first frame to the last."""
-        if gap_s <= 0 or not len(self.keys_s):
+        """Return whether there are several key frames, never farther apart, from the first frame to the last.
+
+        One alone would show a short video at one instant, in which nothing can be seen to move or to stand.
+        """
+        if gap_s <= 0 or len(self.keys_s) < 2:
             return False
         ends = np.concatenate([self.times_s[:1], self.keys_s, self.times_s[-1:]])
         return bool(np.diff(ends).max() <= gap_s + 1e-6)

@@ -26,6 +26,7 @@ from core.errors import InputRefused
 from core.ids import derived_id
 from core.refusal import Refusal
 from detection.detection import Box
+from detection.frames.following import Following
 from detection.scripted import ScriptedDetector
 from evidence.verify import verify
 from evidence.verifying.verification import Outcome
@@ -271,9 +272,8 @@ def test_what_a_video_shows_becomes_incidents_with_a_clip(job: MakeJob, station:
     ]
     detector = ScriptedDetector({derived_id("frame", sha256, n): boxes for n in range(12)})
     cards = {detector.weight_sha256: b"# scripted\n"}
-    report = process(
-        made, replace(station, instruments=replace(station.instruments, detector=detector, weight_cards=cards))
-    )
+    instruments = replace(station.instruments, detector=detector, weight_cards=cards, following=Following())
+    report = process(made, replace(station, instruments=instruments))
     assert (report.inputs, report.results, report.sidecars, report.refused_inputs) == (2, 1, 1, 0)
     assert report.incidents
     for line in report.incidents:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from core.refusal import Refusal
-from detection import video_decoding
+from detection.frames import video_decoding
 from detection.frames.video_decoding import NotAVideoError, VideoCursor, decoding, timeline_zero_s
 from detection.frames.video_stills import Still, thumbnail
 from flight.telemetry.container import FrameTimes, read_frame_times
