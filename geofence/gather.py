@@ -323,6 +323,8 @@ def _velocity(group: _Group, rules: Gathering) -> Floats | None:
 def _sighting(group: _Group, parts: Sequence[_Group], plane: LocalPlane, rules: Gathering) -> Sighting:
     """Return a finished group as a sighting; pieces of it that were boxed apart count as seen, but do not place it."""
     moving, velocity = _motion(group)
+    if moving is None and any(_motion(part)[0] is False for part in parts):
+        moving = False  # a piece that was seen to stand stands with the whole
     if moving:
         # A moving thing has no one place: it is where it was seen last.
         last = group.members[-1]

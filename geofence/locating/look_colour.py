@@ -27,6 +27,8 @@ _WHITE: Final = _TO_XYZ.sum(axis=1)
 # flights (docs/locating.md): lightness, and each of a and b.
 SIGMA_LIGHTNESS: Final = 12.0
 SIGMA_PAINT: Final = 4.0
+# A box that is a little off takes in some of the ground, which is grey: that fades a colour, but keeps its hue.
+FADED: Final = 0.35
 
 
 def colour_of(pixels: NDArray[np.uint8], box: Box) -> Colour | None:
@@ -52,8 +54,17 @@ def colour_of(pixels: NDArray[np.uint8], box: Box) -> Colour | None:
 
 def colours_apart(one: Colour, two: Colour) -> float:
     """Return the squared distance of two looks' colours, in sigmas of what one thing's looks differ by."""
-    lightness, a, b = np.subtract(one, two)
-    return float((lightness / SIGMA_LIGHTNESS) ** 2 + (a / SIGMA_PAINT) ** 2 + (b / SIGMA_PAINT) ** 2)
+    lightness, *paint = np.subtract(one, two)
+    vivid = np.array(max((one[1:], two[1:]), key=lambda paint: float(np.hypot(*paint))))
+    chroma = float(np.hypot(*vivid))
+    hue = vivid / chroma if chroma > 0 else np.array([1.0, 0.0])
+    faded = float(hue @ paint)
+    turned = float(hue[0] * paint[1] - hue[1] * paint[0])
+    return float(
+        (lightness / SIGMA_LIGHTNESS) ** 2
+        + faded**2 / (SIGMA_PAINT**2 + (FADED * chroma) ** 2)
+        + (turned / SIGMA_PAINT) ** 2
+    )
 
 
 def _lab(bgr: NDArray[np.uint8]) -> NDArray[np.float64]:
