@@ -28,7 +28,7 @@ _WHITE: Final = _TO_XYZ.sum(axis=1)
 SIGMA_LIGHTNESS: Final = 12.0
 SIGMA_PAINT: Final = 4.0
 # A box that is a little off takes in some of the ground, which is grey: that fades a colour, but keeps its hue.
-FADED: Final = 0.35
+FADED: Final = 0.2
 
 
 def colour_of(pixels: NDArray[np.uint8], box: Box) -> Colour | None:
