@@ -39,11 +39,14 @@ class Covered:
 
 
 def map_coverage(findings: Sequence[InputFindings]) -> CoverageMap:
-    """Return the coverage map of everything that a run examined; looks that only follow something are not counted."""
+    """Return the coverage map of what a run's weights looked at.
+
+    Looks that only follow something are not counted, nor are thermal frames: on those nothing but heat was sought.
+    """
     coverage = CoverageMap()
     for given in findings:
         for frame in given.frames:
-            if not frame.followed:
+            if not (frame.followed or frame.thermal):
                 coverage.add(frame.frame.pose, frame.frame.camera, frame.quality)
     return coverage
 

@@ -120,7 +120,7 @@ def recall_looks(found: InputFindings, instruments: Instruments) -> None:
         return
     instruments.lookout.begin(found.sha256)
     for given in found.frames:
-        if given.quality is None:
+        if given.quality is None or given.thermal:
             continue
         boxes: dict[str, list[Box]] = {}
         seen = [fix.detection for fix in given.fixes] + [lost.detection for lost in given.unlocated]
@@ -333,4 +333,5 @@ def _find(placed: Sequence[_Placed], instruments: Instruments) -> Iterator[Frame
             ),
             unlocated=tuple(outcome for outcome in outcomes if not isinstance(outcome, Fix)),
             quality=frame.quality,
+            thermal=given.thermogram is not None,
         )

@@ -35,6 +35,7 @@ class FrameFindings:
         fixes, unlocated: Its detections.
         quality: How sharp and how exposed it was; None where nobody measured it.
         followed: Whether it was decoded only to follow something found shortly before or after, and looked at there.
+        thermal: Whether a thermal camera took it: no daylight weight looked at its ground then.
     """
 
     frame: FrameRecord
@@ -42,6 +43,7 @@ class FrameFindings:
     unlocated: tuple[Unlocated, ...]
     quality: ImageQuality | None = None
     followed: bool = False
+    thermal: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ import shapely
 from filelock import FileLock, Timeout
 from shapely import MultiPolygon, Polygon
 
-from app.looked_at import gsd_of
+from app.looked_at import Grade, gsd_of
 from core.clock import from_iso, in_utc, iso_utc
 from core.errors import StoreFailed
 from core.ids import derived_id
@@ -69,7 +69,9 @@ class PatrolRecord:
         frames: Every frame's pose; empty where it was read without them.
         incidents: Every incident.
         gsd_m: Ground that a pixel saw where each incident was seen best, metres, by incident id.
-        grades: The ground it looked at, by how finely; see :func:`app.looked_at.ground_looked_at`.
+        grades: The ground it looked at in daylight, by how finely; see :func:`app.looked_at.ground_looked_at`.
+        heat: The ground that its thermal frames looked at, likewise.
+        sought: The labels that its weights find; None where it was kept before that was noted.
     """
 
     patrol_id: str
@@ -81,7 +83,9 @@ class PatrolRecord:
     frames: tuple[FrameRecord, ...]
     incidents: tuple[Incident, ...]
     gsd_m: Mapping[str, float]
-    grades: tuple[tuple[float, Polygon | MultiPolygon], ...]
+    grades: tuple[Grade, ...]
+    heat: tuple[Grade, ...] = ()
+    sought: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         for name in ("started_at", "ended_at"):
@@ -91,7 +95,14 @@ class PatrolRecord:
     def look(self) -> Look:
         """What it looked at, as the standings need it."""
         covered = self.grades[-1][1] if self.grades else Polygon()
-        return Look(patrol_id=self.patrol_id, ended_at=self.ended_at, covered=covered, grades=self.grades)
+        return Look(
+            patrol_id=self.patrol_id,
+            ended_at=self.ended_at,
+            covered=covered,
+            grades=self.grades,
+            heat=self.heat,
+            sought=None if self.sought is None else frozenset(self.sought),
+        )
 
     @property
     def found(self) -> tuple[Found, ...]:
@@ -316,8 +327,18 @@ def _as_json(record: PatrolRecord) -> dict[str, Json]:
         "ended_at": instant_text(record.ended_at),
         "incidents": cast("Json", [incident_to_json(incident) for incident in record.incidents]),
         "gsd_m": dict(record.gsd_m),
-        "grades": [[gsd, shapely.to_wkb(shape, hex=True)] for gsd, shape in record.grades],
+        "grades": _grades_as_json(record.grades),
+        "heat": _grades_as_json(record.heat),
+        "sought": None if record.sought is None else list(record.sought),
     }
+
+
+def _grades_as_json(grades: Iterable[Grade]) -> Json:
+    return [[gsd, shapely.to_wkb(shape, hex=True)] for gsd, shape in grades]
+
+
+def _grades_from_json(fields: Any) -> tuple[Grade, ...]:  # noqa: ANN401 - JSON is anything until it is read
+    return tuple((float(gsd), shapely.from_wkb(shape)) for gsd, shape in fields)
 
 
 def _from_json(document: Json, path: Path) -> PatrolRecord:
@@ -335,7 +356,9 @@ def _from_json(document: Json, path: Path) -> PatrolRecord:
             frames=(),
             incidents=tuple(incident_from_json(entry, path) for entry in fields["incidents"]),
             gsd_m={str(key): float(gsd) for key, gsd in fields["gsd_m"].items()},
-            grades=tuple((float(gsd), shapely.from_wkb(shape)) for gsd, shape in fields["grades"]),
+            grades=_grades_from_json(fields["grades"]),
+            heat=_grades_from_json(fields.get("heat", ())),
+            sought=None if fields.get("sought") is None else tuple(map(str, fields["sought"])),
         )
     except (*SHAPE_ERRORS, shapely.errors.ShapelyError) as unfit:
         raise StoreFailed(

@@ -155,7 +155,7 @@ def process(job: Job, station: Station) -> RunReport:
         )
         sealed = _seal_all(conclusion, taken, job, station)
         archive_register(register_of(conclusion, station.jurisdiction), job.out / ARCHIVE, at=opened_at)
-        patrol = _patrol(taken, conclusion, job)
+        patrol = _patrol(taken, conclusion, job, station)
         ledger = None if patrol is None else keep_patrol(patrol, job.ledger or job.out / LEDGER)
         scene = scene_of(
             conclusion,
@@ -192,9 +192,10 @@ def _work(job: Job) -> Path:
     return job.out / "work"
 
 
-def _patrol(taken: _Taken, conclusion: Conclusion, job: Job) -> PatrolRecord | None:
+def _patrol(taken: _Taken, conclusion: Conclusion, job: Job, station: Station) -> PatrolRecord | None:
     """Return what the ledger keeps of this run, or None where no frame was seen."""
-    frames = tuple(frame.frame for given in taken.findings for frame in given.frames)
+    seen = [frame for given in taken.findings for frame in given.frames]
+    frames = tuple(frame.frame for frame in seen)
     if not frames:
         return None
     instants = [frame.captured_at for frame in frames]
@@ -208,7 +209,9 @@ def _patrol(taken: _Taken, conclusion: Conclusion, job: Job) -> PatrolRecord | N
         frames=frames,
         incidents=conclusion.incidents,
         gsd_m=finest_gsd_m(conclusion.incidents, frames),
-        grades=ground_looked_at(frames),
+        grades=ground_looked_at([frame.frame for frame in seen if not frame.thermal]),
+        heat=ground_looked_at([frame.frame for frame in seen if frame.thermal]),
+        sought=tuple(sorted(station.instruments.detector.labels)),
     )
 
 

@@ -88,7 +88,7 @@ def _looked_at(standing: Standing, look: Look) -> bool:
     circle = shapely.Point(0, 0).buffer(max(2 * sigma, 1.0))
     plane = LocalPlane(origin=standing.point)
     placed = shapely.transform(circle, lambda metres: from_plane(plane, metres))
-    return bool(shapely.covers(look.seen_at(standing.gsd_m), placed))
+    return bool(shapely.covers(look.seen_at(standing.gsd_m, standing.label), placed))
 
 
 def _seen(standing: Standing, one: Found, look: Look) -> Standing:

@@ -18,6 +18,7 @@ from shapely import MultiPolygon, Polygon
 from core.clock import in_utc
 from core.ids import derived_id
 from core.points import GeoPoint
+from detection.thermal.hot_spot_detector import LABEL as HOT_SPOT
 from geofence.fix import Covariance
 from geofence.hazard import Hazard
 from geofence.sighting import Sighting
@@ -148,26 +149,38 @@ class Look:
         covered: Ground that its frames covered well enough to detect on, WGS-84 degrees.
         grades: The same by how finely it was seen: ground sampling distance in metres, finest first, and the ground
             seen at that or finer. Empty where only ``covered`` is known.
+        heat: The same of its thermal frames, in which nothing but hot spots is sought.
+        sought: The labels that it could have found in daylight; None where that is not known: then every label.
     """
 
     patrol_id: str
     ended_at: datetime
     covered: Polygon | MultiPolygon
     grades: tuple[tuple[float, Polygon | MultiPolygon], ...] = ()
+    heat: tuple[tuple[float, Polygon | MultiPolygon], ...] = ()
+    sought: frozenset[str] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ended_at", in_utc(self.ended_at))
-        if any(finer >= coarser for (finer, _a), (coarser, _b) in pairwise(self.grades)):
-            raise ValueError("grades go from fine to coarse")
+        for grades in (self.grades, self.heat):
+            if any(finer >= coarser for (finer, _a), (coarser, _b) in pairwise(grades)):
+                raise ValueError("grades go from fine to coarse")
 
-    def seen_at(self, gsd_m: float | None) -> Polygon | MultiPolygon:
-        """Return the ground seen so finely that a thing known at ``gsd_m`` would have shown.
+    def seen_at(self, gsd_m: float | None, label: str) -> Polygon | MultiPolygon:
+        """Return the ground seen so finely that a thing of a label, known at ``gsd_m``, would have shown.
 
-        Up to half as coarse again counts: a detector bears that, and two flights at one height differ by less.
+        Up to half as coarse again counts: a detector bears that, and two flights at one height differ by less. What a
+        patrol's weights do not know was not looked for; heat was looked for by thermal frames, and by nothing else.
         """
-        if gsd_m is None or not self.grades:
-            return self.covered
-        fine = [ground for coarsest, ground in self.grades if coarsest <= COARSER * gsd_m]
+        heat = label == HOT_SPOT
+        if not heat and self.sought is not None and label not in self.sought:
+            return Polygon()
+        grades = self.heat if heat else self.grades
+        if heat and not grades:
+            return Polygon()
+        if gsd_m is None or not grades:
+            return grades[-1][1] if heat else self.covered
+        fine = [ground for coarsest, ground in grades if coarsest <= COARSER * gsd_m]
         return fine[-1] if fine else Polygon()
 
 

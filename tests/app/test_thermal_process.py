@@ -12,11 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from shapely import Point
 
 from app.examine import examine, take_in
 from app.inputs import Kind, list_inputs
 from app.instruments import Station
-from app.process import Job, process
+from app.patrol_ledger import read_patrols
+from app.process import LEDGER, Job, process
 from app.run_report import RunReport
 from app.wiring import open_jurisdiction
 from core.points import GeoPoint, LocalPlane, from_plane
@@ -133,6 +135,25 @@ def test_a_hot_spot_at_tanks_is_a_lead_with_what_was_measured(
         assert any("emissivity 0.95" in words for words in said)
     (method,) = (made.out / line.package).rglob("model-card*.md")
     assert "Hot spots, method 1" in method.read_text()
+
+
+def test_a_thermal_photo_is_no_look_in_daylight(
+    job: Callable[..., Job], card: Path, at_the_tank: Callable[..., RunReport]
+) -> None:
+    for number, east_m in ((1, 0.0), (2, 6.0)):
+        take(card, number, "flir", east_m=east_m)
+    asked_for = Point(TANK.lon_deg, TANK.lat_deg).buffer(1e-4)
+    made = replace(job(), footage=card, area=asked_for)
+    report = at_the_tank(made)
+    assert report.covered is not None
+    assert report.covered.seen_m2 == 0
+    assert report.covered.unseen_m2 is not None
+    assert report.covered.unseen_m2 > 300
+    (record,) = read_patrols(made.ledger or made.out / LEDGER)
+    assert record.grades == ()
+    assert record.look.seen_at(None, "vehicle").is_empty
+    assert record.look.seen_at(None, "hot_spot").contains(Point(TANK.lon_deg, TANK.lat_deg))
+    assert not record.look.sought or "hot_spot" not in record.look.sought
 
 
 def remarks_on(card: Path, station: Station, conditions: Conditions) -> list[str]:

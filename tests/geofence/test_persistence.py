@@ -134,6 +134,26 @@ def test_unlawful_histories_are_refused() -> None:
             standing(*steps)
 
 
+def test_gone_is_only_what_was_looked_for() -> None:
+    seen = found(0)
+    label = seen.sighting.label
+    before = carry_over((), look(0), [seen])
+    warm = dataclasses.replace(seen, sighting=dataclasses.replace(seen.sighting, label="hot_spot"))
+    hot = carry_over((), look(0), [warm])
+    daylight = dataclasses.replace(look(1), grades=((0.08, EVERYWHERE),))
+    thermal = dataclasses.replace(look(1, NOWHERE), heat=((0.08, EVERYWHERE),))
+    for standing, looked, expected in (
+        (before, dataclasses.replace(daylight, sought=frozenset({label})), ["opened", "gone"]),
+        (before, dataclasses.replace(daylight, sought=frozenset({"another"})), ["opened"]),
+        (before, thermal, ["opened"]),
+        (hot, daylight, ["opened"]),
+        (hot, thermal, ["opened", "gone"]),
+    ):
+        assert events(carry_over(standing, looked, [])[0]) == expected
+    with pytest.raises(ValueError, match="fine to coarse"):
+        dataclasses.replace(look(1), heat=((0.08, EVERYWHERE), (0.02, EVERYWHERE)))
+
+
 def test_what_was_seen_from_close_by_is_not_called_gone_from_afar() -> None:
     near = dataclasses.replace(found(0), gsd_m=0.02)
     before = carry_over((), look(0), [near])
