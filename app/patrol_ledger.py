@@ -22,7 +22,7 @@ from typing import Any, Final, cast
 
 import shapely
 from filelock import FileLock, Timeout
-from shapely import MultiPolygon, Polygon
+from shapely import Polygon
 
 from app.looked_at import Grade, gsd_of
 from core.clock import from_iso, in_utc, iso_utc
