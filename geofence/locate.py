@@ -34,9 +34,9 @@ from geofence.locating.locate_contact import Contact, contact
 
 REACH_M: Final = 2_000.0
 LEAST_DEPRESSION_DEG: Final = 5.0
-# How far the middle of plus and minus one sigma may lie from the hit, as a share of the whole sigma. Above a fifth the
+# How far the middle of plus and minus one sigma may lie from the hit, as a share of the whole sigma. At a fifth the
 # error is so skew that its 50 % ellipse holds 53 % (drawn: pitch sigma 2.5°, 10° above the ground).
-_MOST_BENT: Final = 0.2
+_MOST_BENT: Final = 0.15
 _FARTHER: Final = 1.5  # a ray wrong by one sigma may hit this much beyond reach
 
 # Which errors the frames of one flight share: pose errors by the budget's share, the lens and the ground wholly (the
