@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import shapely
-from shapely.geometry.base import BaseGeometry
-
 from app.journal import InputFindings
 from core.text import _
-from core.whole_file import write_text
 from detection.coverage_map import CoverageMap, SeenPart
+from maps.coverage_file import write_parts
 
-COVERAGE: Final = "coverage.geojson"
 OFTEN: Final = 2
-DECIMALS: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,27 +45,26 @@ def map_coverage(findings: Sequence[InputFindings]) -> CoverageMap:
     return coverage
 
 
-def write_coverage(coverage: CoverageMap, asked_for: BaseGeometry | None, path: Path) -> Covered:
-    """Write the map (GeoJSON, RFC 7946) and return how much ground was seen.
+def write_coverage(parts: Sequence[SeenPart], path: Path, *, asked: bool, unplaced: int) -> Covered:
+    """Write a run's coverage (GeoJSON, RFC 7946) and return how much ground was seen.
 
     Args:
-        coverage: The map.
-        asked_for: The ground that the patrol was to look at, longitude and latitude; None where it is not known.
+        parts: Ground seen alike, and what was never seen of the ground that was asked for.
         path: The file.
+        asked: Whether the ground that the patrol was to look at is known.
+        unplaced: Frames that do not tell what they saw.
 
     Raises:
         OSError: The file cannot be written.
     """
-    parts = coverage.parts(asked_for)
-    collection = {"type": "FeatureCollection", "name": "coverage", "features": [_feature(part) for part in parts]}
-    write_text(path, json.dumps(collection, ensure_ascii=False) + "\n")
+    write_parts(parts, path)
     return Covered(
         seen_m2=round(sum(part.area_m2 for part in parts if part.views[0] >= 1), 1),
         often_m2=round(sum(part.area_m2 for part in parts if part.views[0] >= OFTEN), 1),
         unseen_m2=None
-        if asked_for is None
+        if not asked
         else round(sum(part.area_m2 for part in parts if part.views[1] == 0 and part.unclear == 0), 1),
-        unplaced=coverage.unplaced,
+        unplaced=unplaced,
     )
 
 
@@ -83,19 +76,3 @@ def tell_covered(covered: Covered) -> str:
     if covered.unplaced:
         told += "; " + _("{number} frames do not tell what they saw").format(number=covered.unplaced)
     return told
-
-
-def _feature(part: SeenPart) -> dict[str, object]:
-    shape = shapely.set_precision(part.shape, 10.0**-DECIMALS)
-    return {
-        "type": "Feature",
-        "geometry": json.loads(shapely.to_geojson(shape)),
-        "properties": {
-            "views_least": part.views[0],
-            "views_most": part.views[1],
-            "unclear_views": part.unclear,
-            "gsd_m": None if part.gsd_m is None else round(part.gsd_m, 4),
-            "sharpness": None if part.sharpness is None else round(part.sharpness, 4),
-            "area_m2": round(part.area_m2, 1),
-        },
-    }

@@ -29,7 +29,7 @@ from urllib.parse import quote
 from shapely.geometry.base import BaseGeometry
 
 from app.conclude import Conclusion, conclude
-from app.coverage_file import COVERAGE, map_coverage, write_coverage
+from app.coverage_file import map_coverage, write_coverage
 from app.examine import examine, recall_looks, reopen, take_in
 from app.inputs import FootageFile, Kind, list_inputs
 from app.instruments import Jurisdiction, Station
@@ -62,6 +62,7 @@ from geofence.crowd import Recall
 from geofence.register.datums_suspicion import LEAST_PLACES, suspect_datum
 from geofence.register.site_archive import archive_register
 from geofence.register.site_folder import ARCHIVE
+from maps.coverage_file import COVERAGE
 from maps.features import incident_feature, semi_major_90_m
 from maps.geo_files import GEOPACKAGE, write_geojson, write_geopackage, write_mosaic
 from maps.offline_map import draw
@@ -157,10 +158,13 @@ def process(job: Job, station: Station) -> RunReport:
         archive_register(register_of(conclusion, station.jurisdiction), job.out / ARCHIVE, at=opened_at)
         patrol = _patrol(taken, conclusion, job, station)
         ledger = None if patrol is None else keep_patrol(patrol, job.ledger or job.out / LEDGER)
+        seen = map_coverage(taken.findings)
+        coverage = seen.parts(job.area)
         scene = scene_of(
             conclusion,
             taken.findings,
             station.jurisdiction,
+            coverage=coverage,
             title=job.title,
             thumbnails={number: place.thumbnail for number, place in sealed.items() if place.thumbnail},
             no_fly_zones=job.no_fly_zones,
@@ -174,7 +178,7 @@ def process(job: Job, station: Station) -> RunReport:
         for mosaic in (trace.mosaic for trace in scene.traces if trace.mosaic is not None):
             write_mosaic(mosaic, job.out)
         draw(scene, job.out / MAP, chinese=job.chinese, links=_links(sealed, job.out))
-        covered = write_coverage(map_coverage(taken.findings), job.area, job.out / COVERAGE)
+        covered = write_coverage(coverage, job.out / COVERAGE, asked=job.area is not None, unplaced=seen.unplaced)
         report = replace(_report(taken, conclusion, sealed, job, station), covered=covered)
         if patrol is not None and ledger is not None:
             register = station.jurisdiction.register

@@ -17,6 +17,7 @@ from core.clock import Clock
 from core.errors import StoreFailed
 from core.points import GeoPoint, LocalPlane, from_plane
 from core.refusal import Refusal
+from detection.coverage_map import SeenPart
 from detection.frame import Frame
 from detection.ground_scale import height_above_ground_m
 from evidence.cases.case_store import NOTED, CaseStore, custody_of
@@ -285,6 +286,7 @@ def scene_of(
     findings: Sequence[InputFindings],
     jurisdiction: Jurisdiction,
     *,
+    coverage: Sequence[SeenPart],
     title: str,
     thumbnails: Mapping[str, bytes],
     no_fly_zones: Sequence[NoFlyZone],
@@ -296,7 +298,9 @@ def scene_of(
     """Return the scene that the run's map shows."""
     frames = [frame for given in findings for frame in given.frames]
     involved = {incident.sighting.sighting_id for incident in conclusion.incidents}
-    drawn = [view for frame in frames if (view := read_view(views, frame.frame)) is not None]
+    # A thermal picture's false colours are no picture of the place, and not what the weights looked at.
+    daylight = [frame.frame for frame in frames if not frame.thermal]
+    drawn = [view for frame in daylight if (view := read_view(views, frame)) is not None]
     return Scene(
         title=title,
         drawn_at=drawn_at,
@@ -304,7 +308,7 @@ def scene_of(
         incidents=conclusion.incidents,
         thumbnails=thumbnails,
         others=tuple(sighting for sighting in conclusion.sightings if sighting.sighting_id not in involved),
-        traces=_traces(frames, title, lay_mosaic(drawn)),
+        traces=_traces(frames, title, lay_mosaic(drawn), coverage),
         no_fly_zones=tuple(no_fly_zones),
         plans=tuple(plans),
         histories=histories,
@@ -315,7 +319,9 @@ def scene_of(
     )
 
 
-def _traces(frames: Sequence[FrameFindings], title: str, mosaic: Mosaic | None) -> tuple[Trace, ...]:
+def _traces(
+    frames: Sequence[FrameFindings], title: str, mosaic: Mosaic | None, coverage: Sequence[SeenPart]
+) -> tuple[Trace, ...]:
     """Return what the run's patrol left on the map; nothing where no frame was seen."""
     if not frames:
         return ()
@@ -327,6 +333,7 @@ def _traces(frames: Sequence[FrameFindings], title: str, mosaic: Mosaic | None) 
             ended_at=max(instants),
             ways=_ways(frames),
             footprints=tuple(seen for frame in frames if (seen := _footprint(frame)) is not None),
+            coverage=tuple(coverage),
             mosaic=mosaic,
         ),
     )
@@ -348,6 +355,7 @@ def _footprint(frame: FrameFindings) -> Footprint | None:
         shape=Polygon(from_plane(LocalPlane(origin=record.pose.position), outline)),
         camera=record.pose.position,
         detections=len(frame.fixes) + len(frame.unlocated),
+        thermal=frame.thermal,
     )
 
 

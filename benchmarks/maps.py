@@ -10,21 +10,24 @@ moving the map by a third of its width to the second frame after that. Run: ``ma
 from __future__ import annotations
 
 import argparse
+import math
 import random
 import statistics
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from html import escape
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
 
-from shapely import box
+from shapely import Polygon, box
 
 from core.ids import short_code
 from core.points import GeoPoint
+from detection.coverage_map import SeenPart
 from evidence.incident import State
 from geofence.hazard import Value
 from geofence.site import Site
@@ -82,13 +85,27 @@ def _trace(number: int) -> Trace:
     south = SOUTH + 0.004 * (number % 10)
     way = [GeoPoint(lon_deg=WEST + 0.002 * step, lat_deg=south + 0.0015) for step in range(80)]
     starts = FIRST_DAY + timedelta(weeks=number)
+    # As a flight with overlap leaves it: the middle of the strip seen often and finely, its edges less.
+    coverage = tuple(
+        _seen(south + inset, south + 0.0028 - inset, views, gsd_m, inset=inset)
+        for inset, views, gsd_m in ((0.0, 1, 0.05), (0.0003, 2, 0.04), (0.0006, 5, 0.03))
+    )
     prints = tuple(
         Footprint(name=f"DJI_{step:04d}.JPG", camera=point, detections=1,
                   shape=box(point.lon_deg - 0.0012, south, point.lon_deg + 0.0012, south + 0.0024))
         for step, point in enumerate(way)
     )  # fmt: skip
     return Trace(name=f"patrol {number + 1}", started_at=starts, ended_at=starts + timedelta(hours=1), ways=(tuple(way),),
-                 footprints=prints)  # fmt: skip
+                 footprints=prints, coverage=coverage)  # fmt: skip
+
+
+def _seen(south: float, north: float, views: int, gsd_m: float, *, inset: float) -> SeenPart:
+    """Return a strip of ground with an edge of cells of two metres, as runs write it."""
+    steps = [WEST - 0.0012 + inset + 0.00004 * step for step in range(4000)]
+    edge = [(lon, north - 0.00002 * round(3 * math.sin(step / 25))) for step, lon in enumerate(steps)]
+    stairs = [corner for (a, y), (b, _y) in pairwise(edge) for corner in ((a, y), (b, y))]
+    shape = Polygon([(steps[0], south), *stairs, (steps[-1], south)])
+    return SeenPart(shape=shape, views=(views, views), unclear=0, gsd_m=gsd_m, sharpness=None, area_m2=1.0)
 
 
 def plain_folium(sheet: Sheet, path: Path) -> None:

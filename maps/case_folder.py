@@ -25,6 +25,7 @@ from flight.patrol import Patrol
 from geofence.hazard import Value
 from geofence.site import Register, Site, Zone, ZoneType
 from maps.coverage import areal
+from maps.coverage_file import COVERAGE, read_parts
 from maps.geo_files import GEOPACKAGE, read_mosaic
 from maps.picture import thumbnail_of
 from maps.planned_areas import planned_areas
@@ -59,7 +60,7 @@ def read_case_folder(folder: Path, *, chinese: bool = False, link_from: Path | N
         link_from: The folder of the page that will show it; links to the cases' viewers are made relative to it.
 
     Raises:
-        InputRefused: The folder holds no GeoPackage of a run, or one that cannot be read.
+        InputRefused: The folder holds no GeoPackage of a run, or something in it cannot be read.
     """
     path = folder / GEOPACKAGE
     if not path.is_file():
@@ -233,8 +234,10 @@ def _trace(
                 shape=row["shape"],
                 camera=GeoPoint(lon_deg=float(row["camera_lon"]), lat_deg=float(row["camera_lat"])),
                 detections=int(row["detections"]),
+                thermal=bool(row.get("thermal")),
             )
             for row in footprints
         ),
+        coverage=read_parts(folder / COVERAGE),
         mosaic=read_mosaic(folder),
     )

@@ -145,6 +145,7 @@ def _footprint_feature(footprint: Footprint) -> Feature:
         {
             "name": footprint.name,
             "detections": footprint.detections,
+            "thermal": footprint.thermal,
             "camera_lon": round(footprint.camera.lon_deg, 8),
             "camera_lat": round(footprint.camera.lat_deg, 8),
         },

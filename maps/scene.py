@@ -15,6 +15,7 @@ from shapely import Polygon
 
 from core.clock import in_utc
 from core.points import GeoPoint
+from detection.coverage_map import SeenPart
 from evidence.incident import Incident
 from flight.patrol import NoFlyZone, Patrol
 from geofence.sighting import Sighting
@@ -30,12 +31,14 @@ class Footprint:
         shape: Polygon, lon/lat.
         camera: Where the camera was.
         detections: How many things were detected in it.
+        thermal: Whether a thermal camera took it: searched for hot spots, not for what daylight shows.
     """
 
     name: str
     shape: Polygon
     camera: GeoPoint
     detections: int
+    thermal: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +69,8 @@ class Trace:
         name: The patrol's name.
         started_at, ended_at: When its first and its last frame were taken, aware UTC.
         ways: Ways flown, each a sequence of points in order of time.
-        footprints: Ground seen, frame by frame.
+        footprints: What each frame shows, whether or not it is clear enough to find anything on it.
+        coverage: Ground seen alike, and ground that was to be looked at and was not: what "looked at" means.
         mosaic: Its frames laid on the ground, or None.
     """
 
@@ -75,6 +79,7 @@ class Trace:
     ended_at: datetime
     ways: tuple[tuple[GeoPoint, ...], ...] = ()
     footprints: tuple[Footprint, ...] = ()
+    coverage: tuple[SeenPart, ...] = ()
     mosaic: Mosaic | None = None
 
     def __post_init__(self) -> None:

@@ -21,7 +21,7 @@ from geofence.attribution import Undecided
 from geofence.hazard import Value
 from geofence.sighting import Sighting
 from geofence.site import Register, Site, Zone
-from maps.coverage import seen_ground, share_seen
+from maps.coverage import ground_by_gsd, ground_by_views, missed_ground, seen_ground, share_seen
 from maps.features import semi_major_90_m
 from maps.planned_areas import PlannedArea, planned_areas
 from maps.scene import Scene, Trace
@@ -114,13 +114,19 @@ class Seen:
 
     Attributes:
         trace: What it left.
-        ground: The union of its footprints.
+        ground: The ground that a clear frame of it saw.
         area_km2: How large that is.
+        views: As it is drawn: the ground seen at least so often, each within the one before.
+        gsd: And the ground whose finest look is at most so many metres a pixel, likewise.
+        missed: And what no clear frame saw, though it was asked for or the camera was over it.
     """
 
     trace: Trace
     ground: Polygon | MultiPolygon
     area_km2: float
+    views: tuple[tuple[int, Polygon | MultiPolygon], ...]
+    gsd: tuple[tuple[float, Polygon | MultiPolygon], ...]
+    missed: Polygon | MultiPolygon
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,8 +207,19 @@ def open_leads(marks: Iterable[Mark]) -> dict[str, int]:
 def patrols_of(traces: Iterable[Trace]) -> tuple[Seen, ...]:
     """Return what patrols looked at, in order of time."""
     ordered = sorted(traces, key=lambda trace: (trace.started_at, trace.name))
-    return tuple(Seen(trace=trace, ground=ground, area_km2=km2) for trace in ordered
-                 for ground, km2 in [seen_ground(trace.footprints)])  # fmt: skip
+    return tuple(_seen(trace) for trace in ordered)
+
+
+def _seen(trace: Trace) -> Seen:
+    ground, area_km2 = seen_ground(trace.coverage)
+    return Seen(
+        trace=trace,
+        ground=ground,
+        area_km2=area_km2,
+        views=ground_by_views(trace.coverage),
+        gsd=ground_by_gsd(trace.coverage),
+        missed=missed_ground(trace.coverage),
+    )
 
 
 def premises_of(sites: Iterable[Site], leads: Mapping[str, int], patrols: Iterable[Seen] = ()) -> tuple[Premises, ...]:

@@ -17,10 +17,13 @@ import shapely
 from shapely import MultiPolygon, Polygon
 
 from core.clock import iso_utc
+from detection.coverage_map import GSD_STEPS_M
 from maps.base_layers import BaseLayer, tiles_inlined
+from maps.coverage import VIEWS
 from maps.palette import (
     AGE_CLASSES,
     GRADE_STYLES,
+    GSD_RAMP,
     HAZARD_COLOURS,
     HEAT_RAMP,
     LEADS_CLASSES,
@@ -30,6 +33,7 @@ from maps.palette import (
     STATE_COLOURS,
     STATE_SHAPES,
     VALUE_COLOURS,
+    VIEWS_RAMP,
     ZONE_STYLES,
     severity_name,
     state_name,
@@ -200,9 +204,13 @@ def _patrol_json(seen: Seen) -> Json:
         "end": _minute(trace.ended_at) + 1,
         "km2": round(seen.area_km2, 4),
         "ways": [_differences([(point.lon_deg, point.lat_deg) for point in way]) for way in trace.ways if len(way) > 1],
-        "seen": outline(seen.ground),
+        "views": [[least, outline(shape)] for least, shape in seen.views],
+        "gsd": [[round(100 * most, 1), outline(shape)] for most, shape in seen.gsd],
+        "missed": outline(seen.missed),
         "footprints": [
-            {"name": one.name, "detections": one.detections, "shape": outline(one.shape)} for one in trace.footprints
+            {"name": one.name, "detections": one.detections, "shape": outline(one.shape)}
+            | ({"thermal": 1} if one.thermal else {})
+            for one in trace.footprints
         ],
         "mosaic": None if trace.mosaic is None else _mosaic_json(trace.mosaic),
     }
@@ -265,4 +273,9 @@ def looks_of(counts: dict[str, int], names: dict[str, str]) -> Json:
         "leads": [{"least": least, "colour": colour} for least, colour in LEADS_CLASSES],
         "grade": {name: dict(style) for name, style in GRADE_STYLES.items()} | {"": dict(NO_GRADE_STYLE)},
         "heat": list(HEAT_RAMP),
+        "views": [{"least": least, "colour": colour} for least, colour in zip(VIEWS, VIEWS_RAMP, strict=True)],
+        "gsd": [
+            {"most": round(100 * most, 1), "colour": colour}
+            for most, colour in zip(reversed(GSD_STEPS_M), GSD_RAMP, strict=True)
+        ],
     }

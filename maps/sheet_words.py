@@ -9,6 +9,7 @@ def page_words() -> dict[str, str]:
     """Return the words by the names that the script calls them by."""
     return {
         "count": _("{shown} of {all} incidents"),
+        "leftOut": _("{count} patrols are missing: their case folders cannot be read. See the fleet page."),
         "noAnswer": _("the station does not answer; what is shown may be old"),
         "drawnAt": _("records of {when} Beijing time"),
         "datum": _("positions in WGS-84"),
@@ -27,8 +28,10 @@ def page_words() -> dict[str, str]:
         "gradeWord": _("credit grade"),
         "noGrade": _("without a credit grade"),
         "coverage": _("coverage"),
-        "seen": _("looked at"),
-        "unseen": _("not looked at"),
+        "timesSeen": _("seen {times}×"),
+        "finerThan": _("{cm} cm a pixel or finer"),
+        "unseen": _("not looked at: no clear frame"),
+        "thermal": _("thermal frame: hot spots only"),
         "area": _("planned area"),
         "way": _("way flown"),
         "zones": _("zones"),

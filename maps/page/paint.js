@@ -105,22 +105,35 @@
   Sky.paintUnseen = (ink, view, page) => {
     if (!page.on.unseen) return;
     ink.fillStyle = hatched(ink);
-    for (const shape of page.wantedGround) if (shape.world(page.crs()).shows(view)) { shape.trace(ink, view); ink.fill("evenodd"); }
+    const crs = page.crs(), chosen = page.chosen(), fill = (shape) => { if (shape.world(crs).shows(view)) { shape.trace(ink, view); ink.fill("evenodd"); } };
+    for (const shape of [...page.wantedGround, ...chosen.map((patrol) => patrol.missed)]) fill(shape);
     ink.globalCompositeOperation = "destination-out"; ink.fillStyle = "#000";
-    for (const patrol of page.chosen()) if (patrol.seen.world(page.crs()).shows(view)) { patrol.seen.trace(ink, view); ink.fill("evenodd"); }
+    for (const patrol of chosen) fill(patrol.seen);
     ink.globalCompositeOperation = "source-over";
+  };
+
+  // Looked at: how often, or how finely. Where patrols overlap, the one that saw most, or finest, is shown.
+  Sky.paintCoverage = (ink, view, page) => {
+    if (!page.on.seen) return;
+    const crs = page.crs(), chosen = page.chosen();
+    for (const { step, colour } of page.steps()) {
+      ink.fillStyle = colour;
+      for (const patrol of chosen) for (const shape of patrol[page.cover]) if (shape.about.step === step && shape.world(crs).shows(view)) { shape.trace(ink, view); ink.fill("evenodd"); }
+    }
+    ink.globalCompositeOperation = "destination-in"; ink.fillStyle = "rgba(0,0,0,.4)"; ink.fillRect(0, 0, view.width, view.height);
+    ink.globalCompositeOperation = "source-over"; ink.lineWidth = 1.2; ink.strokeStyle = "#00664a";
+    for (const patrol of chosen) if (patrol.seen.world(crs).shows(view)) { patrol.seen.trace(ink, view); ink.stroke(); }
+  };
+
+  // A thermal frame is searched for hot spots only: its ground is not ground looked at.
+  Sky.strokeFootprint = (ink, thermal) => {
+    dash(ink, thermal ? "4 3" : ""); ink.lineWidth = thermal ? 1.5 : 0.8; ink.strokeStyle = thermal ? "#D55E00" : "rgba(60,70,80,.7)"; ink.stroke(); dash(ink, "");
   };
 
   Sky.paintTraces = (ink, view, page) => {
     for (const patrol of page.chosen()) {
-      if (page.on.seen && patrol.seen.world(page.crs()).shows(view)) {
-        patrol.seen.trace(ink, view);
-        ink.globalAlpha = 0.07; ink.fillStyle = "#009E73"; ink.fill("evenodd"); ink.globalAlpha = 1;
-        ink.lineWidth = 1.2; ink.strokeStyle = "#00664a"; ink.stroke();
-      }
       if (page.on.footprints) {
-        ink.lineWidth = 0.8; ink.strokeStyle = "rgba(60,70,80,.7)";
-        for (const shape of patrol.footprints) if (shape.world(page.crs()).shows(view)) { shape.trace(ink, view); ink.stroke(); }
+        for (const shape of patrol.footprints) if (shape.world(page.crs()).shows(view)) { shape.trace(ink, view); Sky.strokeFootprint(ink, shape.about.thermal); }
       }
       if (page.on.ways) {
         patrol.ways.world(page.crs());

@@ -86,8 +86,14 @@
     }
     if (page.patrols.length || page.wantedGround.length) {
       lines.push(head(words.coverage));
-      lines.push(line(words.seen, (ink) => { ink.fillStyle = "#009E73"; ink.globalAlpha = 0.25; ink.fillRect(2, 3, 18, 12); ink.globalAlpha = 1; ink.strokeStyle = "#00664a"; ink.strokeRect(2, 3, 18, 12); }));
+      for (const { step, colour } of page.steps()) {
+        if (!page.patrols.some((patrol) => patrol[page.cover].some((shape) => shape.about.step === step))) continue;
+        lines.push(line(page.stepWords(step, page.cover), (ink) => { ink.fillStyle = colour; ink.globalAlpha = 0.4; ink.fillRect(2, 3, 18, 12); ink.globalAlpha = 1; ink.strokeStyle = "#00664a"; ink.strokeRect(2, 3, 18, 12); }));
+      }
       lines.push(line(words.unseen, (ink) => { ink.beginPath(); ink.rect(2, 3, 18, 12); ink.clip(); ink.strokeStyle = "#961414"; for (let x = -12; x < 22; x += 6) { ink.moveTo(x, 17); ink.lineTo(x + 16, 1); } ink.stroke(); }));
+      if (page.patrols.some((patrol) => patrol.footprints.some((shape) => shape.about.thermal))) {
+        lines.push(line(words.thermal, (ink) => { ink.beginPath(); ink.rect(3, 3, 16, 12); Sky.strokeFootprint(ink, true); }));
+      }
       lines.push(line(words.way, (ink) => { ink.strokeStyle = "#0072B2"; ink.lineWidth = 2; ink.beginPath(); ink.moveTo(2, 14); ink.lineTo(10, 5); ink.lineTo(20, 10); ink.stroke(); }));
     }
     if (page.areas.length) lines.push(line(words.area, (ink) => { ink.setLineDash([10, 4]); ink.lineWidth = 2; ink.strokeStyle = "#3c3c3c"; ink.strokeRect(3, 3, 16, 12); }));
@@ -107,6 +113,7 @@
   Sky.wirePanel = (page) => {
     const { root, words } = page, find = (selector) => root.querySelector(selector);
     find(".sky-by").addEventListener("change", (event) => { page.by = event.target.value; Sky.fillFilters(page); page.refresh(); });
+    find(".sky-cover").addEventListener("change", (event) => { page.cover = event.target.value; Sky.fillLegend(page); page.redraw(); });
     find(".sky-age").addEventListener("change", (event) => { page.wanted.age = Number(event.target.value); page.apply(); });
     let typing = 0;
     find(".sky-find").addEventListener("input", (event) => { clearTimeout(typing); typing = setTimeout(() => { page.wanted.site = event.target.value; page.apply(); }, 250); });
@@ -114,6 +121,7 @@
       tick.checked = page.on[tick.name];
       tick.addEventListener("change", () => { page.on[tick.name] = tick.checked; if (tick.name === "heat") page.ask(); else page.redraw(); });
     }
+    if (!page.there.seen) find(".sky-cover").closest("label").remove();
     for (const [name, there] of Object.entries(page.there)) if (!there) find(`.sky-layers [name="${name}"]`)?.closest("label").remove();
     find(".sky-print").addEventListener("click", () => window.print());
     find(".sky-png").addEventListener("click", () => Sky.savePicture(page));

@@ -16,7 +16,7 @@
 
   Sky.Page = class {
     constructor(map, sheet, root) {
-      Object.assign(this, { map, sheet, root, words: sheet.words, by: "severity", drawn: [], heat: null, comparing: false, span: [0, -1], aircraft: new Map() });
+      Object.assign(this, { map, sheet, root, words: sheet.words, by: "severity", cover: "views", drawn: [], heat: null, comparing: false, span: [0, -1], aircraft: new Map() });
       this.on = { marks: true, sites: true, zones: true, areas: true, ways: true, seen: true, unseen: true, footprints: false, mosaics: true, others: false, ellipses: true, heat: false };
       this.wanted = { hazard: new Set(), state: new Set(), severity: new Set(), value: new Set(), age: 0, window: null, site: "" };
       this.takeGround(sheet);
@@ -41,8 +41,22 @@
       const shapes = (list, keep = (one) => one) => list.map((one) => new Sky.Shape(one.shape, keep(one)));
       this.sites = shapes(sheet.sites); this.zones = shapes(sheet.zones); this.closed = shapes(sheet.closed);
       this.areas = shapes(sheet.areas);
-      this.patrols = sheet.patrols.map((one) => ({ ...one, seen: new Sky.Shape(one.seen), ways: new Sky.Shape(one.ways), footprints: shapes(one.footprints) }));
+      this.patrols = sheet.patrols.map((one) => ({ ...one, ...coverageOf(one), ways: new Sky.Shape(one.ways), footprints: shapes(one.footprints) }));
       this.others = sheet.others.length ? sheet.others : null;
+    }
+
+    // Steps of how often, or how finely, ground was seen: the least first.
+    steps() {
+      const { look } = this.sheet;
+      return this.cover === "views" ? look.views.map(({ least, colour }) => ({ step: least, colour })) : look.gsd.map(({ most, colour }) => ({ step: most, colour }));
+    }
+
+    // A step in words: "seen 3–5×", "4 cm a pixel or finer".
+    stepWords(step, cover) {
+      const { words, sheet: { look } } = this;
+      if (cover === "gsd") return words.finerThan.replace("{cm}", step);
+      const next = look.views.find(({ least }) => least > step)?.least;
+      return words.timesSeen.replace("{times}", !next ? `${step}+` : next - 1 > step ? `${step}–${next - 1}` : step);
     }
 
     // Ground that was to be looked at: sites always, planned areas while they are shown.
@@ -74,7 +88,7 @@
         return new Sky.CanvasLayer((ink, view) => paint(ink, view, this), { pane: name }).addTo(this.map);
       };
       this.map.createPane("sky-mosaics").style.zIndex = "300";
-      this.canvases = [layer("sky-ground", 310, Sky.paintGround), layer("sky-traces", 320, Sky.paintTraces), layer("sky-unseen", 330, Sky.paintUnseen),
+      this.canvases = [layer("sky-coverage", 305, Sky.paintCoverage), layer("sky-ground", 310, Sky.paintGround), layer("sky-traces", 320, Sky.paintTraces), layer("sky-unseen", 330, Sky.paintUnseen),
         layer("sky-heat", 340, Sky.paintHeat), layer("sky-marks", 350, Sky.paintMarks), layer("sky-air", 360, Sky.paintAircraft)];
     }
 
@@ -176,7 +190,17 @@
         if (about.grade) rows.push([words.gradeWord, about.grade]);
         card.append(make("h4", {}, about.name), rowsOf([...rows, ...lookedAt(about)]));
       }
+      card.append(...this.coverageAt(world));
       if (card.childElementCount) L.popup({ maxWidth: 320 }).setLatLng(event.latlng).setContent(card).openOn(this.map);
+    }
+
+    // How the ground at a point was seen by the chosen patrols, best first.
+    coverageAt({ x, y }) {
+      const { words } = this, holds = (shape) => shape.world(this.crs()).holds(x, y), chosen = this.chosen();
+      const best = (cover, finer) => chosen.flatMap((patrol) => patrol[cover].filter(holds)).map((shape) => shape.about.step).sort((a, b) => finer * (a - b))[0];
+      const times = best("views", -1), cm = best("gsd", 1);
+      if (times) return [make("h4", {}, words.coverage), make("p", {}, [this.stepWords(times, "views"), cm && this.stepWords(cm, "gsd")].filter(Boolean).join(", "))];
+      return chosen.some((patrol) => holds(patrol.missed)) ? [make("h4", {}, words.coverage), make("p", {}, words.unseen)] : [];
     }
 
     popup(latlng, marks) {
@@ -211,6 +235,12 @@
       parts.push(make("footer", {}, words.lead));
       return parts;
     }
+  };
+
+  // A patrol's coverage as shapes, and the ground that it looked at: the first of the steps of views.
+  const coverageOf = (one) => {
+    const stepped = (list) => list.map(([step, shape]) => new Sky.Shape(shape, { step })), views = stepped(one.views);
+    return { views, gsd: stepped(one.gsd), seen: views[0] || new Sky.Shape([]), missed: new Sky.Shape(one.missed) };
   };
 
   const rowsOf = (rows) => {

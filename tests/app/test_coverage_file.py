@@ -23,7 +23,9 @@ CAMERA = Camera(
 SHARP = ImageQuality(sharpness=1.0, brightness=100.0, dark_share=0.0, bright_share=0.0)
 
 
-def seen(index: int, lon_deg: float, *, followed: bool = False, height_m: float | None = 50.0) -> FrameFindings:
+def seen(
+    index: int, lon_deg: float, *, followed: bool = False, height_m: float | None = 50.0, thermal: bool = False
+) -> FrameFindings:
     at = NOON + timedelta(seconds=index)
     pose = Pose(
         captured_at=at,
@@ -43,7 +45,7 @@ def seen(index: int, lon_deg: float, *, followed: bool = False, height_m: float 
         pose=pose,
         camera=CAMERA,
     )
-    return FrameFindings(frame=record, fixes=(), unlocated=(), quality=SHARP, followed=followed)
+    return FrameFindings(frame=record, fixes=(), unlocated=(), quality=SHARP, followed=followed, thermal=thermal)
 
 
 def test_the_map_is_written_for_qgis_and_told_in_the_report(tmp_path: Path) -> None:
@@ -51,6 +53,7 @@ def test_the_map_is_written_for_qgis_and_told_in_the_report(tmp_path: Path) -> N
         seen(0, 113.3),
         seen(1, 113.3),
         seen(2, 113.3, followed=True),  # looked at in part only
+        seen(2, 113.301, thermal=True),  # what weights look for cannot be found in it
         seen(3, 113.302),
         seen(4, 113.3, height_m=None),
     )
@@ -58,7 +61,9 @@ def test_the_map_is_written_for_qgis_and_told_in_the_report(tmp_path: Path) -> N
         sha256="ab" * 32, name="SKY_0001.MP4", ingested_at=NOON, frames=frames, refusals=(), tiles={"run": 9}
     )
     path = tmp_path / "coverage.geojson"
-    covered = write_coverage(map_coverage([found]), box(113.2995, 23.0998, 113.3035, 23.1002), path)
+    coverage = map_coverage([found])
+    parts = coverage.parts(box(113.2995, 23.0998, 113.3035, 23.1002))
+    covered = write_coverage(parts, path, asked=True, unplaced=coverage.unplaced)
     features = json.loads(path.read_text(encoding="utf-8"))["features"]
     by_views = {feature["properties"]["views_most"]: feature for feature in features}
     assert set(by_views) == {2, 1, 0}
@@ -70,4 +75,4 @@ def test_the_map_is_written_for_qgis_and_told_in_the_report(tmp_path: Path) -> N
     assert covered.unseen_m2 is not None
     assert covered.unseen_m2 > 0
     assert "twice" in tell_covered(covered)
-    assert write_coverage(map_coverage([]), None, path).unseen_m2 is None
+    assert write_coverage((), path, asked=False, unplaced=0).unseen_m2 is None

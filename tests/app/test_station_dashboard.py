@@ -18,6 +18,7 @@ from core.errors import InputRefused
 from evidence.cases.life import Decision, Deed, Document, Person, Quality, Reason, Verdict
 from evidence.incident import Incident
 from geofence.attribution import Attribution, Share
+from maps.coverage_file import COVERAGE, write_parts
 from maps.geo_files import write_geopackage
 from maps.scene import Scene
 from tests.app.station_world import NOW, Bureau, open_bureau
@@ -155,6 +156,7 @@ def test_ground_is_counted_once_and_patrol_by_patrol(counted: Bureau, scene: Sce
         folder = tmp_path / f"run-{number}"
         folder.mkdir()
         write_geopackage(scene, folder / "patrol.gpkg")
+        write_parts(scene.traces[0].coverage, folder / COVERAGE)
         Run.objects.create(folder=str(folder), title=folder.name, started_at=NOW, finished_at=NOW, imported_at=NOW,
                            report="{}", imported_by="x", district=District.objects.get(code=district))  # fmt: skip
     Run.objects.create(folder=str(tmp_path / "gone"), title="gone", started_at=NOW, finished_at=NOW, imported_at=NOW,

@@ -16,6 +16,7 @@ from shapely.geometry import mapping
 from app.station.roles import Role
 from benchmarks.station_cases import fill_store, synthetic_incidents
 from maps.base_layers import base_layer
+from maps.coverage_file import COVERAGE, write_parts
 from maps.geo_files import write_geopackage, write_mosaic
 from maps.scene import Scene
 from tests.app.station_world import NOW, Bureau, open_bureau, settle
@@ -209,6 +210,7 @@ def test_ground_comes_from_the_runs_of_ones_districts(bureau: Bureau, scene: Sce
     folder = tmp_path / "run"
     folder.mkdir()
     write_geopackage(scene, folder / "patrol.gpkg")
+    write_parts(scene.traces[0].coverage, folder / COVERAGE)
     write_mosaic(Mosaic(image=_webp(), media_type="image/webp", west_deg=113.0, south_deg=22.0, east_deg=113.1,
                         north_deg=22.1, metres_per_pixel=1.0), folder)  # fmt: skip
     run = Run.objects.create(folder=str(folder), title="晨巡", started_at=NOW, finished_at=NOW, imported_at=NOW, report="{}",
@@ -243,6 +245,7 @@ def test_older_patrols_are_turned_to(
         folder = tmp_path / f"run-{number}"
         folder.mkdir()
         write_geopackage(scene, folder / "patrol.gpkg")
+        write_parts(scene.traces[0].coverage, folder / COVERAGE)
         at = NOW + timedelta(days=number)
         Run.objects.create(folder=str(folder), title=f"run {number}", started_at=at, finished_at=at, imported_at=at,
                            report="{}", imported_by="x")  # fmt: skip

@@ -29,6 +29,8 @@ from evidence.original import Original
 from flight.camera import Camera
 from flight.flight_log import Trigger
 from flight.rehearsal.footage_header import header_segments
+from maps.case_folder import read_case_folder
+from maps.sheet import patrols_of
 from tests.thermal_files import dji_segments, flir_segments, plain_jpeg, scene, segment
 
 TANK = GeoPoint(lon_deg=113.5, lat_deg=22.75)
@@ -154,6 +156,14 @@ def test_a_thermal_photo_is_no_look_in_daylight(
     assert record.look.seen_at(None, "vehicle").is_empty
     assert record.look.seen_at(None, "hot_spot").contains(Point(TANK.lon_deg, TANK.lat_deg))
     assert not record.look.sought or "hot_spot" not in record.look.sought
+    run = read_case_folder(made.out)
+    assert run.trace is not None
+    assert [footprint.thermal for footprint in run.trace.footprints] == [True, True]
+    assert run.trace.mosaic is None  # false colours are no picture of the place
+    [seen] = patrols_of([run.trace])
+    assert seen.area_km2 == 0
+    assert not seen.missed.is_empty
+    assert len(run.marks) == 1  # what it is for was found all the same
 
 
 def remarks_on(card: Path, station: Station, conditions: Conditions) -> list[str]:

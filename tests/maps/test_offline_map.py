@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from shapely import box
+from shapely.geometry.base import BaseGeometry
 
 from core.points import GeoPoint
+from detection.coverage_map import SeenPart
 from evidence.incident import Incident
 from geofence.fix import Covariance
 from geofence.site import Register, Site, Zone, ZoneType
@@ -20,6 +22,13 @@ from tests.incident_double import PLACE, SITE, ZONE, make_fix, make_incident
 
 NOON = datetime(2026, 10, 1, 4, tzinfo=UTC)
 HOSTILE = "<script>alert('x')</script>\"&"
+
+
+def seen_part(
+    ground: BaseGeometry, *, views: tuple[int, int] = (1, 1), unclear: int = 0, gsd_m: float | None = 0.03
+) -> SeenPart:
+    """Ground seen alike."""
+    return SeenPart(shape=ground, views=views, unclear=unclear, gsd_m=gsd_m, sharpness=None, area_m2=1.0)
 
 
 def _incident(*, decided: bool = True, index: int = 0) -> Incident:
@@ -48,6 +57,7 @@ def scene() -> Scene:
                 ended_at=NOON,
                 ways=((replace(PLACE, lat_deg=PLACE.lat_deg - 0.001), replace(PLACE, lat_deg=PLACE.lat_deg + 0.001)),),
                 footprints=(Footprint(name="DJI_0001.JPG", shape=ground, camera=PLACE, detections=2),),
+                coverage=(seen_part(ground),),
             ),
         ),
     )

@@ -16,23 +16,18 @@ from shapely import MultiPolygon, box
 
 from benchmarks.maps import synthetic_sheet
 from core.errors import InputRefused
-from core.points import GeoPoint
 from evidence.incident import State
 from geofence.site import Register
 from maps.case_folder import relative_link, sheet_of_folders
-from maps.coverage import area_km2, seen_ground, share_seen
+from maps.coverage import area_km2, ground_by_gsd, ground_by_views, missed_ground, seen_ground, share_seen
+from maps.coverage_file import COVERAGE, read_parts, write_parts
 from maps.geo_files import MOSAIC, PLACE_OF_MOSAIC, read_mosaic, write_geopackage, write_mosaic
-from maps.scene import Footprint, Mosaic, Scene, Trace
+from maps.scene import Mosaic, Scene, Trace
 from maps.sheet import OPEN_STATES, bounds_of, open_leads, patrols_of, premises_of, sheet_of
 from maps.sheet_json import PICTURES_BYTES, SCALE, as_json, marks_json, outline, sheet_json
-from tests.maps.test_offline_map import NOON, scene
+from tests.maps.test_offline_map import NOON, scene, seen_part
 
 __all__ = ["scene"]  # the fixture
-
-
-def _footprint(west: float, south: float, east: float, north: float) -> Footprint:
-    return Footprint(name="f", shape=box(west, south, east, north), camera=GeoPoint(lon_deg=west, lat_deg=south),
-                     detections=0)  # fmt: skip
 
 
 def test_columns_give_every_mark_back() -> None:
@@ -83,11 +78,77 @@ def test_an_outline_comes_back_to_a_centimetre(corners: list[tuple[int, int]]) -
 
 
 def test_coverage_is_the_union_not_the_sum() -> None:
-    ground, km2 = seen_ground([_footprint(113.0, 22.0, 113.01, 22.01), _footprint(113.005, 22.0, 113.015, 22.01)])
+    ground, km2 = seen_ground(
+        [seen_part(box(113.0, 22.0, 113.01, 22.01)), seen_part(box(113.005, 22.0, 113.015, 22.01))]
+    )
     # 0.015° of longitude at 22.005° N (1,032.2 m each 0.01°) by 0.01° of latitude (1,107.3 m): 1.714 km².
     assert km2 == pytest.approx(1.714, rel=2e-3)
     assert area_km2(ground) == km2
     assert seen_ground([]) == (MultiPolygon(), 0.0)
+
+
+def test_ground_that_only_blurred_frames_show_was_not_looked_at() -> None:
+    clear, blurred, missed = (box(113 + west, 22.0, 113.001 + west, 22.001) for west in (0.0, 0.001, 0.002))
+    parts = (
+        seen_part(clear, views=(3, 5), unclear=2),
+        seen_part(blurred, views=(0, 0), unclear=4, gsd_m=None),
+        seen_part(missed, views=(0, 0), gsd_m=None),
+    )
+    ground, _km2 = seen_ground(parts)
+    assert ground.symmetric_difference(clear).area < 1e-12
+    assert missed_ground(parts).symmetric_difference(blurred.union(missed)).area < 1e-10
+
+
+def test_steps_of_coverage_lie_in_each_other_and_say_nothing_twice() -> None:
+    near, far = box(113.0, 22.0, 113.001, 22.001), box(113.001, 22.0, 113.004, 22.001)
+    parts = (seen_part(near, views=(12, 15), gsd_m=0.019), seen_part(far, views=(2, 2), gsd_m=0.07))
+    views, gsd = ground_by_views(parts), ground_by_gsd(parts)
+    assert [step for step, _shape in views] == [1, 2, 12]  # nothing was seen once only, or 3 to 11 times
+    assert views[0][1].equals(views[1][1])
+    assert views[2][1].symmetric_difference(near).area < 1e-12
+    assert [step for step, _shape in gsd] == [0.08, 0.02]
+    assert gsd[1][1].symmetric_difference(near).area < 1e-12
+    assert ground_by_views(()) == ground_by_gsd(()) == ()
+
+
+def test_stairs_of_cells_and_specks_are_not_drawn() -> None:
+    cell = 2e-5
+    stairs = [(113 + cell * (step + up), 22 + cell * step) for step in range(200) for up in (0, 1)]
+    ground = shapely.Polygon([*stairs, (113 + 200 * cell, 22.0)])
+    speck = box(113.02, 22.0, 113.02 + cell, 22.0 + cell)
+    hole = box(113.0038, 22.0002, 113.0038 + cell, 22.0002 + cell)
+    [(step, drawn)] = ground_by_views([seen_part(shapely.union(ground.difference(hole), speck))])
+    assert step == 1
+    assert drawn.geom_type == "Polygon"
+    assert shapely.get_num_coordinates(drawn) < 20
+    assert len(drawn.interiors) == 1  # what was not looked at stays, however small
+    assert drawn.symmetric_difference(ground).area / ground.area < 0.01
+
+
+def test_the_file_of_coverage_comes_back_and_a_damaged_one_is_refused(tmp_path: Path) -> None:
+    parts = (
+        seen_part(box(113, 22, 113.001, 22.001), views=(2, 5), unclear=1),
+        seen_part(box(113, 23, 114, 24), views=(0, 0), gsd_m=None),
+    )
+    path = tmp_path / "coverage.geojson"
+    write_parts(parts, path)
+    back = read_parts(path)
+    assert [(one.views, one.unclear, one.gsd_m) for one in back] == [
+        (one.views, one.unclear, one.gsd_m) for one in parts
+    ]
+    assert all(one.shape.symmetric_difference(two.shape).area < 1e-9 for one, two in zip(back, parts, strict=True))
+    for damaged in (
+        '{"features": [{}]}',
+        "[1]",
+        '{"features": [{"geometry": {"type": "Point"}, "properties": {}}]}',
+        "{",
+    ):
+        path.write_text(damaged, encoding="utf-8")
+        with pytest.raises(InputRefused, match="Process the footage again"):
+            read_parts(path)
+    path.unlink()
+    with pytest.raises(InputRefused, match="nobody knows what the run looked at"):
+        read_parts(path)
 
 
 def test_the_share_seen_of_a_site_is_its_own() -> None:
@@ -109,9 +170,9 @@ def test_patrols_stand_in_order_of_time_and_sites_know_who_saw_them(scene: Scene
     [site] = scene.register.sites
     west, south, east, north = site.shape.bounds
     early = Trace(name="early", started_at=NOON - timedelta(days=1), ended_at=NOON,
-                  footprints=(_footprint(west, south, (west + east) / 2, north),))  # fmt: skip
+                  coverage=(seen_part(box(west, south, (west + east) / 2, north)),))  # fmt: skip
     late = Trace(
-        name="late", started_at=NOON, ended_at=NOON, footprints=(_footprint(west + 1, south, east + 1, north),)
+        name="late", started_at=NOON, ended_at=NOON, coverage=(seen_part(box(west + 1, south, east + 1, north)),)
     )
     seen = patrols_of([late, early])
     assert [one.trace.name for one in seen] == ["early", "late"]
@@ -140,6 +201,7 @@ def test_many_runs_are_one_sheet(scene: Scene, tmp_path: Path) -> None:
     for name, one in (("one", scene), ("two", later)):
         (tmp_path / name / "packages").mkdir(parents=True)
         write_geopackage(one, tmp_path / name / "patrol.gpkg")
+        write_parts(one.traces[0].coverage, tmp_path / name / COVERAGE)
         write_mosaic(mosaic, tmp_path / name)
     [incident] = scene.incidents
     viewer = tmp_path / "one" / "packages" / incident.number / "data" / "viewer.html"
@@ -157,6 +219,9 @@ def test_many_runs_are_one_sheet(scene: Scene, tmp_path: Path) -> None:
         alone, thumbnail=b"", error_90_m=0, lon_deg=0, lat_deg=0
     )
     assert [seen.trace.mosaic is not None for seen in sheet.patrols] == [True, True]
+    (tmp_path / "one" / COVERAGE).unlink()
+    with pytest.raises(InputRefused, match="nobody knows what the run looked at"):
+        sheet_of_folders([tmp_path / "one"], title="", drawn_at=NOON)
 
 
 def test_a_link_leads_from_the_page_to_the_file(tmp_path: Path) -> None:

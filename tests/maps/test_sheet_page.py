@@ -27,6 +27,7 @@ from maps.planned_areas import PlannedArea
 from maps.scene import Footprint, Mosaic, Trace
 from maps.sheet import Sheet, patrols_of, premises_of
 from tests.maps.test_base_layers import write_mbtiles
+from tests.maps.test_offline_map import seen_part
 
 pytestmark = pytest.mark.browser
 HOSTILE = "<img src=x onerror=document.title='ran'>"
@@ -216,6 +217,7 @@ def _patrol(number: int, colour: tuple[int, int, int]) -> Trace:
         ways=((GeoPoint(lon_deg=113.58, lat_deg=22.76), GeoPoint(lon_deg=113.582, lat_deg=22.762)),),
         footprints=(Footprint(name="f", shape=box(west, 22.76, west + 0.001, 22.762), detections=0,
                               camera=GeoPoint(lon_deg=113.58, lat_deg=22.76)),),
+        coverage=(seen_part(box(west, 22.76, west + 0.001, 22.762)),),
         mosaic=Mosaic(image=held.getvalue(), media_type="image/webp", west_deg=113.58, south_deg=22.76, east_deg=113.582,
                       north_deg=22.762, metres_per_pixel=3.0),
     )  # fmt: skip
@@ -273,6 +275,63 @@ def test_what_was_not_looked_at_is_hatched_by_the_patrols_chosen(chromium: Any, 
         assert right > 1000
 
 
+_INK = (
+    "(name) => { const c = document.querySelector(`.leaflet-sky-${name}-pane canvas`), d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
+    " let n = 0; for (let i = 3; i < d.length; i += 4) n += d[i] > 60; return n; }"
+)
+
+
+def test_coverage_is_told_by_how_often_and_how_finely_ground_was_seen(
+    chromium: Any, small: Sheet, tmp_path: Path
+) -> None:
+    """West seen often and finely, the middle once, the east by blurred frames and a thermal camera alone."""
+    west, middle, east = (box(113.58 + place, 22.76, 113.581 + place, 22.762) for place in (0.0, 0.001, 0.002))
+    footprint = Footprint(
+        name="T", shape=east, detections=0, camera=GeoPoint(lon_deg=113.58, lat_deg=22.76), thermal=True
+    )
+    trace = replace(
+        _patrol(0, (90, 90, 90)),
+        mosaic=None,
+        footprints=(footprint,),
+        coverage=(
+            seen_part(west, views=(3, 5), gsd_m=0.018),
+            seen_part(middle, gsd_m=0.07),
+            seen_part(east, views=(0, 0), unclear=3, gsd_m=None),
+        ),
+    )
+    draw_sheet(replace(small, marks=(), premises=(), patrols=patrols_of([trace])), tmp_path / "map.html")
+    with opened(chromium, tmp_path / "map.html") as page:
+        page.evaluate("Sky.page.map.fitBounds([[22.76, 113.58], [22.762, 113.583]], {animate: false})")
+        shown(page)
+
+        def told(lon: float) -> str:
+            at = page.evaluate(
+                f"(() => {{ const p = Sky.page.map.latLngToContainerPoint([22.761, {lon}]); return [p.x, p.y]; }})()"
+            )
+            place = page.locator(".folium-map").bounding_box()
+            page.evaluate("Sky.page.map.closePopup()")
+            page.mouse.click(place["x"] + at[0], place["y"] + at[1])
+            return str(page.locator(".sky-card").last.inner_text())
+
+        page.uncheck(".sky-layers [name=ways]")
+        assert "seen 3–5×, 2 cm a pixel or finer" in told(113.5805)
+        assert "seen 1×, 8 cm a pixel or finer" in told(113.5815)
+        assert "no clear frame" in told(113.5825)
+        page.evaluate("Sky.page.map.closePopup()")
+        legend = page.inner_text(".sky-rest")
+        assert "seen 1×" in legend
+        assert "seen 3–5×" in legend
+        assert "seen 2×" not in legend
+        assert "thermal frame" in legend
+        assert page.evaluate(_INK, "unseen") > 1000  # hatched, though no site and no plan asked for it
+        assert page.evaluate(_INK, "coverage") > 1000
+        page.select_option(".sky-cover", "gsd")
+        assert "8 cm a pixel or finer" in page.inner_text(".sky-rest")
+        page.uncheck(".sky-layers [name=seen]")
+        shown(page)
+        assert page.evaluate(_INK, "coverage") == 0
+
+
 def test_heat_is_told_in_incidents_per_square_kilometre(chromium: Any, small: Sheet, tmp_path: Path) -> None:
     """The densest class begins at half the peak, and the peak of one place is n / (2 pi sigma^2)."""
     marks = tuple(replace(small.marks[0], number=f"N{n}", lon_deg=113.5, lat_deg=22.75) for n in range(40))
@@ -325,7 +384,7 @@ def test_planned_areas_are_told_hatched_and_switched(chromium: Any, small: Sheet
     with opened(chromium, path) as page:
         page.evaluate(f"Sky.page.map.setView([{south + 0.002}, {west + 0.002}], 17, {{animate: false}})")
         shown(page)
-        middle = "(() => { const c = Sky.page.canvases[2].canvas ?? document.querySelector('.leaflet-sky-unseen-pane canvas'); const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let n = 0; for (let i = 3; i < d.length; i += 4) n += d[i] > 0; return n; })()"
+        middle = "(() => { const c = document.querySelector('.leaflet-sky-unseen-pane canvas'); const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let n = 0; for (let i = 3; i < d.length; i += 4) n += d[i] > 0; return n; })()"
         hatched = page.evaluate(middle)
         assert hatched > 1000
         box_of = page.locator(".folium-map").bounding_box()
