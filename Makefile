@@ -114,8 +114,8 @@ soak-detection: $(STAMP)
 bench-two-reviewers: $(STAMP)
 	$(BIN)/python -m benchmarks.two_reviewers
 
-# Every byte of a package flipped in turn, two hundred kills while sealing, deciding and backing up, a thousand cases
-# reviewed by two people at once.
+# Every byte of a package flipped in turn, two hundred kills while sealing, deciding and backing up on SQLite and as many
+# on PostgreSQL, a thousand cases reviewed by two people at once.
 .PHONY: soak-evidence
 soak-evidence: $(STAMP)
 	SKYWARDEN_FLIP_STRIDE=1 SKYWARDEN_KILLS=200 $(BIN)/python -m pytest --timeout 7200 -k "flipped_byte or killed_at_random" tests/evidence/test_tamper.py tests/evidence/test_kill.py

@@ -1,7 +1,8 @@
-"""Writes a folder aside and renames it into place: it is there whole, or not at all.
+"""Writes a folder or a file aside and puts it into place: it is there whole, or not at all.
 
-Each unfinished folder is held by a lock that its process keeps; what a killed process left is recognised by the free
-lock and removed by the next one that works in the same place. (POSIX: ``flock`` and an atomic ``rename``.)
+What is unfinished lies in a hidden folder, held by a lock that its process keeps; what a killed process left is
+recognised by the free lock and removed by the next one that works in the same place. (POSIX: ``flock`` and an atomic
+``rename``.)
 """
 
 from __future__ import annotations
@@ -69,15 +70,7 @@ def staged(destination: Path) -> Iterator[Path]:
     Raises:
         StoreFailed: ``destination`` exists already, or the disk refuses.
     """
-    partial = destination.parent / f".{destination.name}.{secrets.token_hex(4)}{SUFFIX}"
-    try:
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        partial.mkdir(mode=0o755)
-        descriptor = os.open(partial, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as problem:
-        raise _failed(destination, problem) from problem
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with _aside(destination, destination.parent) as partial:
         yield partial
         for folder, _folders, _files in os.walk(partial):
             sync_folder(Path(folder))
@@ -85,11 +78,6 @@ def staged(destination: Path) -> Iterator[Path]:
             raise StoreFailed(_("{path}: exists already; a sealed package is never replaced.").format(path=destination))
         partial.rename(destination)
         sync_folder(destination.parent)
-    except OSError as problem:
-        raise _failed(destination, problem) from problem
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        os.close(descriptor)
 
 
 @contextmanager
@@ -101,33 +89,74 @@ def replace_durably(destination: Path) -> Iterator[Path]:
     """
     if destination.exists():
         raise StoreFailed(_("{path}: exists already and is never replaced.").format(path=destination))
-    partial = destination.parent / f".{destination.name}.{secrets.token_hex(4)}{SUFFIX}"
-    try:
+    sweep(destination.parent)
+    with _aside(destination, destination.parent) as folder:
+        partial = folder / destination.name
         yield partial
         os.link(partial, destination)  # unlike a rename, a link fails where another file stands
-        partial.unlink()
         sync_folder(destination.parent)
-    except OSError as problem:
-        raise _failed(destination, problem) from problem
-    finally:
-        partial.unlink(missing_ok=True)
 
 
-def overwrite_durably(path: Path, content: bytes) -> None:
+def overwrite_durably(path: Path, content: bytes, *, by: Path | None = None) -> None:
     """Put ``content`` at ``path``, in the place of what lies there, whole or not at all.
+
+    Args:
+        path: Where.
+        content: What.
+        by: The folder, on the same disk, in which it lies while it is unfinished: ``path``'s own by default, and
+            another where that one must never hold anything else, not even after a kill.
 
     Raises:
         StoreFailed: The disk refuses.
     """
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{SUFFIX}")
-    try:
+    place = by or path.parent
+    sweep(place)
+    with _aside(path, place) as folder:
+        partial = folder / path.name
         write_durably(partial, content)
         partial.replace(path)
         sync_folder(path.parent)
+
+
+@contextmanager
+def _aside(destination: Path, place: Path) -> Iterator[Path]:
+    """Give a new hidden folder in ``place``, locked while the block runs; afterwards it is removed if it is there.
+
+    Raises:
+        StoreFailed: The disk refuses, before the block or in it.
+    """
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        locked = None
+        while locked is None:
+            folder = place / f".{destination.name}.{secrets.token_hex(4)}{SUFFIX}"
+            locked = _new_locked(folder)
     except OSError as problem:
-        raise _failed(path, problem) from problem
+        raise _failed(destination, problem) from problem
+    try:
+        yield folder
+    except OSError as problem:
+        raise _failed(destination, problem) from problem
     finally:
-        partial.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(locked)
+
+
+def _new_locked(folder: Path) -> int | None:
+    """Make a folder and return its descriptor, locked; None where somebody swept it away before it was."""
+    folder.mkdir(mode=0o755)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.path.samestat(os.fstat(descriptor), folder.stat()):
+            return descriptor
+    except FileNotFoundError:
+        pass
+    os.close(descriptor)
+    return None
 
 
 def _failed(destination: Path, problem: OSError) -> StoreFailed:

@@ -174,13 +174,13 @@ def add_token(package: Path, authority: TimeStampAuthority, authorities: Trusted
     stamped = check_token(envelope, token, authorities, package.name)
     if isinstance(stamped, Stamped):
         if not place.exists():
-            overwrite_durably(place, token)
+            overwrite_durably(place, token, by=package.parent)
         _renew_tag_manifests(package)
     return stamped
 
 
 def pending(places: Iterable[Path]) -> tuple[Path, ...]:
-    """Return the packages that wait for a token: those among ``places`` or in the folders below them.
+    """Return the packages that wait for a token, or for the end of a stamping: in ``places`` or the folders below.
 
     Raises:
         InputRefused: A place is no folder, or there is no package in it.
@@ -191,16 +191,24 @@ def pending(places: Iterable[Path]) -> tuple[Path, ...]:
         if not found:
             raise InputRefused(place, _("holds no sealed package"), _("Name a package, or a folder of packages."))
         waiting += [one for one in found if not any(part.startswith(".") for part in one.relative_to(place).parts)]
-    return tuple(package for package in dict.fromkeys(waiting) if not (package / names.TIME_TOKEN).exists())
+    return tuple(package for package in dict.fromkeys(waiting) if _waits(package))
+
+
+def _waits(package: Path) -> bool:
+    """Return whether a package has no token, or a killed run put one in and did not come to the tag manifests."""
+    if not (package / names.TIME_TOKEN).exists():
+        return True
+    manifests = [package / name for name in names.TAG_MANIFESTS]  # one that is gone is for verification to say
+    return any(names.TIME_TOKEN.encode() not in one.read_bytes() for one in manifests if one.is_file())
 
 
 def stamp_pending(
     packages: Iterable[Path], authority: TimeStampAuthority, authorities: TrustedAuthorities
 ) -> tuple[Stamped | Refusal, ...]:
-    """Ask for a token for each package that has none; stop asking at the first time the authority is out of reach."""
+    """Ask for a token for each package that waits; stop asking at the first time the authority is out of reach."""
     outcomes: list[Stamped | Refusal] = []
     for package in packages:
-        if (package / names.TIME_TOKEN).exists():
+        if not _waits(package):
             continue
         outcome = add_token(package, authority, authorities)
         outcomes.append(outcome)
@@ -227,4 +235,4 @@ def _renew_tag_manifests(package: Path) -> None:
         name = manifest_name(algorithm, tags=True)
         content = manifest_text({path: str(getattr(one, algorithm)) for path, one in tags.items()})
         if (package / name).read_bytes() != content:
-            overwrite_durably(package / name, content)
+            overwrite_durably(package / name, content, by=package.parent)

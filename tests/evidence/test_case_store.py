@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -217,32 +218,94 @@ def test_a_store_opened_again_holds_what_it_held(kept: Kept, case: Any) -> None:
     assert found.life == life
 
 
-FORBIDDEN = (
-    "UPDATE store_audit SET document = ''",
-    "DELETE FROM store_audit WHERE seq = 1",
-    "UPDATE store_decision SET deed = 'closed'",
-    "DELETE FROM store_decision",
-    "DELETE FROM store_case",
-    "UPDATE store_case SET document = ''",
-    "DELETE FROM store_audit_head",
-)
+# Rows made of rows that are there.
+SAME = "SELECT 4, subject, action, document, sha256 FROM store_audit WHERE seq = 1"
+ROW = "SELECT {seq}, subject, action, document, '{digest}' FROM store_audit WHERE seq = 1"
+OF_CASE = "SELECT incident_id, number, hazard_code, site_code, 'closed', document FROM store_case"
+OF_END = "SELECT 1, 2, sha256 FROM store_audit WHERE seq = 1"
+COLUMNS = "id, case_id, seq, deed, document"
+OF_DECISION = "SELECT id, case_id, seq, 'closed', document FROM store_decision WHERE seq = 1"
+# What is tried, on SQLite and on PostgreSQL where they say it in other words.
+FORBIDDEN: dict[str, tuple[str, str] | str] = {
+    "an entry altered": "UPDATE store_audit SET document = '' WHERE seq = 1",
+    "an entry's number altered": "UPDATE store_audit SET seq = 9 WHERE seq = 1",
+    "an entry removed": "DELETE FROM store_audit WHERE seq = 1",
+    "the last entry removed": "DELETE FROM store_audit WHERE seq = 3",
+    "an entry written over": (
+        f"INSERT OR REPLACE INTO store_audit {ROW.format(seq=1, digest='x')}",
+        f"INSERT INTO store_audit {ROW.format(seq=1, digest='x')} ON CONFLICT (seq) DO UPDATE SET document = ''",
+    ),
+    "a digest written over": (
+        f"INSERT OR REPLACE INTO store_audit {SAME}",
+        f"INSERT INTO store_audit {SAME} ON CONFLICT (sha256) DO UPDATE SET seq = 4",
+    ),
+    "an entry of another chain at the end": f"INSERT INTO store_audit {ROW.format(seq=4, digest='x')}",
+    "an entry beyond the end": f"INSERT INTO store_audit {ROW.format(seq=9, digest='x')}",
+    "all entries removed": ("DELETE FROM store_audit", "TRUNCATE store_audit"),
+    "a decision altered": "UPDATE store_decision SET deed = 'closed'",
+    "a decision removed": "DELETE FROM store_decision WHERE seq = 1",
+    "a decision written over": (
+        f"INSERT OR REPLACE INTO store_decision ({COLUMNS}) {OF_DECISION}",
+        f"INSERT INTO store_decision ({COLUMNS}) {OF_DECISION} ON CONFLICT (id) DO UPDATE SET deed = 'closed'",
+    ),
+    "all decisions removed": ("DELETE FROM store_decision", "TRUNCATE store_decision"),
+    "a case removed": "DELETE FROM store_case",
+    "all cases removed": ("DELETE FROM store_case", "TRUNCATE store_case CASCADE"),
+    **{
+        f"a case's {column} altered": f"UPDATE store_case SET {column} = 'x'"  # noqa: S608 - names of columns
+        for column in ("incident_id", "number", "hazard_code", "site_code", "document")
+    },
+    "a case written over": (
+        f"INSERT OR REPLACE INTO store_case {OF_CASE}",
+        f"INSERT INTO store_case {OF_CASE} ON CONFLICT (incident_id) DO UPDATE SET document = ''",
+    ),
+    "the end forgotten": "DELETE FROM store_audit_head",
+    "the end emptied": ("DELETE FROM store_audit_head", "TRUNCATE store_audit_head"),
+    "the end put back": (
+        "UPDATE store_audit_head SET entries = 2, sha256 = (SELECT sha256 FROM store_audit WHERE seq = 1)"
+    ),
+    "the end of another chain": "UPDATE store_audit_head SET entries = 5, sha256 = 'x'",
+    "the end written over": (
+        f"INSERT OR REPLACE INTO store_audit_head {OF_END}",
+        f'INSERT INTO store_audit_head {OF_END} ON CONFLICT ("only") DO UPDATE SET entries = 2',
+    ),
+}
 
 
-@pytest.mark.parametrize("statement", FORBIDDEN)
-def test_the_database_itself_refuses_edits(kept: Kept, case: Any, statement: str) -> None:
+@pytest.mark.parametrize("name", FORBIDDEN)
+def test_the_database_itself_refuses_edits(kept: Kept, case: Any, name: str) -> None:
     kept.store.open_case(case.incident, actor="program:skywarden")
     _confirm(case, kept.store)
+    before = kept.store.audit()
+    tried = FORBIDDEN[name]
+    statement = tried if isinstance(tried, str) else tried[0 if isinstance(kept.where, Path) else 1]
     with pytest.raises(REFUSED, match="append-only"):
         kept.execute(statement)
+    assert kept.store.audit() == before
+    assert kept.store.audit_breaks() == ()
 
 
-def test_postgresql_refuses_to_empty_a_table(fresh_database: str, case: Any) -> None:
-    store = open_store(fresh_database, FrozenClock(instant=case.incident.opened_at + timedelta(hours=1)))
-    store.open_case(case.incident, actor="program:skywarden")
-    for statement in ("TRUNCATE store_audit", "TRUNCATE store_case CASCADE"):
-        with pytest.raises(REFUSED, match="append-only"):
-            Kept(where=fresh_database, store=store).execute(statement)
+def test_both_databases_guard_the_same_tables_against_the_same(
+    fresh_database: str, sqlite_store: Any, tmp_path: Path
+) -> None:
+    def guarded(definitions: list[str]) -> set[tuple[str, str]]:
+        found = [re.search(r"BEFORE (.*?) ON (?:public\.)?(store_\w+)", one) for one in definitions]
+        return {(one[2], event.split()[0]) for one in found if one is not None for event in one[1].split(" OR ")}
+
+    store = open_store(fresh_database, sqlite_store.clock)
+    with psycopg.connect(fresh_database) as raw:
+        triggers = raw.execute("SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal").fetchall()
+    on_postgresql = guarded([one for (one,) in triggers])
     store.close()
+    assert sqlite_store.list_cases() == ()
+    with closing(sqlite3.connect(tmp_path / "s.sqlite3")) as raw:
+        triggers = raw.execute("SELECT sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+    on_sqlite = guarded([one for (one,) in triggers])
+    # Emptying a table is a removal of every row on SQLite. What SQLite lets an insertion write over, PostgreSQL counts
+    # as a change of the row that stands there, and refuses as one.
+    assert {(table, "DELETE") for table, event in on_postgresql if event == "TRUNCATE"} <= on_sqlite
+    assert on_sqlite - on_postgresql == {("store_case", "INSERT")}
+    assert {one for one in on_postgresql if one[1] != "TRUNCATE"} <= on_sqlite
 
 
 def test_the_database_itself_wants_two_people(kept: Kept, case: Any) -> None:
@@ -325,6 +388,7 @@ TAMPERINGS = {
         ),
         [(1, Flaw.REMOVED)],
     ),
+    "all removed": ("DELETE FROM store_audit", [(seq, Flaw.REMOVED) for seq in range(4)]),
     "cut off": ("DELETE FROM store_audit WHERE seq = 3", [(3, Flaw.REMOVED)]),
     "end forgotten": ("DELETE FROM store_audit_head", [(4, Flaw.REMOVED)]),
     "exchanged": (

@@ -1,7 +1,8 @@
 """Killed at any moment: what was kept stays, nothing is half there, and the next run goes on.
 
 The worker seals, decides and backs up without pause; it is killed (SIGKILL, nothing can be caught) at a random moment,
-again and again, on the same folders. ``make soak-evidence`` does it two hundred times.
+again and again, on the same folders and the same store, which is a SQLite file or a PostgreSQL database. ``make
+soak-evidence`` does it two hundred times on each.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ import os
 import random
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from app.store.open_store import open_store
 from core.clock import FrozenClock
 from core.refusal import Refusal
 from evidence.cases.case_store import Case
@@ -38,12 +41,10 @@ def _conftest() -> Any:
     return module
 
 
-def work(folder: Path) -> None:
+def work(folder: Path, where: Path | str) -> None:
     """Seal, decide and back up until killed; print what is promised to be kept, after it is."""
-    from app.store.open_store import open_store
-
     factory = _conftest()
-    store = open_store(folder / "store.sqlite3", FrozenClock(instant=factory.START))
+    store = open_store(where, FrozenClock(instant=factory.START))
     index = len(list((folder / "packages").glob("H13-*"))) if (folder / "packages").exists() else 0
     print("ready", flush=True)  # noqa: T201 - the worker speaks to its parent
     while True:
@@ -64,18 +65,17 @@ def work(folder: Path) -> None:
         backup = folder / "backups" / f"{index}.sqlite3"
         if not backup.exists():
             store.back_up(backup)
+            print("backed-up", backup.name, flush=True)  # noqa: T201
         index += 1
 
 
-def kill_at_random(folder: Path, kills: int, seed: int) -> dict[str, int]:
+def kill_at_random(folder: Path, where: Path | str, kills: int, seed: int) -> dict[str, int]:
     """Run the worker and kill it ``kills`` times; check every promise after each; return what was counted."""
-    from app.store.open_store import open_store
-
     dice = random.Random(seed)  # noqa: S311 - moments of death, no secret
-    promised: dict[str, set[str]] = {"sealed": set(), "confirmed": set()}
+    promised: dict[str, set[str]] = {"sealed": set(), "confirmed": set(), "backed-up": set()}
     for _round in range(kills):
         worker = subprocess.Popen(
-            [sys.executable, __file__, "--work", str(folder)],
+            [sys.executable, __file__, "--work", str(folder), str(where)],
             stdout=subprocess.PIPE,
             encoding="utf-8",
             cwd=Path(__file__).parents[2],
@@ -100,7 +100,7 @@ def kill_at_random(folder: Path, kills: int, seed: int) -> dict[str, int]:
     for package in packages.values():
         assert verify(package, trusted_keys=trusted).findings == (), package
     clock = FrozenClock(instant=factory.START)
-    store = open_store(folder / "store.sqlite3", clock)
+    store = open_store(where, clock)
     assert store.audit_breaks() == ()
     confirmed = {line.incident_id for line in store.list_cases(state=State.CONFIRMED_LEAD)}
     assert promised["confirmed"] <= confirmed
@@ -114,6 +114,7 @@ def kill_at_random(folder: Path, kills: int, seed: int) -> dict[str, int]:
     assert sum(entry.action is Action.OPENED for entry in audit) == len(store.list_cases())
     store.close()
     backups = sorted((folder / "backups").glob("[0-9]*.sqlite3"))
+    assert promised["backed-up"] <= {backup.name for backup in backups}
     for backup in backups[-10:]:
         copy = open_store(backup, clock)
         assert copy.audit_breaks() == ()
@@ -121,19 +122,25 @@ def kill_at_random(folder: Path, kills: int, seed: int) -> dict[str, int]:
     return {"kills": kills, "packages": len(packages), "confirmed": len(confirmed), "backups": len(backups)}
 
 
-def test_killed_at_random_nothing_is_lost_and_nothing_is_half_there(tmp_path: Path) -> None:
-    counted = kill_at_random(tmp_path, KILLS, seed=9)
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_killed_at_random_nothing_is_lost_and_nothing_is_half_there(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    where = tmp_path / "store.sqlite3" if kind == "sqlite" else request.getfixturevalue("fresh_database")
+    counted = kill_at_random(tmp_path, where, KILLS, seed=9)
     assert counted["packages"] >= 1
     assert counted["confirmed"] >= 1
-    case = _conftest().make_case(tmp_path / "last", photos=1, label="the last one")
+    assert counted["backups"] >= 1
+    factory = _conftest()
+    case = factory.make_case(tmp_path / "last", photos=1, label="the last one")
     case.seal(tmp_path / "packages", derived=())
-    left = [path for path in (tmp_path / "packages").iterdir() if path.name.endswith(".partial")]
+    store = open_store(where, FrozenClock(instant=factory.START))
+    store.back_up(tmp_path / "backups" / "last.sqlite3")
+    store.close()
+    left = [path for place in ("packages", "backups") for path in (tmp_path / place).iterdir() if path.name[0] == "."]
     assert left == []  # the next run swept what the killed ones left
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "--work":
-        work(Path(sys.argv[2]))
-    else:
-        with tempfile.TemporaryDirectory() as place:
-            print(kill_at_random(Path(place), int(sys.argv[1]), seed=int(time.time())))  # noqa: T201
+    _flag, place, store_at = sys.argv[1:]
+    work(Path(place), store_at if store_at.startswith("postgresql://") else Path(store_at))

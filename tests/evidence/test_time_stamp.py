@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -34,6 +37,7 @@ from evidence.signing.time_stamp import (
     Stamped,
     TrustedAuthorities,
     add_token,
+    pending,
     read_authorities,
     stamp_pending,
 )
@@ -219,6 +223,73 @@ def test_a_run_killed_between_token_and_tag_manifests_is_finished_by_the_next(
     assert verify(package, trusted_keys=fresh.trusted, authorities=roots).outcome is Outcome.FAIL
     add_token(package, Unreachable(), roots)
     assert verify(package, trusted_keys=fresh.trusted, authorities=roots).outcome is Outcome.PASS
+
+
+def _killed_at(step: int, work: Callable[[], object]) -> bool:
+    """Run ``work`` in a process that is killed as it opens, makes, renames or removes its ``step``th file.
+
+    Returns:
+        Whether it was killed; False where it ended before.
+    """
+    child = os.fork()
+    if child == 0:
+        seen = 0
+
+        def kill(event: str, _arguments: tuple[object, ...]) -> None:
+            nonlocal seen
+            if event in {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir"}:
+                seen += 1
+                if seen == step:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(kill)
+        try:
+            work()
+        finally:
+            os._exit(0)
+    _child, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
+
+
+def test_stamping_killed_at_any_step_leaves_a_good_package_and_is_finished_by_the_next(
+    fresh: Any, tsa: Path, roots: TrustedAuthorities, tmp_path: Path
+) -> None:
+    whole = fresh.seal(tmp_path / "out", derived=())
+    token = _token(whole, tsa)
+    step, killed, unfinished = 0, True, 0
+    while killed:
+        step += 1
+        packages = tmp_path / str(step)
+        package = shutil.copytree(whole, packages / whole.name)
+        killed = _killed_at(step, lambda here=package: stamp_pending([here], token, roots))  # type: ignore[misc]
+        unfinished += bool(pending([packages]))
+        if (package / names.TIME_TOKEN).exists():  # a whole token or none; and nobody is asked for another
+            assert (package / names.TIME_TOKEN).read_bytes() == token.token
+            stamp_pending(pending([packages]), Unreachable(), roots)
+        else:  # not yet stamped, and whole
+            assert verify(package, trusted_keys=fresh.trusted, authorities=roots).findings == (), step
+            stamp_pending(pending([packages]), token, roots)
+        assert pending([packages]) == ()
+        assert verify(package, trusted_keys=fresh.trusted, authorities=roots).outcome is Outcome.PASS, step
+        assert [path.name for path in packages.iterdir() if not path.name.endswith(".partial")] == [package.name]
+    assert step > unfinished > 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """Answers with what an authority said before."""
+
+    token: bytes
+
+    def stamp(self, _request: bytes) -> bytes | Refusal:
+        return self.token
+
+
+def _token(package: Path, tsa: Path) -> Ready:
+    """Return an authority's answer for a package, which stays without it."""
+    copy = shutil.copytree(package, package.with_name("asked"))
+    add_token(copy, OpensslAuthority(folder=tsa), read_authorities(tsa / "ca.pem"))
+    return Ready(token=(copy / names.TIME_TOKEN).read_bytes())
 
 
 @pytest.fixture
