@@ -272,15 +272,20 @@ FORBIDDEN: dict[str, tuple[str, str] | str] = {
 }
 
 
-@pytest.mark.parametrize("name", FORBIDDEN)
-def test_the_database_itself_refuses_edits(kept: Kept, case: Any, name: str) -> None:
+def test_the_database_itself_refuses_edits(kept: Kept, case: Any) -> None:
     kept.store.open_case(case.incident, actor="program:skywarden")
     _confirm(case, kept.store)
     before = kept.store.audit()
-    tried = FORBIDDEN[name]
-    statement = tried if isinstance(tried, str) else tried[0 if isinstance(kept.where, Path) else 1]
-    with pytest.raises(REFUSED, match="append-only"):
-        kept.execute(statement)
+
+    def refused(tried: tuple[str, str] | str) -> bool:
+        statement = tried if isinstance(tried, str) else tried[0 if isinstance(kept.where, Path) else 1]
+        try:
+            kept.execute(statement)
+        except REFUSED as refusal:
+            return "append-only" in str(refusal)
+        return False
+
+    assert [name for name, tried in FORBIDDEN.items() if not refused(tried)] == []
     assert kept.store.audit() == before
     assert kept.store.audit_breaks() == ()
 
