@@ -102,7 +102,12 @@ def seal_incident(
     seen_in = {fix.detection.frame_id for fix in incident.sighting.fixes}
     records = [frames[frame_id] for frame_id in sorted(seen_in)]
     report = _report_of(
-        incident, listed=list_originals(incident, originals, records), copies=copies, context=context, at=clock.now()
+        incident,
+        listed=list_originals(incident, originals, records),
+        copies=copies,
+        context=context,
+        at=clock.now(),
+        life=life,
     )
     package = seal(
         incident,
@@ -124,7 +129,13 @@ def seal_incident(
 
 
 def _report_of(
-    incident: Incident, *, listed: tuple[OriginalRecord, ...], copies: Sequence[Derived], context: Context, at: datetime
+    incident: Incident,
+    *,
+    listed: tuple[OriginalRecord, ...],
+    copies: Sequence[Derived],
+    context: Context,
+    at: datetime,
+    life: Life | None,
 ) -> Attachment:
     """Return the evidence report that is sealed with a case."""
     case = CaseFile(
@@ -134,6 +145,7 @@ def _report_of(
         site_name=context.site_name,
         program=context.program,
         at=at,
+        life=life,
     )
     return Attachment(
         name=f"{Paper.EVIDENCE_REPORT.value}.pdf",

@@ -228,6 +228,7 @@ def _records(sealing: _Sealing) -> list[tuple[str, bytes]]:
         custody=sealing.chain,
         site_name=sealing.context.site_name,
         sealed_at=sealing.now,
+        life=sealing.life,
     )
     flown = [] if sealing.track is None else [(names.TRACK, encode(names.TRACK_SCHEMA, _excerpt(sealing)))]
     return [

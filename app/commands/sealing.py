@@ -20,11 +20,11 @@ from core.refusal import Refusal
 from core.text import _
 from core.whole_file import write_bytes
 from evidence.cases.case_store import CaseStore, custody_of
-from evidence.cases.life import state_of
+from evidence.cases.life import Life, state_of
 from evidence.custody import Action
 from evidence.incident import Incident
 from evidence.papers.documents import Paper
-from evidence.sealing.again import open_contents, seal_again
+from evidence.sealing.again import Contents, open_contents, seal_again
 from evidence.sealing.chain import PROGRAM_ACTOR
 from evidence.sealing.context import Attachment
 from evidence.sealing.derivation import Derived
@@ -251,13 +251,15 @@ def _documents(
         raise InputRefused(fonts, _("is no folder of fonts"), _("Name a folder of font files."))
     contents = open_contents(package)
     told = Particulars() if particulars is None else read_particulars(particulars)
+    incident, life = _as_it_stands(contents, store)
     case = CaseFile(
-        incident=_as_it_stands(contents.incident, store),
+        incident=incident,
         originals=contents.reading.originals.originals if contents.reading.originals else (),
         derived=contents.derived,
         site_name=contents.context.site_name,
         program=program_version(),
         at=SystemClock().now(),
+        life=life,
     )
     console = Console(markup=False, highlight=False)
     for one in paper or list(Paper):
@@ -273,11 +275,14 @@ def _documents(
         console.print(str(place), soft_wrap=True)
 
 
-def _as_it_stands(incident: Incident, store: str) -> Incident:
-    """Return an incident in the state that the store's decisions lead to; as it is where no store is named."""
+def _as_it_stands(contents: Contents, store: str) -> tuple[Incident, Life | None]:
+    """Return an incident with the store's decisions and the state they lead to; as sealed where no store is named."""
     if not store:
-        return incident
-    return replace(incident, state=find_case(opened(store), incident.number).state)
+        return contents.incident, contents.reading.life
+    kept = opened(store)
+    line = find_case(kept, contents.incident.number)
+    case = unless_refused(kept.whole_case(line.incident_id, actor=PROGRAM_ACTOR))
+    return replace(contents.incident, state=state_of(case.life)), case.life
 
 
 def _signed(content: bytes, sign: Path, paper: Paper) -> bytes:

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Final
 
 from core.clock import BEIJING, in_utc
-from evidence.cases.life import Person
+from evidence.cases.life import Life, Person
+from evidence.cases.standing import bar_on_order, bar_on_record, standing_of
 from evidence.incident import Incident
 from evidence.papers.typesetting import FONT_FAMILY, typeset
 from evidence.sealing.derivation import Derived
 from evidence.sealing.package import OriginalRecord
-from evidence.sealing.viewer import STATE_ZH, beijing, place_of, remarks_of, standing_of
+from evidence.sealing.viewer import STATE_ZH, beijing, place_of, remarks_of
 from geofence.attribution import Undecided
 from geofence.fix import Fix
 
@@ -113,6 +114,7 @@ class CaseFile:
         site_name: Name of the site; empty when undecided.
         program: The program and version.
         at: The time the document is made, aware; also the PDF's time.
+        life: The decisions on it; None where there are none.
     """
 
     incident: Incident
@@ -121,6 +123,7 @@ class CaseFile:
     site_name: str = ""
     program: str
     at: datetime
+    life: Life | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "at", in_utc(self.at))
@@ -183,7 +186,9 @@ def _values(case: CaseFile, particulars: Particulars) -> dict[str, object]:
     return {
         "number": incident.number,
         "hazard": hazard.name_zh,
-        "standing": standing_of(incident),
+        "standing": standing_of(incident.state, case.life),
+        "bar_on_record": bar_on_record(incident.state, case.life),
+        "bar_on_order": bar_on_order(incident.state, case.life),
         "authority": hazard.authority,
         "program": case.program,
         "ingested": "、".join(sorted({beijing(one.ingested_at) for one in case.originals})[:3]),

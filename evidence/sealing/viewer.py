@@ -18,6 +18,8 @@ from string import Template
 from typing import Final
 
 from core.clock import BEIJING
+from evidence.cases.life import Life
+from evidence.cases.standing import standing_of
 from evidence.custody import CustodyEntry
 from evidence.incident import Incident, State
 from evidence.sealing.derivation import Derived
@@ -54,7 +56,6 @@ ACTION_ZH: Final = {
     "held": "保全",
     "disposed": "处置",
 }
-_CONFIRMED: Final = {State.ON_SITE_CHECKED, State.EVIDENCE, State.RECTIFIED, State.TRANSFERRED, State.CLOSED}
 
 
 def beijing(instant: datetime) -> str:
@@ -85,13 +86,6 @@ def place_of(incident: Incident, site_name: str) -> str:
     share = next((one.probability for one in outcome.sites if one.key == outcome.site_code), None)
     certainty = "" if share is None else f"（概率 {share:.3f}）"
     return f"{site_name} {outcome.site_code}{certainty}".strip()
-
-
-def standing_of(incident: Incident) -> str:
-    """Return in words what the record is worth so far: a lead, or checked on site by two officers."""
-    if incident.state in _CONFIRMED:
-        return "本记录中的情况已由两名执法人员现场核查。"
-    return "本记录为无人机巡查发现的线索，未经执法人员现场核查，不是行政处罚的证据。"
 
 
 def remarks_of(fixes: Sequence[Fix]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -165,6 +159,7 @@ def draw_viewer(
     custody: Sequence[CustodyEntry],
     site_name: str,
     sealed_at: datetime,
+    life: Life | None = None,
 ) -> bytes:
     """Return the page, UTF-8; the same inputs give the same bytes.
 
@@ -175,6 +170,7 @@ def draw_viewer(
         custody: Its custody chain.
         site_name: Name of the site; empty when undecided.
         sealed_at: The time of sealing.
+        life: The decisions on it; None for a fresh lead.
     """
     script = _template("viewer.js")
     detections = [fix.detection for fix in incident.sighting.fixes]
@@ -184,7 +180,7 @@ def draw_viewer(
         hazard=escape(incident.hazard.name_zh),
         sealed_at=beijing(sealed_at),
         state=STATE_ZH[incident.state],
-        standing=standing_of(incident),
+        standing=standing_of(incident.state, life),
         facts=_facts(incident, site_name),
         figures=_figures(derived),
         citations=_citations(incident),

@@ -11,7 +11,8 @@ import pytest
 
 from core.errors import StoreFailed
 from evidence.cases.life import Person
-from evidence.papers.documents import CaseFile, Paper, Particulars, Party, write_document
+from evidence.incident import State
+from evidence.papers.documents import CaseFile, Medium, Paper, Particulars, Party, write_document
 from evidence.seal import list_originals
 from evidence.sealing import package as names
 from evidence.sealing.canonical import decode
@@ -44,10 +45,10 @@ def case_file(case: Any) -> CaseFile:
     )
 
 
-def _tool(tool: str, pdf: bytes, tmp_path: Path, *arguments: str) -> str:
+def _tool(tool: str, pdf: bytes, tmp_path: Path, *arguments: str, options: tuple[str, ...] = ()) -> str:
     path = tmp_path / "paper.pdf"
     path.write_bytes(pdf)
-    return subprocess.run([tool, path, *arguments], check=True, capture_output=True, encoding="utf-8").stdout
+    return subprocess.run([tool, *options, path, *arguments], check=True, capture_output=True, encoding="utf-8").stdout
 
 
 def _text(pdf: bytes, tmp_path: Path) -> str:
@@ -109,6 +110,81 @@ def test_a_picture_that_is_none_is_a_plain_failure(case_file: CaseFile) -> None:
     broken = replace(case_file, derived=(replace(case_file.derived[0], content=b"no picture"),))
     with pytest.raises(StoreFailed, match="evidence-report"):
         write_document(Paper.EVIDENCE_REPORT, broken)
+
+
+LONG_NAME = "广州市南沙区龙穴岛国际危险化学品仓储物流与精细化工新材料投资发展集团股份有限公司第十七分公司㙍𠮷"
+LONG_ADDRESS = (
+    "广东省广州市南沙区龙穴街道港前大道南一千二百三十四号第十七号地块东侧罐区三期工程综合办公楼㙍坑𠮷村段" * 3
+)
+LONG = replace(
+    FULL,
+    bureau="广州市南沙区应急管理局安全生产综合行政执法大队",
+    party=Party(
+        name=LONG_NAME,
+        code="91440101MA5XXXXXX1",
+        address=LONG_ADDRESS,
+        representative="欧阳㙍𠮷",
+        post="董事长兼总经理、安全生产第一责任人",
+        phone="020-12345678转8001",
+    ),
+    place=LONG_ADDRESS,
+    holder="欧阳建国（执法终端管理员）",
+    stored_on="RAID6-" * 20,
+    medium=Medium(brand="SanDisk Extreme PRO", model="SDSQXCD-256G-ZN6MA", serial="0x53" + "4a" * 20, seal="封" * 30),
+)
+
+
+def _words(pdf: bytes, tmp_path: Path) -> list[list[tuple[float, float, float, float, str]]]:
+    """Return the boxes (left, top, right, bottom, points) and words of each page."""
+    (tmp_path / "paper.pdf").write_bytes(pdf)
+    subprocess.run(["pdftotext", "-bbox", tmp_path / "paper.pdf", tmp_path / "words.html"], check=True)
+    pages = (tmp_path / "words.html").read_text(encoding="utf-8").split("<page ")[1:]
+    box = r'xMin="([\d.]+)" yMin="([\d.]+)" xMax="([\d.]+)" yMax="([\d.]+)">(.*?)</word>'
+    return [[(*map(float, one[:4]), one[4]) for one in re.findall(box, page)] for page in pages]  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("paper", list(Paper))
+def test_however_long_the_words_are_none_runs_off_the_page_or_over_another(
+    case_file: CaseFile, paper: Paper, tmp_path: Path
+) -> None:
+    incident = case_file.incident
+    citations = tuple(replace(incident.hazard.citations[0], article=f"第{number}条") for number in range(1, 16))
+    hazard = replace(incident.hazard, name_zh=LONG_NAME, authority=LONG_NAME, citations=citations)
+    first, second, *more = case_file.originals
+    names_of = ("DJI_20261001020304_0001_V_" + "很长的文件名㙍𠮷" * 8 + ".JPG", "D" * 120 + ".MP4")
+    originals = (replace(first, name=names_of[0]), replace(second, name=names_of[1], size_bytes=123456789012), *more)
+    case = replace(case_file, incident=replace(incident, hazard=hazard), originals=originals, site_name=LONG_NAME)
+    pdf = write_document(paper, case, LONG)
+    for words in _words(pdf, tmp_path):
+        for left, _top, right, _bottom, word in words:  # a mark at the end of a line hangs half out
+            assert 2.6 * 28.35 <= left <= right <= (21 - 2.25) * 28.35, (
+                word
+            )
+        for index, (left, top, right, bottom, word) in enumerate(words):
+            for left_2, top_2, right_2, bottom_2, other in words[index + 1 :]:
+                wide = min(right, right_2) - max(left, left_2)
+                high = min(bottom, bottom_2) - max(top, top_2)
+                assert wide < 1 or high < 0.5 * min(bottom - top, bottom_2 - top_2), (word, other)
+    text = re.sub(r"[\s\u200b]+", "", _tool("pdftotext", pdf, tmp_path, "-", options=("-raw",)))
+    if paper in {Paper.EVIDENCE_REPORT, Paper.EXTRACTION_RECORD, Paper.EVIDENCE_LIST}:
+        assert all(name in text for name in names_of)
+    if paper is not Paper.EXTRACTION_RECORD:
+        assert LONG_NAME in text
+
+
+def test_drafts_of_a_case_that_is_over_say_that_they_may_not_be_used(case_file: CaseFile, tmp_path: Path) -> None:
+    for state, papers in (
+        (State.LEAD, {Paper.RECTIFICATION_ORDER}),
+        (State.REJECTED, {Paper.RECTIFICATION_ORDER, Paper.ON_SITE_RECORD}),
+        (State.EVIDENCE, set()),
+    ):
+        standing = replace(case_file, incident=replace(case_file.incident, state=state))
+        barred = {paper for paper in Paper if "使用本文书。" in _text(write_document(paper, standing, FULL), tmp_path)}
+        assert barred - papers <= {Paper.RECTIFICATION_ORDER}
+        assert papers <= barred
+        order = _text(write_document(Paper.RECTIFICATION_ORDER, standing, FULL), tmp_path)
+        assert ("制作现场检查记录之前，不得使用本文书" in order) == (state is State.LEAD)
+        assert ("本线索经审核已排除" in order) == (state is State.REJECTED)
 
 
 def test_two_officers_have_two_certificates() -> None:
