@@ -157,9 +157,7 @@ def test_however_long_the_words_are_none_runs_off_the_page_or_over_another(
     pdf = write_document(paper, case, LONG)
     for words in _words(pdf, tmp_path):
         for left, _top, right, _bottom, word in words:  # a mark at the end of a line hangs half out
-            assert 2.6 * 28.35 <= left <= right <= (21 - 2.25) * 28.35, (
-                word
-            )
+            assert 2.45 * 28.35 <= left <= right <= (21 - 2.25) * 28.35, word
         for index, (left, top, right, bottom, word) in enumerate(words):
             for left_2, top_2, right_2, bottom_2, other in words[index + 1 :]:
                 wide = min(right, right_2) - max(left, left_2)
