@@ -19,6 +19,7 @@ from evidence.incident import Incident
 from flight.calendars.periods import active_periods
 from geofence.attribute import attribute_all
 from geofence.attributing.attribute_extended import Wind, attribute_moving
+from geofence.attributing.attribute_footing import attribute_footing
 from geofence.attributing.attribute_picture import draw_attribution
 from geofence.attributing.attribute_source import attribute_source
 from geofence.attribution import Attribution, Undecided
@@ -79,7 +80,7 @@ def conclude(
     sightings = gather(fixes)
     index = build_index(jurisdiction.register)
     attributions = tuple(
-        _special(sighting, index, jurisdiction, wind) or outcome
+        _special(sighting, index, jurisdiction, wind) or attribute_footing(sighting, outcome, index)
         for sighting, outcome in zip(sightings, attribute_all(sightings, index, prior=jurisdiction.prior), strict=True)
     )
     still = still_alarms(sightings)

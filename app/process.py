@@ -56,7 +56,7 @@ from evidence.sealing.context import FlightApproval
 from evidence.sealing.package import VIEWER
 from flight.patrol import NoFlyZone, Patrol
 from geofence.attributing.attribute_extended import Wind
-from geofence.attributing.origin_words import tell_origin, tell_overlaps
+from geofence.attributing.origin_words import tell_ground, tell_origin
 from geofence.attribution import Undecided
 from geofence.crowd import Recall
 from geofence.register.datums_suspicion import LEAST_PLACES, suspect_datum
@@ -432,8 +432,8 @@ def _remark(incident: Incident, jurisdiction: Jurisdiction) -> str:
     outcome = incident.attribution
     parts = [outcome.reason] if isinstance(outcome, Undecided) else []
     if outcome.origin is not None:
-        names = {site.code: site.name for site in jurisdiction.register.sites}
-        parts += [tell_origin(outcome.origin), tell_overlaps(outcome.origin, names)]
+        parts.append(tell_origin(outcome.origin))
+    parts.append(tell_ground(outcome, {site.code: site.name for site in jurisdiction.register.sites}))
     return "; ".join(part for part in parts if part)
 
 

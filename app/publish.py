@@ -284,6 +284,9 @@ def register_of(conclusion: Conclusion, jurisdiction: Jurisdiction) -> Register:
     shares = [incident.attribution for incident in conclusion.incidents]
     sites = {share.key for attribution in shares for share in attribution.sites}
     zones = {share.key for attribution in shares for share in attribution.zones}
+    footings = [attribution.footing for attribution in shares if attribution.footing is not None]
+    sites |= {part.key for footing in footings for part in footing.on_sites}
+    zones |= {part.key for footing in footings for part in footing.on_zones}
     zones |= {incident.hazard.zone_id or "" for incident in conclusion.incidents}
     register = jurisdiction.register
     return Register(

@@ -77,6 +77,7 @@ class Overlap:
         least_m2: Common ground were the fence two sigmas smaller all round.
         most_m2: Common ground were it two sigmas larger.
         share: Of the area.
+        reach: Probability that some of the thing stands there at all; None where that was not asked.
     """
 
     key: str
@@ -85,6 +86,7 @@ class Overlap:
     least_m2: float
     most_m2: float
     share: float
+    reach: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +118,37 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Footing:
+    """The ground that an extended thing stands on: no point, but an area that may lie across a fence.
+
+    Attributes:
+        outline: Its corners, longitude and latitude, WGS-84 degrees, not closed. The thing lies within.
+        area_m2: Of the outline: the thing covers so much at most.
+        boxed: True where the outline is that of a detector's box, of which the thing touches every side without
+            filling it; False where it is the thing's own.
+        on_sites: How much of the outline lies on each site, largest first; ``area_m2`` is the mean over the position's
+            and the fence's errors, ``least_m2`` and ``most_m2`` hold nine tenths of them.
+        on_zones: The same of zones.
+        outside_m2: The mean of what lies on no site.
+        outside: Probability that some of the thing stands on no site.
+    """
+
+    outline: tuple[tuple[float, float], ...]
+    area_m2: float
+    boxed: bool
+    on_sites: tuple[Overlap, ...]
+    on_zones: tuple[Overlap, ...]
+    outside_m2: float
+    outside: float
+
+    def __post_init__(self) -> None:
+        if len(self.outline) < 3 or not (math.isfinite(self.area_m2) and self.area_m2 > 0):
+            raise ValueError("a footing has three corners or more and an area")
+        if not 0 <= self.outside <= 1:
+            raise ValueError("a probability is in [0, 1]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attribution:
     """A sighting tied to one site, or to ground that is nobody's.
 
@@ -126,6 +159,7 @@ class Attribution:
         zones: Shares of all zones nearby, largest first (zones may overlap, so these may sum to more).
         prior: The declared prior that was applied to the shares, in words; empty for none.
         origin: For what is attributed by its source rather than by its own place (smoke); else None.
+        footing: The ground that it stands on, for what is so large that a point does not tell; else None.
     """
 
     sighting_id: str
@@ -134,6 +168,7 @@ class Attribution:
     zones: tuple[Share, ...]
     prior: str = ""
     origin: Origin | None = None
+    footing: Footing | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +183,7 @@ class Undecided:
         view: The look that would decide it; None where only a look on site would.
         prior: The declared prior that was applied to the shares, in words; empty for none.
         origin: As in :class:`Attribution`.
+        footing: As in :class:`Attribution`.
     """
 
     sighting_id: str
@@ -157,3 +193,4 @@ class Undecided:
     view: Viewpoint | None = None
     prior: str = ""
     origin: Origin | None = None
+    footing: Footing | None = None

@@ -14,7 +14,7 @@ A sighting that is no hazard keeps a reason: that of the rule that came closest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -256,12 +256,10 @@ def _judge_one(
 def _facts(sighting: Sighting, attribution: Attribution | Undecided, bench: _Bench) -> Facts:
     if sighting.sighting_id != attribution.sighting_id:
         raise ValueError("the attribution speaks of another sighting")
-    stands = []
-    for share in attribution.zones:
-        zone = bench.zones.get(share.key)
-        if zone is None or zone.version != share.version:
-            raise ValueError(f"the zone {share.key} is not in this register as it was when it was attributed")
-        stands.append(Stand(zone_id=share.key, zone_type=zone.zone_type, probability=share.probability))
+    stands = [
+        Stand(zone_id=zone.zone_id, zone_type=zone.zone_type, probability=probability, reach=reach)
+        for zone, probability, reach in _zones_of(attribution, bench)
+    ]
     return Facts(
         label=sighting.label,
         score=max(fix.detection.score for fix in sighting.fixes),
@@ -274,6 +272,18 @@ def _facts(sighting: Sighting, attribution: Attribution | Undecided, bench: _Ben
         periods=frozenset(bench.periods),
         surroundings=Around(scene=bench.scene, sighting=sighting),
     )
+
+
+def _zones_of(attribution: Attribution | Undecided, bench: _Bench) -> Iterator[tuple[Zone, float, float]]:
+    """Yield the zones that may hold a sighting, with the probability of its middle and that of any of it."""
+    middles = {share.key: share for share in attribution.zones}
+    parts = {} if attribution.footing is None else {part.key: part for part in attribution.footing.on_zones}
+    for key in {**middles, **parts}:
+        zone = bench.zones.get(key)
+        if zone is None or zone.version != (middles.get(key) or parts[key]).version:
+            raise ValueError(f"the zone {key} is not in this register as it was when it was attributed")
+        reach = parts[key].reach if key in parts else None
+        yield zone, middles[key].probability if key in middles else 0.0, reach or 0.0
 
 
 def _hazard(match: Match, facts: Facts, seen: tuple[Sighting, Attribution | Undecided], bench: _Bench) -> Hazard:
@@ -307,6 +317,8 @@ def _hazard(match: Match, facts: Facts, seen: tuple[Sighting, Attribution | Unde
         explanation += _("; severity raised to {severity} in {periods}").format(
             severity=severity, periods=", ".join(running)
         )
+    if match.stand is not None and match.stand.in_part:
+        explanation += "; " + _in_part(attribution, match.stand)
     if attribution.origin is not None:
         explanation += "; " + tell_origin(attribution.origin)
     return Hazard(
@@ -329,3 +341,13 @@ def _hazard(match: Match, facts: Facts, seen: tuple[Sighting, Attribution | Unde
         transfer=known.transfer,
         rectification=known.rectification,
     )
+
+
+def _in_part(attribution: Attribution | Undecided, stand: Stand) -> str:
+    """Return how much of a large thing's outline lies in the zone that it reaches into."""
+    parts = () if attribution.footing is None else attribution.footing.on_zones
+    part = next(part for part in parts if part.key == stand.zone_id)
+    return _(
+        "its middle may stand beside the zone, but it reaches in: of the outline around it {area:.0f} m² "
+        "({least:.0f} to {most:.0f}) lie there"
+    ).format(area=part.area_m2, least=part.least_m2, most=part.most_m2)

@@ -15,7 +15,7 @@ from shapely.geometry import mapping
 from core.clock import iso_utc
 from core.points import GeoPoint, LocalPlane, from_plane
 from evidence.incident import Incident
-from geofence.attributing.origin_words import tell_overlaps
+from geofence.attributing.origin_words import tell_ground
 from geofence.attribution import Undecided
 from geofence.fix import Covariance
 from geofence.sighting import Sighting
@@ -119,7 +119,7 @@ def incident_feature(incident: Incident, register: Register, *, history: str = "
             "source_basis": "" if origin is None else origin.basis,
             "covers_m2": None if origin is None else round(origin.extent.area_m2),
             "covers_sigma_m2": None if origin is None else round(origin.extent.sigma_m2),
-            "covers_sites": "" if origin is None else tell_overlaps(origin, names),
+            "covers_sites": tell_ground(attribution, names),
             "opened_at": iso_utc(incident.opened_at),
             **_sighting_properties(incident.sighting),
         },

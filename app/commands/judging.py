@@ -45,7 +45,7 @@ def _check(
 ) -> None:
     from geofence.judge import check_codes, uncovered
     from geofence.rules.law import read_law
-    from geofence.rules.rule_cases import failures, untested
+    from geofence.rules.rule_cases import failures, unguarded, untested
     from geofence.rules.rule_file import SHIPPED_RULES
 
     path = rules or SHIPPED_RULES
@@ -61,6 +61,11 @@ def _check(
     console.print(_coverage(book, tests, known))
     for rule_id in untested(book, tests):
         console.print(_("{rule}: no test of the file shows that it ever holds").format(rule=rule_id), markup=False)
+    for rule_id, word in unguarded(book, tests):
+        console.print(
+            _("{rule}: no test of the file would notice if “{word}” were struck out").format(rule=rule_id, word=word),
+            markup=False,
+        )
     for code in uncovered(book, known):
         console.print(_("{code}: neither decided nor named as undecided").format(code=code), markup=False)
     unseen = _unseen(book)
@@ -112,10 +117,11 @@ def _why_not(book: RuleBook, known: HazardClass) -> str:
 
 
 def _unseen(book: RuleBook) -> list[str]:
-    """Return the labels that rules begin with and no installed weight reports."""
+    """Return the labels that rules begin with and nothing installed reports: no weight, and no method of ours."""
     from detection.registry import read_registry
+    from detection.thermal.hot_spot_detector import LABEL
 
-    seen = {label for entry in read_registry().entries for label in entry.card.labels.values()}
+    seen = {label for entry in read_registry().entries for label in entry.card.labels.values()} | {LABEL}
     return sorted({label for rule in book.rules for label in rule.labels} - seen)
 
 

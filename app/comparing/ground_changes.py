@@ -28,6 +28,7 @@ from evidence.sealing.frame_record import FrameRecord
 from flight.camera import project
 from flight.track import orientation_of
 from geofence.attribute import attribute_all
+from geofence.attributing.attribute_footing import attribute_footing
 from geofence.attribution import Attribution, Undecided
 from geofence.fix import Fix
 from geofence.gather import gather
@@ -240,6 +241,7 @@ def _placed(  # noqa: PLR0917 - one patch, and all that it is placed by
     sightings = gather(fixes)
     sighting = max(sightings, key=lambda one: len(one.fixes))
     (attributed,) = attribute_all([sighting], index)
+    outline = _outline(patch, comparison.square)
     first, last = early[comparison.before[0].number], late[comparison.after[0].number]
     middle = sighting.point
     return GroundChange(
@@ -248,8 +250,8 @@ def _placed(  # noqa: PLR0917 - one patch, and all that it is placed by
         ),
         patch=patch,
         sighting=sighting,
-        outcome=attributed,
-        outline=_outline(patch, comparison.square),
+        outcome=attribute_footing(sighting, attributed, index, outline=outline),
+        outline=outline,
         square=comparison.square,
         shot_before=comparison.before[0],
         shot_after=comparison.after[0],

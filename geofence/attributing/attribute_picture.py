@@ -17,7 +17,7 @@ from shapely.geometry.base import BaseGeometry
 
 from core.points import LocalPlane, to_plane
 from core.text import _
-from geofence.attributing.extent_on_ground import shape_of
+from geofence.attributing.extent_on_ground import polygon_of
 from geofence.attribution import Attribution, Undecided
 from geofence.register.site_index import SiteIndex
 from geofence.sighting import Sighting
@@ -28,7 +28,7 @@ _HALF50: Final = math.sqrt(-2 * math.log(1 - 0.50))
 # Okabe and Ito's colours, told apart by colour-blind readers too.
 _COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 _ZONE: Final = "#777777"
-_SMOKE: Final = "#555555"
+_COVERED: Final = "#555555"
 
 
 def draw_attribution(outcome: Attribution | Undecided, sighting: Sighting, index: SiteIndex) -> str:
@@ -46,7 +46,7 @@ def draw_attribution(outcome: Attribution | Undecided, sighting: Sighting, index
         raise ValueError("the outcome speaks of another sighting")
     plane = LocalPlane(origin=sighting.point)
     laws = _laws(outcome, sighting, plane)
-    covered = None if outcome.origin is None else shape_of(outcome.origin.extent)
+    covered = _covered(outcome)
     half_m = _half_width_m(laws, covered, plane)
     window = shapely.box(-half_m, -half_m, half_m, half_m)
     lines: list[str] = []
@@ -71,13 +71,10 @@ def draw_attribution(outcome: Attribution | Undecided, sighting: Sighting, index
         )
         for number, share in enumerate(outcome.zones[:4])
     ]
-    if outcome.origin is not None and covered is not None:
-        smoke = _seen(covered, plane, window)
-        lines.append(f'<path d="{_path(smoke, half_m)}" fill="{_SMOKE}" fill-opacity="0.35" stroke="{_SMOKE}"/>')
-        covers = _("it covers {area:.0f} ± {error:.0f} m²").format(
-            area=outcome.origin.extent.area_m2, error=outcome.origin.extent.sigma_m2
-        )
-        legend.append(_legend(len(legend), _SMOKE, covers))
+    if covered is not None:
+        under = _seen(covered, plane, window)
+        lines.append(f'<path d="{_path(under, half_m)}" fill="{_COVERED}" fill-opacity="0.35" stroke="{_COVERED}"/>')
+        legend.append(_legend(len(legend), _COVERED, _covers(outcome)))
     for middle, covariance in laws:
         for radius, dash in ((_HALF95, ' stroke-dasharray="2 2"'), (_HALF50, "")):
             ring = shapely.Polygon(_ellipse(covariance, radius) + middle)
@@ -92,6 +89,22 @@ def draw_attribution(outcome: Attribution | Undecided, sighting: Sighting, index
         f'<rect width="{_SIZE_PX}" height="{height}" fill="#fff"/>'
         f"{''.join(lines)}{_scale(half_m)}{''.join(legend)}</svg>"
     )
+
+
+def _covered(outcome: Attribution | Undecided) -> BaseGeometry | None:
+    """Return the ground that an extended thing covers, degrees; None for what a point tells."""
+    if outcome.origin is not None:
+        return polygon_of(outcome.origin.extent.outline)
+    return None if outcome.footing is None else polygon_of(outcome.footing.outline)
+
+
+def _covers(outcome: Attribution | Undecided) -> str:
+    if outcome.origin is not None:
+        extent = outcome.origin.extent
+        return _("it covers {area:.0f} ± {error:.0f} m²").format(area=extent.area_m2, error=extent.sigma_m2)
+    area = 0.0 if outcome.footing is None else outcome.footing.area_m2
+    boxed = outcome.footing is not None and outcome.footing.boxed
+    return (_("its box covers {area:.0f} m²") if boxed else _("it covers {area:.0f} m²")).format(area=area)
 
 
 def _laws(

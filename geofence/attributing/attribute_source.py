@@ -13,7 +13,7 @@ from core.text import _
 from geofence.attributing.attribute_belief import Belief, attribute_belief
 from geofence.attributing.attribute_extended import Wind, locate_source, overlaps
 from geofence.attributing.attribute_prior import AdjacencyPrior
-from geofence.attributing.extent_on_ground import shape_of
+from geofence.attributing.extent_on_ground import polygon_of
 from geofence.attribution import Attribution, Mode, Origin, Undecided
 from geofence.fix import Fix
 from geofence.register.site_index import SiteIndex
@@ -37,7 +37,7 @@ def attribute_source(
     fix = widest_view(sighting)
     if fix is None or fix.extent is None:
         return None
-    shape = shape_of(fix.extent)
+    shape = polygon_of(fix.extent.outline)
     belief = locate_source(shape, wind, outline_sigma_m=fix.extent.place_sigma_m)
     basis = _basis(wind, belief)
     if len(belief.modes) > 1:

@@ -121,9 +121,9 @@ def _place_sigma_m(
     return math.sqrt(float(np.linalg.eigvalsh(met.covariance.matrix())[-1])) if isinstance(met, Fix) else None
 
 
-def shape_of(extent: Extent) -> shapely.Polygon:
-    """Return an extent's outline as a polygon, WGS-84 degrees."""
-    shape = shapely.Polygon(extent.outline)
+def polygon_of(outline: tuple[tuple[float, float], ...]) -> shapely.Polygon:
+    """Return an outline on the ground as a polygon, WGS-84 degrees."""
+    shape = shapely.Polygon(outline)
     if shape.is_valid:
         return shape
     parts = shapely.get_parts(shapely.make_valid(shape))  # rounded to a millimetre, an outline may touch itself

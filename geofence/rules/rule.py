@@ -138,6 +138,8 @@ class Rule:
         labels: Classes of sightings it speaks of.
         zone_types: Types of zones, one of which must hold the sighting; empty for anywhere.
         zone_probability: Least probability of that zone, in (0, 1].
+        reach: Where the middle of a large thing is not so probably in such a zone: the least probability that some of
+            it is; None where only its middle counts.
         outside: Zones it must not stand in.
         near: Zones it must stand near.
         motion: What is asked of its motion.
@@ -163,6 +165,7 @@ class Rule:
     labels: frozenset[str]
     zone_types: frozenset[ZoneType] = frozenset()
     zone_probability: float = 0.5
+    reach: float | None = None
     outside: Outside | None = None
     near: Near | None = None
     motion: Motion = Motion.ANY
@@ -184,6 +187,7 @@ class Rule:
         if not (self.rule_id and self.hazard_code and self.labels):
             raise ValueError("a rule has an id, a hazard and at least one label")
         _check_share("zone_probability", self.zone_probability)
+        _check_zone_words(self)
         if not 0 <= self.least_score <= 1:
             raise ValueError("score is in [0, 1]")
         if any(least is not None and least < 1 for least in (self.least_passes, self.least_fixes)):
@@ -195,10 +199,18 @@ class Rule:
             raise ValueError("a severity is 1 to 4")
         if bool(self.raised_in) != (self.raised_severity is not None):
             raise ValueError("raised names its periods and its severity")
-        if self.count is not None and not self.zone_types:
-            raise ValueError("count speaks of the zone that zones finds, and there are no zones")
         if self.once_within_m is not None:
             _check_metres("once_within_m", self.once_within_m)
+
+
+def _check_zone_words(rule: Rule) -> None:
+    """Check what speaks of the zones that ``zones`` names."""
+    if rule.reach is not None:
+        _check_share("reach", rule.reach)
+        if not rule.zone_types:
+            raise ValueError("reach speaks of the zones that zones names, and there are none")
+    if rule.count is not None and not rule.zone_types:
+        raise ValueError("count speaks of the zone that zones finds, and there are no zones")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,11 +7,12 @@ run instead of changing what an enterprise is accused of.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Any, Final
 
 from core.text import _
-from geofence.rules.rule import Company, Count, Rule, RuleBook
+from geofence.rules.rule import Company, Count, Motion, Rule, RuleBook
 from geofence.rules.rule_trial import Facts, Match, Stand, try_rule
 from geofence.site import ZoneType
 
@@ -97,3 +98,49 @@ def untested(book: RuleBook, tests: tuple[RuleTest, ...]) -> list[str]:
     """Return the ids of rules that decide no test."""
     deciding = {match.rule.rule_id for test in tests for match in decide_hazards(book.rules, test.facts).values()}
     return [rule.rule_id for rule in book.rules if rule.rule_id not in deciding]
+
+
+_LOOSE: Final[Mapping[str, Mapping[str, object]]] = MappingProxyType(
+    {
+        # "count" and "reach" speak of the zones, so that they go with them.
+        "zones": {"zone_types": frozenset(), "reach": None, "count": None},
+        "zone_probability": {"zone_probability": 1e-9},
+        "reach": {"reach": None},
+        "outside": {"outside": None},
+        "near": {"near": None},
+        "motion": {"motion": Motion.ANY},
+        "score": {"least_score": 0.0},
+        "seen": {"least_passes": None, "least_fixes": None},
+        "dwell_minutes": {"dwell_minutes": 0.0},
+        "company": {"company": ()},
+        "count": {"count": None},
+        "hours": {"hours": None},
+        "periods": {"only_in": frozenset()},
+    }
+)
+"""What each word of a rule asks when nobody writes it."""
+
+
+def unguarded(book: RuleBook, tests: tuple[RuleTest, ...]) -> list[tuple[str, str]]:
+    """Return the conditions, by rule and word, that could be struck out without any test noticing.
+
+    A rule whose condition is lost by a slip of the hand accuses more enterprises than its author meant, so each
+    condition is worth a test that fails without it.
+    """
+    before = [_said(book.rules, test.facts) for test in tests]
+    spared = []
+    for place, rule in enumerate(book.rules):
+        for word, loose in _LOOSE.items():
+            fields: dict[str, Any] = dict(loose)
+            looser = replace(rule, **fields)
+            if looser == rule or (word == "zone_probability" and not rule.zone_types):
+                continue
+            rules = (*book.rules[:place], looser, *book.rules[place + 1 :])
+            if all(_said(rules, test.facts) == said for test, said in zip(tests, before, strict=True)):
+                spared.append((rule.rule_id, word))
+    return spared
+
+
+def _said(rules: tuple[Rule, ...], facts: Facts) -> dict[str, str]:
+    """Return which rule decides each hazard."""
+    return {code: match.rule.rule_id for code, match in decide_hazards(rules, facts).items()}

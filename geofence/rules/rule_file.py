@@ -24,7 +24,7 @@ from geofence.rules.rule_trial import Facts, Stand
 from geofence.site import ZoneType
 
 SHIPPED_RULES: Final = Path(__file__).resolve().parents[2] / "missions" / "rules" / "default.yaml"
-_PLACE_FIELDS: Final = frozenset({"zones", "zone_probability", "outside", "near"})
+_PLACE_FIELDS: Final = frozenset({"zones", "zone_probability", "reach", "outside", "near"})
 _CONDUCT_FIELDS: Final = frozenset({"motion", "score", "seen", "dwell_minutes", "company", "count", "hours", "periods"})
 _RULE_FIELDS: Final = (
     frozenset({"id", "about", "hazard", "labels", "severity", "raised", "value", "once_within_m"})
@@ -35,6 +35,7 @@ _GIVEN_FIELDS: Final = frozenset(
     {
         "label",
         "zones",
+        "reach",
         "near",
         "moving",
         "score",
@@ -139,6 +140,7 @@ def _rule(entry: object) -> Rule:
         labels=_words(fields, "labels"),
         zone_types=_zone_types(fields),
         zone_probability=_number(fields, "zone_probability", 0.5),
+        reach=_number(fields, "reach", 0.0) if "reach" in fields else None,
         outside=_outside(fields),
         near=_near(fields),
         motion=Motion(_typed(fields, "motion", str, "any")),
@@ -214,6 +216,7 @@ def _test(entry: object) -> RuleTest:
     fields = _mapping("a test", entry, {"name", "given", "expect"})
     given = _mapping("given", fields.get("given"), _GIVEN_FIELDS)
     zones = {ZoneType(kind): share for kind, share in _numbers(given, "zones").items()}
+    reach = {ZoneType(kind): share for kind, share in _numbers(given, "reach").items()}
     near = {ZoneType(kind): metres for kind, metres in _numbers(given, "near").items()}
     others = _list("others", given.get("others", []))
     passes = _typed(given, "passes", int, 1)
@@ -225,7 +228,10 @@ def _test(entry: object) -> RuleTest:
         fixes=_typed(given, "fixes", int, passes),
         dwell_minutes=_number(given, "dwell_minutes", 0.0),
         seen_at=in_utc(datetime.fromisoformat(_typed(given, "at", str, "2026-06-15T12:00:00+08:00"))),
-        zones=tuple(Stand(zone_id=kind, zone_type=kind, probability=share) for kind, share in zones.items()),
+        zones=tuple(
+            Stand(zone_id=kind, zone_type=kind, probability=zones.get(kind, 0.0), reach=reach.get(kind, 0.0))
+            for kind in {**zones, **reach}
+        ),
         periods=_words(given, "periods"),
         surroundings=GivenSurroundings(
             distances_m=near,

@@ -9,8 +9,10 @@ from typing import Final
 
 import numpy as np
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from core.points import LocalPlane, distance_m, to_plane
+from geofence.attributing.attribute_footing import chance_of_reaching, ground_of
 from geofence.attributing.attribute_mass import polygon_masses, whitening
 from geofence.attribution import Share
 from geofence.crowd import chance_of_at_least
@@ -86,16 +88,22 @@ class Around:
         """Return the zone of these types that the sighting most probably stands in or within a distance of.
 
         The probability is that of the zone widened by the distance (arcs of 16 chords a quarter), integrated as for
-        attribution.
+        attribution. What is large is near when any of it is: whichever of its middle and its outline is more probable
+        counts.
         """
+        laid = ground_of(self.sighting)
         covariance = self.sighting.covariance.matrix()
         widest = math.sqrt(float(np.linalg.eigvalsh(covariance)[-1]))
         stands = []
-        for place in self.scene.zone_tree.query(self._window(within_m + REACH_SIGMAS * widest)).tolist():
+        reach_m = within_m + REACH_SIGMAS * widest + (0.0 if laid is None else laid.reach_m)
+        for place in self.scene.zone_tree.query(self._window(reach_m)).tolist():
             zone = self.scene.zones[place]
             if zone.zone_type in zone_types and zone_holds_at(zone, self.sighting.last_seen):
                 spread = covariance + zone.boundary_sigma_m**2 * np.eye(2)
-                probability = _mass_within(zone, self.sighting, spread, within_m)
+                widened = _widened(zone, self.sighting, within_m)
+                probability = _mass_within(widened, spread)
+                if laid is not None:
+                    probability = max(probability, chance_of_reaching(laid, widened, zone.boundary_sigma_m))
                 stands.append(Stand(zone_id=zone.zone_id, zone_type=zone.zone_type, probability=probability))
         return max(stands, key=lambda stand: (stand.probability, stand.zone_id), default=None)
 
@@ -134,13 +142,15 @@ class Around:
         return shapely.box(lon - east, lat - north, lon + east, lat + north)
 
 
-def _mass_within(
-    zone: Zone, sighting: Sighting, covariance: np.ndarray[tuple[int, int], np.dtype[np.float64]], within_m: float
-) -> float:
+def _widened(zone: Zone, sighting: Sighting, within_m: float) -> BaseGeometry:
+    """Return a zone and the ground within a distance of it, in metres of the plane at a sighting."""
     plane = LocalPlane(origin=sighting.point)
     metric = shapely.transform(zone.shape, lambda lonlat: to_plane(plane, lonlat))
-    widened = shapely.orient_polygons(np.array([shapely.buffer(metric, within_m, quad_segs=16)], dtype=object))
-    vertices, is_edge, _ = closed_rings(widened)
+    return shapely.buffer(metric, within_m, quad_segs=16)
+
+
+def _mass_within(widened: BaseGeometry, covariance: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> float:
+    vertices, is_edge, _ = closed_rings(shapely.orient_polygons(np.array([widened], dtype=object)))
     white = vertices @ whitening(covariance).T
     return float(polygon_masses(white[:, 0], white[:, 1], is_edge, np.array([0]))[0])
 

@@ -7,7 +7,7 @@ rule file carries by :mod:`geofence.rules.rule_cases`, so that both go through t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -24,12 +24,16 @@ class Stand:
     Attributes:
         zone_id: The zone.
         zone_type: Its type.
-        probability: That the sighting stands in it, or near it, as was asked.
+        probability: That the sighting's middle stands in it, or near it, as was asked.
+        reach: That some of the sighting stands in it, for what is large; 0 where only its middle counts.
+        in_part: Whether a rule holds for this zone because some of the sighting reaches into it.
     """
 
     zone_id: str
     zone_type: ZoneType
     probability: float
+    reach: float = 0.0
+    in_part: bool = False
 
 
 class Surroundings(Protocol):
@@ -158,7 +162,7 @@ def _place(rule: Rule, facts: Facts) -> Iterator[_Outcome]:
     elif not fitting:
         yield "no-zone", _("it is in no zone of the type {kinds}").format(kinds=kinds)
     else:
-        yield _enough(max(fitting, key=_by_probability), rule.zone_probability)
+        yield _standing(rule, fitting)
     if rule.outside is not None:
         inside = sum(stand.probability for stand in facts.zones if stand.zone_type in rule.outside.zone_types)
         outside = max(0.0, 1 - inside)
@@ -179,6 +183,15 @@ def _place(rule: Rule, facts: Facts) -> Iterator[_Outcome]:
 
 def _by_probability(stand: Stand) -> tuple[float, str]:
     return stand.probability, stand.zone_id
+
+
+def _standing(rule: Rule, fitting: list[Stand]) -> _Outcome:
+    """Return the zone that holds a sighting's middle, or else the one that it reaches into."""
+    middle = max(fitting, key=_by_probability)
+    partly = max(fitting, key=lambda stand: (stand.reach, stand.zone_id))
+    if rule.reach is None or middle.probability >= rule.zone_probability or partly.reach < rule.reach:
+        return _enough(middle, rule.zone_probability)
+    return replace(partly, probability=partly.reach, in_part=True)
 
 
 def _enough(stand: Stand, least: float) -> _Outcome:

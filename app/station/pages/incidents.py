@@ -23,7 +23,7 @@ from core.errors import InputRefused
 from core.refusal import Refusal
 from core.text import _
 from evidence.incident import State
-from geofence.attributing.origin_words import tell_origin, tell_overlaps
+from geofence.attributing.origin_words import tell_ground, tell_origin
 from geofence.attribution import Undecided
 
 
@@ -60,7 +60,7 @@ def show(request: Any, incident_id: str) -> Any:  # noqa: ANN401, ARG001 - as ab
         "undecided": attribution.reason if isinstance(attribution, Undecided) else "",
         "look": attribution.view if isinstance(attribution, Undecided) else None,
         "origin": "" if origin is None else tell_origin(origin),
-        "covers": "" if origin is None else tell_overlaps(origin, names),
+        "covers": tell_ground(attribution, names),
         "names": names,
         "media": list(card.media.order_by("kind", "captured_at", "name")),
     }
