@@ -5,19 +5,16 @@ outlines as WKT, in degrees or with a prefix ``SRID=4547;``. A whole file is ref
 believed: no declared coordinate system, metres where degrees are declared, degrees where metres are, latitude before
 longitude. A file in GCJ-02 or BD-09 is converted when that is declared; nothing guesses a datum.
 
-Text without a declared encoding is UTF-8 if it decodes as such, otherwise GB 18030 (which holds GBK and GB 2312).
-Column headings may be Chinese; see ``HEADINGS``.
+Tables are read by :mod:`geofence.register.site_tables`. Text without a declared encoding is UTF-8 if it decodes as
+such, otherwise GB 18030 (which holds GBK and GB 2312). Column headings may be Chinese; see ``HEADINGS``.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -30,10 +27,10 @@ from core.errors import InputRefused
 from core.refusal import Refusal
 from core.text import _
 from geofence.datums import Datum, to_wgs84
+from geofence.register.site_tables import as_text, read_table, text_encoding
 
 _VECTORS: Final = (".geojson", ".json", ".gpkg", ".shp", ".kml")
 _TABLES: Final = (".csv", ".xlsx")
-_OUTLINES: Final = ("wkt", "geometry", "geom", "outline", "范围", "边界")
 
 _KML_STYLE: Final = frozenset(
     {"timestamp", "begin", "end", "altitudeMode", "tessellate", "extrude", "visibility", "drawOrder", "icon", "snippet"}
@@ -61,6 +58,8 @@ HEADINGS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """Other headings for the register's own fields."""
+_SHOWN: Final = 60
+_FAULT: Final = "\0fault"  # a heading that no file has
 _CUT_BYTES: Final = 10  # a Shapefile's headings end after ten bytes, in whichever encoding it was written
 
 
@@ -89,11 +88,13 @@ class Feature:
         subject: File name and place in it, for refusals ("sites.geojson, feature 3").
         properties: Its properties that have a value, as text, under the register's own names.
         shape: Its geometry in WGS-84 longitude and latitude, or None when the file has none.
+        fault: Why what the file has could not be read as a geometry; empty where it could, or there is none.
     """
 
     subject: str
     properties: Mapping[str, str]
     shape: BaseGeometry | None
+    fault: str = ""
 
 
 def read_features(path: Path, *, datum: Datum = Datum.WGS84) -> tuple[list[Feature], tuple[Refusal, ...]]:
@@ -119,13 +120,16 @@ def read_features(path: Path, *, datum: Datum = Datum.WGS84) -> tuple[list[Featu
             _("is of no known kind ({suffix})").format(suffix=path.suffix or "-"),
             _("Name a GeoJSON, GeoPackage, Shapefile, KML, CSV or Excel file."),
         )
+    if path.stat().st_size == 0:
+        raise InputRefused(path, _("is empty"), _("Export it again."))
     warned: list[str] = []
     frames = _layers(path, warned) if suffix in _VECTORS else iter([_table(path)])
     features: list[Feature] = []
     for frame in frames:
         for properties, shape in _rows(_in_degrees(path, frame, datum)):
             subject = _("{file}, feature {number}").format(file=path.name, number=len(features) + 1)
-            features.append(Feature(subject=subject, properties=properties, shape=shape))
+            fault = properties.pop(_FAULT, "")
+            features.append(Feature(subject=subject, properties=MappingProxyType(properties), shape=shape, fault=fault))
     remedy = _("Look at the entry, and write it as it is meant.")
     doubts = (
         Refusal(
@@ -152,6 +156,7 @@ def _layers(path: Path, warned: list[str]) -> Iterator[Any]:
     import geopandas
     import pyogrio
 
+    _check_whole(path)
     options = {"encoding": _dbf_encoding(path)} if path.suffix.lower() == ".shp" else {}
     # A ring that does not close is no ring: without this, the driver closes it and says so to nobody.
     pyogrio.set_gdal_config_options({"OGR_GEOMETRY_ACCEPT_UNCLOSED_RING": "NO"})
@@ -163,11 +168,32 @@ def _layers(path: Path, warned: list[str]) -> Iterator[Any]:
             warned += [str(word.message) for word in caught if not str(word.message).startswith(_HARMLESS)]
             yield frame
     except Exception as error:  # the driver's own errors have no common root
-        raise InputRefused(
-            path,
-            _("cannot be read as vectors: {reason}").format(reason=str(error).splitlines()[0]),
-            _("Export it again as GeoJSON or GeoPackage."),
-        ) from error
+        raise InputRefused(path, _unreadable(path, error), _("Export it again as GeoJSON or GeoPackage.")) from error
+
+
+def _unreadable(path: Path, error: Exception) -> str:
+    """Return what the driver says of a file that it cannot read, without its advice to programmers."""
+    said = str(error).splitlines()[0].strip() if str(error) else type(error).__name__
+    if "not recognized as being in a supported file format" in said:
+        return _("is no {kind} file, whatever its name says").format(kind=path.suffix)
+    reason = said.rpartition(") failed: ")[2].rstrip(" .:;")  # SQLite repeats the statement that failed
+    return _("cannot be read as vectors: {reason}").format(reason=reason)
+
+
+def _check_whole(path: Path) -> None:
+    """Refuse a Shapefile that lacks one of its files or of which the end is missing; its driver would read the rest."""
+    if path.suffix.lower() != ".shp":
+        return
+    for suffix in (".shx", ".dbf"):
+        if not path.with_suffix(suffix).is_file():
+            problem = _("lacks its companion {name}").format(name=path.with_suffix(suffix).name)
+            raise InputRefused(path, problem, _("Copy all files of the Shapefile: .shp, .shx, .dbf and .prj."))
+    with path.open("rb") as file:
+        head = file.read(28)
+    told = 2 * int.from_bytes(head[24:28], "big")  # ESRI's technical description: the length in 16-bit words
+    if path.stat().st_size < told:
+        problem = _("is cut off: {held} of {told} bytes are there").format(held=path.stat().st_size, told=told)
+        raise InputRefused(path, problem, _("Copy it again, whole."))
 
 
 def _dbf_encoding(path: Path) -> str | None:
@@ -178,41 +204,34 @@ def _dbf_encoding(path: Path) -> str | None:
     return text_encoding(table.read_bytes()[32:])
 
 
-def text_encoding(content: bytes) -> str:
-    """Return ``utf-8`` if bytes are that, otherwise ``gb18030``, the national standard that holds GBK."""
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError:
-        return "gb18030"
-    return "utf-8"
-
-
 def _table(path: Path) -> Any:  # noqa: ANN401 - a GeoDataFrame; geopandas has no types
-    """Return a table of WKT outlines as a GeoDataFrame."""
+    """Return a table of WKT outlines as a GeoDataFrame, with a column of what is wrong with them."""
     import geopandas
 
-    rows = _csv_rows(path) if path.suffix.lower() == ".csv" else _excel_rows(path)
-    header = next(iter(rows), [])
-    outline = next((place for place, name in enumerate(header) if name.lower() in _OUTLINES), None)
-    if outline is None:
-        problem = _("has no column of outlines (one of: {names})").format(names=", ".join(_OUTLINES))
-        raise InputRefused(path, problem, _("Give each row its outline as WKT."))
-    texts = [row[outline] for row in rows[1:]]
-    systems = {_srid(text) for text in texts if text} or {4326}
+    table = read_table(path)
+    systems = {_srid(text) for text in table.outlines if text} or {4326}
     if len(systems) > 1:
         problem = _("mixes coordinate systems ({systems})").format(systems=", ".join(map(str, sorted(systems))))
         raise InputRefused(path, problem, _("Write all outlines in one."))
-    plain = [text.partition(";")[2] if _has_srid(text) else text for text in texts]
+    plain = [text.partition(";")[2] if _has_srid(text) else text for text in table.outlines]
     with np.errstate(over="ignore", invalid="ignore"):  # a number beyond all numbers is infinite, and refused below
         shapes = shapely.from_wkt(np.array(plain, dtype=object), on_invalid="ignore")
-    columns = {name: [row[place] for row in rows[1:]] for place, name in enumerate(header) if place != outline and name}
+    faults = [
+        _no_wkt(number, text) if text and shape is None else ""
+        for number, text, shape in zip(table.numbers, plain, shapes, strict=True)
+    ]
     try:
-        return geopandas.GeoDataFrame(columns, geometry=shapes, crs=f"EPSG:{systems.pop()}")
+        return geopandas.GeoDataFrame(table.columns | {_FAULT: faults}, geometry=shapes, crs=f"EPSG:{systems.pop()}")
     except Exception as error:  # pyproj's own error, for a number that names no system
         problem = _("has outlines in an unknown coordinate system: {reason}").format(reason=error)
         raise InputRefused(
             path, problem, _("Write SRID= with an EPSG number, for instance SRID=4547;POLYGON(…).")
         ) from error
+
+
+def _no_wkt(number: int, text: str) -> str:
+    shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+    return _("its outline in row {number} is no WKT: {text}").format(number=number, text=shown)
 
 
 def _has_srid(text: str) -> bool:
@@ -222,36 +241,6 @@ def _has_srid(text: str) -> bool:
 def _srid(text: str) -> int:
     number = text.partition(";")[0][5:].strip() if _has_srid(text) else "4326"
     return int(number) if number.isdigit() else 0
-
-
-def _csv_rows(path: Path) -> list[list[str]]:
-    content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
-    text = content.decode(text_encoding(content), errors="replace")
-    csv.field_size_limit(2**31 - 1)  # the outline of a large zone is longer than the default of 128 kB
-    try:
-        rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text, newline="")) if row]
-    except csv.Error as error:
-        problem = _("cannot be read as CSV: {reason}").format(reason=error)
-        raise InputRefused(path, problem, _("Save it again as CSV.")) from error
-    return _squared(rows)
-
-
-def _excel_rows(path: Path) -> list[list[str]]:
-    import openpyxl
-
-    try:
-        book = openpyxl.load_workbook(io.BytesIO(path.read_bytes()), read_only=True, data_only=True)
-        rows = [[as_text(cell) for cell in row] for row in book.worksheets[0].iter_rows(values_only=True)]
-    except Exception as error:  # openpyxl raises what zipfile and its own parsers raise
-        problem = _("cannot be read as Excel: {reason}").format(reason=error)
-        raise InputRefused(path, problem, _("Save it again as .xlsx, or as CSV.")) from error
-    return _squared([row for row in rows if any(row)])
-
-
-def _squared(rows: list[list[str]]) -> list[list[str]]:
-    """Return rows of one length, that of the longest."""
-    width = max(map(len, rows), default=0)
-    return [row + [""] * (width - len(row)) for row in rows]
 
 
 def _in_degrees(path: Path, frame: Any, datum: Datum) -> Any:  # noqa: ANN401 - a GeoDataFrame; geopandas has no types
@@ -266,6 +255,7 @@ def _in_degrees(path: Path, frame: Any, datum: Datum) -> Any:  # noqa: ANN401 - 
         )
     bounds = _bounds(frame)
     if bounds and frame.crs.is_geographic:
+        _believe_order(path, frame)
         _believe_degrees(path, frame.crs.name, bounds)
     elif bounds:
         _believe_metres(path, frame.crs.name, bounds)
@@ -289,16 +279,26 @@ def _bounds(frame: Any) -> Sequence[float]:  # noqa: ANN401 - a GeoDataFrame
     return tuple(map(float, shapes.total_bounds)) if len(shapes) else ()
 
 
-def _believe_degrees(path: Path, crs_name: str, bounds: Iterable[float]) -> None:
-    """Refuse a file whose declared degrees are metres or latitude first."""
-    west, south, east, north = bounds
-    if west >= 3 and east <= 54 and south >= 73 and north <= 136:
-        # No premises lie at 73 degrees north and more, while these are China's latitudes and longitudes exchanged.
-        raise InputRefused(
-            path,
-            _("has latitude before longitude (first numbers {west:.4f} to {east:.4f})").format(west=west, east=east),
-            _("Write every position as longitude, latitude."),
+def _believe_order(path: Path, frame: Any) -> None:  # noqa: ANN401 - a GeoDataFrame
+    """Refuse a file of which one outline or more has latitude before longitude."""
+    west, south, east, north = (frame.geometry.bounds[name].to_numpy() for name in ("minx", "miny", "maxx", "maxy"))
+    # No premises lie at 73 degrees north and more, while these are China's latitudes and longitudes exchanged.
+    exchanged = np.flatnonzero((west >= 3) & (east <= 54) & (south >= 73) & (north <= 136))
+    if not len(exchanged):
+        return
+    if len(exchanged) == int(np.isfinite(west).sum()):
+        problem = _("has latitude before longitude (first numbers {west:.4f} to {east:.4f})").format(
+            west=west[exchanged].min(), east=east[exchanged].max()
         )
+    else:
+        shown = ", ".join(str(number + 1) for number in exchanged[:5]) + (", …" if len(exchanged) > 5 else "")
+        problem = _("has latitude before longitude in some outlines (features {numbers})").format(numbers=shown)
+    raise InputRefused(path, problem, _("Write every position as longitude, latitude."))
+
+
+def _believe_degrees(path: Path, crs_name: str, bounds: Iterable[float]) -> None:
+    """Refuse a file whose declared degrees are none."""
+    west, south, east, north = bounds
     if not (west >= -180 and east <= 180 and south >= -90 and north <= 90):
         raise InputRefused(
             path,
@@ -319,23 +319,10 @@ def _believe_metres(path: Path, crs_name: str, bounds: Iterable[float]) -> None:
         )
 
 
-def _rows(frame: Any) -> Iterator[tuple[Mapping[str, str], BaseGeometry | None]]:  # noqa: ANN401 - a GeoDataFrame
+def _rows(frame: Any) -> Iterator[tuple[dict[str, str], BaseGeometry | None]]:  # noqa: ANN401 - a GeoDataFrame
     """Yield the properties that have a value, and the shape, of each row."""
     names = [str(name) for name in frame.columns if name != frame.geometry.name and name not in _KML_STYLE]
     columns = [frame[name].tolist() for name in names]
     for number, shape in enumerate(frame.geometry.tolist()):
         texts = ((field_of(name), as_text(column[number])) for name, column in zip(names, columns, strict=True))
-        yield MappingProxyType({name: text for name, text in texts if text}), shape
-
-
-def as_text(value: object) -> str:
-    """Return a property as text; empty for a missing one."""
-    if value is None or (isinstance(value, float) and math.isnan(value)) or str(value) in {"NaT", "<NA>"}:
-        return ""
-    if isinstance(value, datetime):
-        # A driver makes a time of what looks like a day; a day it stays.
-        is_day = value.tzinfo is None and value.time() == time(0)
-        return value.date().isoformat() if is_day else value.isoformat()
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        return str(int(value))
-    return str(value).strip()
+        yield {name: text for name, text in texts if text}, shape

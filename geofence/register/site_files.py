@@ -199,14 +199,22 @@ class _FeatureRefusedError(Exception):
 
 def _shape(feature: Feature) -> Polygon | MultiPolygon:
     shape = feature.shape
+    if feature.fault:
+        remedy = _("Write it like POLYGON((113.50 22.70, 113.51 22.70, 113.51 22.71, 113.50 22.70)).")
+        raise _FeatureRefusedError(feature, "no-shape", feature.fault, remedy)
     if shape is None or shape.is_empty:
-        raise _FeatureRefusedError(feature, "no-shape", _("it has no shape"), _("Draw its outline."))
+        raise _FeatureRefusedError(
+            feature, "no-shape", _("it has no outline that can be read"), _("Draw its outline, closed.")
+        )
     if not isinstance(shape, Polygon | MultiPolygon):
         reason = _("it is a {kind} and not a polygon").format(kind=shape.geom_type)
         raise _FeatureRefusedError(feature, "not-a-polygon", reason, _("Draw its outline as a closed polygon."))
     if not shape.is_valid:
         reason = _("its outline is invalid: {fault}").format(fault=shapely.is_valid_reason(shape))
-        raise _FeatureRefusedError(feature, "invalid-shape", reason, _("Redraw the outline where it crosses itself."))
+        remedy = _("Redraw the outline where it crosses itself.")
+        if "Hole" in reason or "hole" in reason:
+            remedy = _("Draw the hole inside the outline, or remove it.")
+        raise _FeatureRefusedError(feature, "invalid-shape", reason, remedy)
     west, south, east, north = shape.bounds
     if max(map(abs, (west, south, east, north))) < 0.01:
         reason = _("it lies at longitude 0, latitude 0, where no premises are")
@@ -254,7 +262,10 @@ def _site(feature: Feature, known: Mapping[str, Site]) -> Site:
     fault = fault_in_code(code)
     if fault is not None:
         reason = _("its code {code} {fault}").format(code=code, fault=fault)
-        raise _FeatureRefusedError(feature, "bad-code", reason, _("Copy the code from the business licence."))
+        remedy = _("Copy the code from the business licence.")
+        if "e+" in code:
+            remedy = _("A spreadsheet took the code for a number; make its column text and enter the code again.")
+        raise _FeatureRefusedError(feature, "bad-code", reason, remedy)
     if not name:
         raise _FeatureRefusedError(feature, "no-name", _("it has no name"), _("Give the enterprise's name."))
     if code in known:

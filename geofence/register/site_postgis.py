@@ -16,8 +16,9 @@ import shapely
 from core.errors import InputRefused
 from core.refusal import Refusal
 from core.text import _
-from geofence.register.site_features import Feature, as_text, field_of
+from geofence.register.site_features import Feature, field_of
 from geofence.register.site_files import Source, compile_register
+from geofence.register.site_tables import as_text
 from geofence.site import Register
 
 

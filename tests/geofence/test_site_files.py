@@ -146,7 +146,7 @@ def test_a_shapefile_without_its_prj_is_refused(tmp_path: Path) -> None:
     [
         ("sites.geojson", None, "no such file"),
         ("sites.txt", "x", "no known kind"),
-        ("sites.geojson", "", "cannot be read"),
+        ("sites.geojson", "", "is empty"),
         ("sites.geojson", '{"type": "FeatureCollection", "features": [', "cannot be read"),
         ("sites.geojson", '{"type": "FeatureCollection", "features": []}', "no usable site"),
     ],
