@@ -24,6 +24,7 @@ from evidence.sealing.package import VIEWER
 from flight.patrol import Patrol
 from geofence.hazard import Value
 from geofence.site import Register, Site, Zone, ZoneType
+from maps.change_file import CHANGES, read_changes
 from maps.coverage import areal
 from maps.coverage_file import COVERAGE, read_parts
 from maps.geo_files import GEOPACKAGE, read_mosaic
@@ -240,4 +241,5 @@ def _trace(
         ),
         coverage=read_parts(folder / COVERAGE),
         mosaic=read_mosaic(folder),
+        changes=read_changes(folder / CHANGES),
     )

@@ -112,6 +112,17 @@ def severity_name(severity: int) -> str:
     return {1: _("look at it"), 2: _("soon"), 3: _("urgent"), 4: _("act at once")}[severity]
 
 
+def change_name(kind: str) -> str:
+    """Return what became of ground, in the reader's language."""
+    return {
+        "appeared": _("appeared"),
+        "gone": _("disappeared"),
+        "grew": _("grew"),
+        "shrank": _("shrank"),
+        "altered": _("altered"),
+    }[kind]
+
+
 def state_name(state: str) -> str:
     """Return an incident state's name in the reader's language."""
     names = {
@@ -138,6 +149,16 @@ HEAT_RAMP: Final = ("#00224e", "#35456c", "#666970", "#948e77", "#c8b866", "#fee
 # Ground looked at: more looks and finer ones are darker (samples of ColorBrewer's BuGn and GnBu).
 VIEWS_RAMP: Final = ("#b2e2e2", "#7bccb5", "#3aad85", "#18804f", "#00441b")
 GSD_RAMP: Final = ("#ccebc5", "#8fd3c0", "#52b3cf", "#1f7fb8", "#084081")
+# What became of ground: its sign says the same as its colour.
+CHANGE_LOOKS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        "appeared": ("#b34700", "+"),
+        "grew": ("#b34700", "▲"),
+        "gone": ("#00724f", "–"),
+        "shrank": ("#00724f", "▼"),
+        "altered": ("#7a3d6b", "≠"),
+    }
+)
 STATE_COLOURS: Final[Mapping[State, str]] = MappingProxyType(
     {
         State.LEAD: _VERMILION,

@@ -20,6 +20,7 @@ from evidence.incident import Incident
 from flight.patrol import NoFlyZone, Patrol
 from geofence.sighting import Sighting
 from geofence.site import Register
+from maps.change_file import Change
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,7 @@ class Trace:
         footprints: What each frame shows, whether or not it is clear enough to find anything on it.
         coverage: Ground seen alike, and ground that was to be looked at and was not: what "looked at" means.
         mosaic: Its frames laid on the ground, or None.
+        changes: What a comparison with an earlier patrol found.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Trace:
     footprints: tuple[Footprint, ...] = ()
     coverage: tuple[SeenPart, ...] = ()
     mosaic: Mosaic | None = None
+    changes: tuple[Change, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "started_at", in_utc(self.started_at))

@@ -19,9 +19,11 @@ from shapely import MultiPolygon, Polygon
 from core.clock import iso_utc
 from detection.coverage_map import GSD_STEPS_M
 from maps.base_layers import BaseLayer, tiles_inlined
+from maps.change_file import Change
 from maps.coverage import VIEWS
 from maps.palette import (
     AGE_CLASSES,
+    CHANGE_LOOKS,
     GRADE_STYLES,
     GSD_RAMP,
     HAZARD_COLOURS,
@@ -35,6 +37,7 @@ from maps.palette import (
     VALUE_COLOURS,
     VIEWS_RAMP,
     ZONE_STYLES,
+    change_name,
     severity_name,
     state_name,
     value_name,
@@ -212,8 +215,23 @@ def _patrol_json(seen: Seen) -> Json:
             | ({"thermal": 1} if one.thermal else {})
             for one in trace.footprints
         ],
+        "changes": [_change_json(change) for change in trace.changes],
         "mosaic": None if trace.mosaic is None else _mosaic_json(trace.mosaic),
     }
+
+
+def _change_json(change: Change) -> Json:
+    content: Json = {
+        "number": change.number,
+        "became": change.became,
+        "m2": [change.before_m2, change.after_m2] if change.became in {"grew", "shrank"} else [change.area_m2],
+        "error": change.error_90_m,
+        "site": change.site_name,
+        "incidents": list(change.incidents),
+        "at": [_minute(change.before_at), _minute(change.after_at)],
+        "shape": outline(change.outline),
+    }
+    return content if change.height_m is None else content | {"height": change.height_m}
 
 
 def _mosaic_json(mosaic: Mosaic) -> Json:
@@ -268,6 +286,10 @@ def looks_of(counts: dict[str, int], names: dict[str, str]) -> Json:
         },
         "value": {
             value.value: {"name": value_name(value), "colour": colour} for value, colour in VALUE_COLOURS.items()
+        },
+        "change": {
+            kind: {"name": change_name(kind), "colour": colour, "sign": sign}
+            for kind, (colour, sign) in CHANGE_LOOKS.items()
         },
         "age": [{"days": days, "colour": colour} for days, colour in AGE_CLASSES],
         "leads": [{"least": least, "colour": colour} for least, colour in LEADS_CLASSES],

@@ -85,12 +85,13 @@ def compare_with(before: Path, after: Path, instruments: Instruments, jurisdicti
     """
     from app.bars import bars_on
     from app.comparing.patrol_view import open_case_folder
+    from maps.change_file import CHANGES
 
     console = Console()
     early, late = open_case_folder(before), open_case_folder(after)
     with bars_on(console) as bars:
         found = compare(early, late, ground=instruments.ground, jurisdiction=jurisdiction, progress=bars)
-    out = after / "changes"
+    out = after / CHANGES
     tell(found, early, late, out=out, jurisdiction=jurisdiction, incidents=_incidents(after), console=console)
 
 

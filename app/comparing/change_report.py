@@ -22,13 +22,13 @@ from detection.changes.method import METHOD_SHA256
 from detection.changes.patches import Becoming, Stuff
 from evidence.incident import Incident
 from geofence.attribution import Undecided
+from maps.change_file import PAGE, SHAPES
 from maps.changes_page import render_changes
 from maps.features import semi_major_90_m
+from maps.palette import change_name
 
 SCHEMA: Final = "skywarden/changes/1"
-PAGE: Final = "changes.html"
 REPORT: Final = "changes.json"
-SHAPES: Final = "changes.geojson"
 IMAGES: Final = "images"
 
 
@@ -211,13 +211,7 @@ def size_of(change: GroundChange) -> str:
 
 def becoming_name(becoming: Becoming) -> str:
     """Return what became of something, in the reader's language."""
-    return {
-        Becoming.APPEARED: _("appeared"),
-        Becoming.GONE: _("disappeared"),
-        Becoming.GREW: _("grew"),
-        Becoming.SHRANK: _("shrank"),
-        Becoming.ALTERED: _("altered"),
-    }[becoming]
+    return change_name(becoming.value)
 
 
 def stuff_name(stuff: Stuff) -> str:

@@ -169,6 +169,15 @@ PAGES: Final[tuple[Page, ...]] = (
         audited=False,
     ),
     Page(
+        name="incident-change",
+        route="incidents/<str:incident_id>/changes/<str:change>/<str:when>",
+        view="commander_map.change_of_case",
+        roles=_READERS,
+        about=About.CASE,
+        audited=False,
+        rate=Rate.ASSET,
+    ),
+    Page(
         name="media",
         route="media/<str:sha256>",
         view="media.serve",
@@ -204,6 +213,7 @@ PAGES: Final[tuple[Page, ...]] = (
         piece_of_upload=True,
     ),
     Page(name="process", route="fleet/process", view="fleet.process", roles=_PILOTS, methods=WRITE),
+    Page(name="fleet-unread", route="fleet/unread/<int:run_id>", view="fleet.unread", roles=_FLEET, methods=WRITE),
     # For programs.
     Page(name="api-description", route="api/v1/openapi.json", view="api.describe", roles=EVERYBODY, audited=False),
     Page(name="api-incidents", route="api/v1/incidents", view="api.incidents", roles=_READERS, api=True, rate=Rate.API),
@@ -254,6 +264,14 @@ PAGES: Final[tuple[Page, ...]] = (
         name="map-mosaic",
         route="map/mosaic",
         view="commander_map.mosaic",
+        roles=_READERS,
+        audited=False,
+        rate=Rate.ASSET,
+    ),
+    Page(
+        name="map-change",
+        route="map/change",
+        view="commander_map.change",
         roles=_READERS,
         audited=False,
         rate=Rate.ASSET,

@@ -17,12 +17,14 @@ from core.errors import SkywardenError
 LOG = logging.getLogger(__name__)
 ACTOR = "program:skywarden"
 MAX_WORDS = 2000
+SHOWN = 20
 
 
 def take_in_announced() -> int:
     """Take in the runs that were announced since the last look; return how many were.
 
-    One that cannot be read here (it lies on another machine) is written down and left until it is announced again.
+    One that cannot be read here (it lies on another machine) is shown on the fleet page with the reason, and left until
+    it is announced again or somebody there asks to have it read again.
     """
     here, taken = station(), 0
     for run in AnnouncedRun.objects.filter(taken_at=None, words="").order_by("announced_at"):
@@ -40,6 +42,21 @@ def take_in_announced() -> int:
             taken_at=here.clock.now(), words=words[:MAX_WORDS]
         )
     return taken
+
+
+def unread_runs() -> list[AnnouncedRun]:
+    """Return the runs that could not be read, or not whole, the newest first."""
+    return list(AnnouncedRun.objects.exclude(words="").order_by("-announced_at")[:SHOWN])
+
+
+def read_again(key: int) -> bool:
+    """Have a run that could not be read read again at the next look; return whether there is such a run."""
+    return bool(AnnouncedRun.objects.filter(pk=key).exclude(words="").update(taken_at=None, words=""))
+
+
+def forget(key: int) -> bool:
+    """Say no more of a run that could not be read; return whether there was such a run."""
+    return bool(AnnouncedRun.objects.filter(pk=key).exclude(words="").update(words=""))
 
 
 def _ours(folder: Path) -> bool:

@@ -22,7 +22,7 @@ from core.text import _
 from evidence.cases.life import Decision, Deed, Reason, Verdict
 from evidence.custody import Action
 from geofence.hazard import Value
-from maps.palette import severity_name, state_name, value_name
+from maps.palette import change_name, severity_name, state_name, value_name
 
 
 def beijing(instant: datetime | None, form: str = "%Y-%m-%d %H:%M") -> str:
@@ -119,6 +119,7 @@ def make_environment(**options: Any) -> Environment:  # noqa: ANN401 - Django ha
         reason_name=reason_name,
         role_name=lambda role: role_name(Role(role)) if role in set(Role) else f"{role} ?",
         severity_name=severity_name,
+        change_name=change_name,
         state_name=state_name,
         url=address,
         value_name=lambda value: value_name(Value(value)),

@@ -21,6 +21,7 @@ from core.errors import InputRefused
 from flight.patrol import Patrol
 from geofence.site import Register, Site, Zone
 from maps.case_folder import CaseFolder, read_case_folder
+from maps.change_file import CHANGES, SHAPES, Change
 from maps.geo_files import GEOPACKAGE, MOSAIC
 from maps.planned_areas import PlannedArea, planned_areas
 from maps.sheet import Premises, Seen, patrols_of, premises_of
@@ -54,7 +55,7 @@ class Ground:
 
 
 @lru_cache(maxsize=128)
-def _read(folder: str, _changed_ns: int) -> tuple[CaseFolder, tuple[Seen, ...]]:
+def _read(folder: str, _changed: tuple[int, int]) -> tuple[CaseFolder, tuple[Seen, ...]]:
     read = read_case_folder(Path(folder))
     return read, patrols_of([] if read.trace is None else [read.trace])
 
@@ -62,9 +63,26 @@ def _read(folder: str, _changed_ns: int) -> tuple[CaseFolder, tuple[Seen, ...]]:
 def folder_of(run: Run) -> tuple[CaseFolder, tuple[Seen, ...]] | None:
     """Return what a run left for the map, or None where its folder is gone or unreadable."""
     try:
-        return _read(run.folder, (Path(run.folder) / GEOPACKAGE).stat().st_mtime_ns)
+        return _read(run.folder, _changed(run))
     except (OSError, InputRefused):
         return None
+
+
+def _changed(run: Run) -> tuple[int, int]:
+    """Return when a run's folder was written, and when it was compared with an earlier patrol; 0 for never."""
+    compared = Path(run.folder) / CHANGES / SHAPES
+    return (Path(run.folder) / GEOPACKAGE).stat().st_mtime_ns, compared.stat().st_mtime_ns if compared.exists() else 0
+
+
+def fault_of(run: Run) -> str:
+    """Return why a run's folder cannot be read, or an empty text."""
+    try:
+        _read(run.folder, _changed(run))
+    except OSError as gone:
+        return f"{run.folder}: {gone.strerror}"
+    except InputRefused as unfit:
+        return str(unfit)
+    return ""
 
 
 def runs_of(user: Any, *, since: datetime | None = None, until: datetime | None = None) -> list[Run]:  # noqa: ANN401 - Django
@@ -131,6 +149,15 @@ def _within(sites: Sequence[Site], outlines: Districts, scope: frozenset[int] | 
 
 def _zones(register: Register, sites: dict[str, Site]) -> list[Zone]:
     return [zone for zone in register.zones if zone.site_code is None or zone.site_code in sites]
+
+
+def change_of(user: Any, run_id: int, number: str) -> tuple[Run, Change] | None:  # noqa: ANN401 - as above
+    """Return a change that a run of somebody's districts was compared to find, or None where there is none for them."""
+    run = next((one for one in runs_of(user) if one.pk == run_id), None)
+    found = None if run is None else folder_of(run)
+    trace = None if found is None else found[0].trace
+    change = None if trace is None else next((one for one in trace.changes if one.number == number), None)
+    return None if run is None or change is None else (run, change)
 
 
 def mosaic_of(user: Any, run_id: int) -> bytes | None:  # noqa: ANN401 - as above

@@ -28,6 +28,7 @@ from core.text import _
 
 _OURS: Final = ("--out", "--store")
 _MAX_WORDS: Final = 4000
+_MOST_REASONS: Final = 5
 _running: Final = Worker("processing")
 
 
@@ -119,7 +120,8 @@ def _done(job: ProcessingJob) -> str:
         raise StoreFailed(_("Processing failed: {words}").format(words=" ".join(said[-3:])))
     district = "" if job.district is None else str(job.district.code)
     taken = take_in_run(cases, actor=actor_of_user(job.owner), district=district, title=str(job.batch))
-    return _("{cases} cases, {refused} refused").format(cases=taken.opened + taken.known, refused=len(taken.refusals))
+    told = _("{cases} cases, {refused} refused").format(cases=taken.opened + taken.known, refused=len(taken.refusals))
+    return "; ".join([told, *map(str, taken.refusals[:_MOST_REASONS])])
 
 
 def _link_originals(job: ProcessingJob, footage: Path) -> None:

@@ -149,6 +149,26 @@
     }
   };
 
+  // Ground that changed: its outline, and a sign in its middle that says what became of it.
+  Sky.changeSign = (ink, { colour, sign }, x, y) => {
+    ink.beginPath(); ink.rect(x - 8, y - 8, 16, 16); ink.fillStyle = "rgba(255,255,255,.9)"; ink.fill();
+    ink.lineWidth = 1.5; ink.strokeStyle = colour; ink.stroke();
+    ink.fillStyle = colour; ink.font = "700 12px system-ui,sans-serif"; ink.textAlign = "center"; ink.textBaseline = "middle"; ink.fillText(sign, x, y + 0.5);
+  };
+
+  Sky.paintChanges = (ink, view, page) => {
+    if (!page.on.changes) return;
+    for (const patrol of page.chosen()) {
+      for (const shape of patrol.changes) {
+        if (!shape.world(page.crs()).shows(view)) continue;
+        const look = page.sheet.look.change[shape.about.became], [x, y] = shape.middle();
+        shape.trace(ink, view);
+        ink.lineWidth = 4; ink.strokeStyle = "#fff"; ink.stroke(); ink.lineWidth = 2; ink.strokeStyle = look.colour; ink.stroke();
+        Sky.changeSign(ink, look, x * view.scale - view.x0, y * view.scale - view.y0);
+      }
+    }
+  };
+
   Sky.paintMarks = (ink, view, page) => {
     page.drawn = page.on.marks ? page.source.items(page.crs(), view, page.by) : [];
     const late = page.drawn.filter((item) => item.n === 1).sort((a, b) => a.severity - b.severity);

@@ -97,6 +97,11 @@
       lines.push(line(words.way, (ink) => { ink.strokeStyle = "#0072B2"; ink.lineWidth = 2; ink.beginPath(); ink.moveTo(2, 14); ink.lineTo(10, 5); ink.lineTo(20, 10); ink.stroke(); }));
     }
     if (page.areas.length) lines.push(line(words.area, (ink) => { ink.setLineDash([10, 4]); ink.lineWidth = 2; ink.strokeStyle = "#3c3c3c"; ink.strokeRect(3, 3, 16, 12); }));
+    const became = new Set(page.patrols.flatMap((patrol) => patrol.changes.map((shape) => shape.about.became)));
+    if (became.size) {
+      lines.push(head(words.changes));
+      for (const [kind, change] of Object.entries(look.change)) if (became.has(kind)) lines.push(line(change.name, (ink) => Sky.changeSign(ink, change, 11, 9)));
+    }
     if (page.zones.length) {
       lines.push(head(words.zones));
       const kinds = new Map(page.zones.map((one) => [one.about.kind, one.about.look]));

@@ -17,15 +17,17 @@
   Sky.Page = class {
     constructor(map, sheet, root) {
       Object.assign(this, { map, sheet, root, words: sheet.words, by: "severity", cover: "views", drawn: [], heat: null, comparing: false, span: [0, -1], aircraft: new Map() });
-      this.on = { marks: true, sites: true, zones: true, areas: true, ways: true, seen: true, unseen: true, footprints: false, mosaics: true, others: false, ellipses: true, heat: false };
+      this.on = { marks: true, sites: true, zones: true, areas: true, ways: true, changes: true, seen: true, unseen: true, footprints: false, mosaics: true, others: false, ellipses: true, heat: false };
       this.wanted = { hazard: new Set(), state: new Set(), severity: new Set(), value: new Set(), age: 0, window: null, site: "" };
       this.takeGround(sheet);
       this.source = sheet.marksFrom ? new Sky.RemoteMarks(sheet.marksFrom, sheet.totals) : new Sky.LocalMarks(sheet.marks, sheet.drawnAt);
       this.source.map = map; this.source.by = this.by;
-      const remote = Boolean(sheet.groundFrom); // the next page of patrols may have what this one has not
+      const remote = Boolean(sheet.groundFrom); // the ground comes later, and the next page of patrols may have what this one has not
       this.there = {
-        sites: this.sites.length, zones: this.zones.length, areas: this.areas.length, ways: this.patrols.length, seen: this.patrols.length, footprints: remote || this.patrols.some((one) => one.footprints.length),
-        unseen: this.wantedGround.length, mosaics: remote || this.patrols.some((one) => one.mosaic), others: sheet.others.length, ellipses: true, heat: true, marks: true,
+        sites: remote || this.sites.length, zones: remote || this.zones.length, areas: remote || this.areas.length, ways: remote || this.patrols.length,
+        changes: remote || this.patrols.some((one) => one.changes.length), seen: remote || this.patrols.length,
+        footprints: remote || this.patrols.some((one) => one.footprints.length), unseen: remote || this.wantedGround.length,
+        mosaics: remote || this.patrols.some((one) => one.mosaic), others: sheet.others.length, ellipses: true, heat: true, marks: true,
       };
       this.makeCanvases();
       Sky.fillFilters(this);
@@ -33,6 +35,7 @@
       map.on("click", (event) => this.click(event));
       if (sheet.marksFrom) map.on("moveend", () => this.ask());
       Sky.readyToPrint(this);
+      this.tellLeftOut();
       this.apply();
       this.showMosaics();
     }
@@ -41,7 +44,7 @@
       const shapes = (list, keep = (one) => one) => list.map((one) => new Sky.Shape(one.shape, keep(one)));
       this.sites = shapes(sheet.sites); this.zones = shapes(sheet.zones); this.closed = shapes(sheet.closed);
       this.areas = shapes(sheet.areas);
-      this.patrols = sheet.patrols.map((one) => ({ ...one, ...coverageOf(one), ways: new Sky.Shape(one.ways), footprints: shapes(one.footprints) }));
+      this.patrols = sheet.patrols.map((one) => ({ ...one, ...coverageOf(one), ways: new Sky.Shape(one.ways), footprints: shapes(one.footprints), changes: shapes(one.changes, (change) => ({ ...change, patrol: one.name })) }));
       this.others = sheet.others.length ? sheet.others : null;
     }
 
@@ -64,14 +67,17 @@
 
     // Another page of patrols: older or newer ones take the place of those on the map.
     async turn(number) {
-      const answer = await fetch(`${this.sheet.groundFrom}?page=${number}`, { credentials: "same-origin" });
-      if (!answer.ok) { this.failed(); return; }
-      Object.assign(this.sheet, await answer.json());
+      try {
+        const answer = await fetch(`${this.sheet.groundFrom}?page=${number}`, { credentials: "same-origin" });
+        if (!answer.ok) throw new Error(`${answer.status}`);
+        Object.assign(this.sheet, await answer.json());
+      } catch { this.failed(); return; }
       this.takeGround(this.sheet);
       this.map.closePopup();
       this.retime();
       this.repair();
       Sky.fillLegend(this);
+      this.tellLeftOut();
     }
 
     crs() { return this.map.options.crs; }
@@ -89,7 +95,7 @@
       };
       this.map.createPane("sky-mosaics").style.zIndex = "300";
       this.canvases = [layer("sky-coverage", 305, Sky.paintCoverage), layer("sky-ground", 310, Sky.paintGround), layer("sky-traces", 320, Sky.paintTraces), layer("sky-unseen", 330, Sky.paintUnseen),
-        layer("sky-heat", 340, Sky.paintHeat), layer("sky-marks", 350, Sky.paintMarks), layer("sky-air", 360, Sky.paintAircraft)];
+        layer("sky-heat", 340, Sky.paintHeat), layer("sky-changes", 345, Sky.paintChanges), layer("sky-marks", 350, Sky.paintMarks), layer("sky-air", 360, Sky.paintAircraft)];
     }
 
     chosen() { return this.patrols.slice(this.span[0], this.span[1] + 1); }
@@ -134,6 +140,13 @@
       this.shownCount = shown;
     }
 
+    // Patrols that are missing from the map are told on it, or ground they saw would seem not looked at.
+    tellLeftOut() {
+      const place = this.root.querySelector(".sky-fault"), { leftOut } = this.sheet;
+      place.hidden = !leftOut;
+      place.textContent = leftOut ? this.words.leftOut.replace("{count}", leftOut) : "";
+    }
+
     caption() {
       return `${this.root.querySelector(".sky-count").textContent} · ${this.words.drawnAt.replace("{when}", Sky.beijing(Math.floor(Date.parse(this.sheet.drawnAt) / 60000)))}`;
     }
@@ -171,7 +184,29 @@
       }
       const found = this.drawn.filter((item) => item.n === 1 && near(item) <= 14).sort((a, b) => near(a) - near(b));
       if (found.length) { this.popup(event.latlng, await this.source.details(found.flatMap((item) => item.marks))); return; }
-      this.clickGround(event);
+      const change = this.changeAt(event, at);
+      if (change) this.changePopup(event.latlng, change); else this.clickGround(event);
+    }
+
+    changeAt(event, at) {
+      if (!this.on.changes) return null;
+      const crs = this.crs(), world = crs.latLngToPoint(event.latlng, 0), view = Sky.viewOf(this.map), all = this.chosen().flatMap((patrol) => patrol.changes);
+      const near = (shape) => { const [x, y] = shape.world(crs).middle(); return Math.hypot(x * view.scale - view.x0 - at.x, y * view.scale - view.y0 - at.y); };
+      return all.find((shape) => shape.world(crs).holds(world.x, world.y)) || all.filter((shape) => near(shape) <= 12).sort((a, b) => near(a) - near(b))[0];
+    }
+
+    changePopup(latlng, { about }) {
+      const { words, sheet: { look } } = this, rows = [[words.size, `${about.m2.map((m2) => m2.toFixed(1)).join(" → ")} m²`]];
+      if (about.height !== undefined) rows.push([words.height, `${about.height.toFixed(1)} m`]);
+      if (about.site) rows.push([words.enterprise, about.site]);
+      rows.push([words.before, Sky.beijing(about.at[0])], [words.after, Sky.beijing(about.at[1])], [words.position, `± ${about.error} m (90 %)`]);
+      const cases = (about.cases || []).flatMap(([number, link]) => [make("a", { href: link, className: "sky-open-case" }, number), " "]);
+      if (cases.length) rows.push([words.incidents, make("span", {}, ...cases)]);
+      else if (about.incidents.length) rows.push([words.incidents, about.incidents.join(", ")]);
+      const pictures = (about.pictures || []).map(([when, source]) => make("figure", {}, make("img", { alt: words[when], src: source }), make("figcaption", {}, words[when])));
+      const card = make("div", { className: "sky-card" }, make("header", {}, make("b", {}, about.number), make("span", { className: "sky-tag" }, look.change[about.became].name)),
+        ...(pictures.length ? [make("div", { className: "sky-pair" }, ...pictures)] : []), rowsOf(rows), make("footer", {}, words.changeIsALead));
+      L.popup({ maxWidth: Math.min(340, this.map.getSize().x - 90) }).setLatLng(latlng).setContent(card).openOn(this.map);
     }
 
     clickGround(event) {
@@ -270,14 +305,12 @@
     };
     map.setMinZoom(3); map.setMaxZoom(22);
     fit();
-    if (sheet.groundFrom) {
-      Object.assign(sheet, { sites: [], zones: [], patrols: [] });
-      try { Object.assign(sheet, await (await fetch(sheet.groundFrom, { credentials: "same-origin" })).json()); } catch { /* the incidents are there without it */ }
-    }
+    if (sheet.groundFrom) Object.assign(sheet, { sites: [], zones: [], patrols: [] });
     Sky.page = new Sky.Page(map, sheet, root);
     fit(); // the panel has its size only now
     new ResizeObserver(() => map.invalidateSize({ animate: false, pan: false })).observe(map.getContainer());
     Sky.live?.(Sky.page);
+    if (sheet.groundFrom) await Sky.page.turn(0); // the incidents do not wait for it
     return Sky.page;
   };
 })(window.Sky = window.Sky || {});

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.commands import build
-from app.comparing.change_report import PAGE, REPORT, SHAPES, write_changes
+from app.comparing.change_report import REPORT, write_changes
 from app.comparing.ground_changes import GroundChanges, find_changes
 from app.comparing.ground_squares import Pictures
 from app.comparing.patrol_view import PatrolView, examine_footage, is_case_folder, open_case_folder
@@ -29,6 +29,7 @@ from flight.calendars.sun import sun_place
 from flight.flight_log import Trigger
 from flight.rehearsal.footage import write_photos
 from flight.rehearsal.world import Light, World
+from maps.change_file import PAGE, SHAPES, picture_of, read_changes
 from tests.app.conftest import Run
 from tests.changing_yard import AFTER, AFTERNOON, BEFORE, CAMERA, MORNING, ORIGIN
 
@@ -147,6 +148,9 @@ def test_the_folder_holds_a_page_a_report_and_shapes_that_agree(yard: Yard, tmp_
     assert "<b>涂料</b>" not in page  # a name is shown, never run
     assert "&lt;b&gt;涂料" in page
     assert "http" not in page.replace("http-equiv", "")
+    for change, record in zip(read_changes(tmp_path), report["changes"], strict=True):  # as maps read it
+        assert (change.number, change.became, change.area_m2) == (record["number"], record["became"], record["area_m2"])
+        assert picture_of(tmp_path, change, "before") == tmp_path / record["picture_before"]
 
 
 def test_a_change_where_a_vehicle_was_seen_is_told_apart(yard: Yard, station: Station) -> None:

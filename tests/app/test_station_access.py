@@ -16,7 +16,8 @@ from tests.app.station_world import NOW, Bureau
 
 # Values for the parts of addresses that name no object of the access table.
 OTHER_PARTS: dict[str, str] = {
-    "digest": "0" * 16, "path": "nothing.css", "layer": "0", "z": "0", "x": "0", "y": "0", "form": "csv",
+    "digest": "0" * 16, "path": "nothing.css", "layer": "0", "z": "0", "x": "0", "y": "0", "form": "csv", "run_id": "1",
+    "change": "C-000000", "when": "before",
 }  # fmt: skip
 UPLOAD = "00000000-0000-4000-8000-000000000000"
 CLOSED = [page for page in PAGES if not page.public]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,9 @@ from app.commands import build
 from app.instruments import Station
 from app.process import Job, process
 from app.station.options import StationOptions
+from app.station.roles import Role
 from core.errors import InputRefused
+from tests.app.station_server import served
 from tests.app.station_world import NOW, PASSWORD, Bureau
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -135,6 +140,67 @@ def test_a_run_that_processing_announced_brings_its_pictures_by_itself(
     assert "no report" in AnnouncedRun.objects.get(title="elsewhere").words
     assert take_in_announced() == 0
     assert console().store.audit_breaks() == ()
+
+
+def test_a_run_that_cannot_be_read_is_shown_with_the_reason_and_read_again(bureau: Bureau, tmp_path: Path) -> None:
+    from app.station.announced_runs import take_in_announced
+    from app.station.models import District, Run
+    from app.store.announcing import announce_run
+    from app.store.models import AnnouncedRun
+
+    announce_run(tmp_path / "away", title="<b>card 7</b>", at=NOW, alias="default")
+    Run.objects.create(folder=str(tmp_path / "gone"), title="晨巡", started_at=NOW, finished_at=NOW, imported_at=NOW,
+                       report="{}", imported_by="x", district=District.objects.get(code="north"))  # fmt: skip
+    assert take_in_announced() == 0
+    run = AnnouncedRun.objects.get()
+    for district, seen in (("north", True), ("south", False), ("", True)):
+        page = bureau.browser(Role.PILOT, district).get("/fleet").content.decode()
+        assert "&lt;b&gt;card 7&lt;/b&gt;" in page
+        assert "holds no report of a finished run" in page  # the reason
+        assert "skywarden station import" in page  # and what to do
+        assert ("晨巡" in page) is seen  # a run of another district does not exist
+        assert ("Read it again" in page) is (district == "")
+    address = f"/fleet/unread/{run.pk}"
+    assert bureau.browser(Role.PILOT, "north").post(address, {"deed": "again"}).status_code == 404
+    everywhere = bureau.browser(Role.PILOT, "")
+    assert everywhere.post(address, {"deed": "burn"}).status_code == 400
+    assert everywhere.post(address, {"deed": "again"}).status_code == 302
+    assert AnnouncedRun.objects.get().taken_at is None
+    assert take_in_announced() == 0  # it was looked for again
+    assert AnnouncedRun.objects.get().words
+    assert everywhere.post(address, {"deed": "forget"}).status_code == 302
+    assert "card 7" not in everywhere.get("/fleet").content.decode()
+    assert everywhere.post(address, {"deed": "again"}).status_code == 404
+    assert take_in_announced() == 0
+
+
+def test_a_store_that_no_station_ever_opened_is_served_with_its_runs(
+    station: Station, job: Callable[..., Job], tmp_path: Path
+) -> None:
+    """``process --store`` makes the store; a station started on it later finds its cases and their pictures."""
+    from app.store.announcing import announce_run
+    from app.store.open_store import open_store
+
+    path = tmp_path / "fresh.sqlite3"
+    store = open_store(path, station.instruments.clock)
+    report = process(job(), replace(station, store=store))
+    announce_run(tmp_path / "cases", title="card 1", at=NOW, alias=store.alias)
+    assert report.incidents
+
+    def asked(sql: str) -> int:
+        with closing(sqlite3.connect(path)) as line:
+            return int(line.execute(sql).fetchone()[0])
+
+    assert asked("SELECT count(*) FROM sqlite_master WHERE name LIKE 'station_%'") == 0
+    with served(path, tmp_path / "vault"):
+        deadline = time.monotonic() + 120
+        while not asked("SELECT count(*) FROM store_announced_run WHERE taken_at IS NOT NULL"):
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+    assert asked("SELECT count(*) FROM store_announced_run WHERE words <> ''") == 0
+    assert asked("SELECT count(*) FROM store_case") == len(report.incidents)
+    assert asked("SELECT count(DISTINCT case_id) FROM station_media") == len(report.incidents)
+    assert asked("SELECT count(*) FROM station_run") == 1
 
 
 def test_an_altered_file_of_a_package_is_not_taken_in(

@@ -20,6 +20,7 @@ from maps.coverage_file import COVERAGE, write_parts
 from maps.geo_files import write_geopackage, write_mosaic
 from maps.scene import Scene
 from tests.app.station_world import NOW, Bureau, open_bureau, settle
+from tests.maps.changes_double import write_changes
 from tests.maps.test_base_layers import PLACE, write_mbtiles
 from tests.maps.test_offline_map import scene
 from tests.maps.test_sheet import Mosaic, _webp
@@ -230,6 +231,44 @@ def test_ground_comes_from_the_runs_of_ones_districts(bureau: Bureau, scene: Sce
     far = {"type": "Polygon", "coordinates": mapping(scene.register.sites[0].shape.buffer(0.1))["coordinates"]}
     District.objects.filter(code="south").update(outline=json.dumps(far))
     assert bureau.browser(Role.COMMANDER, "north").get("/map/ground").json()["sites"] == []  # it lies in the other
+
+
+def test_what_changed_since_the_last_visit_is_on_the_map_and_with_its_case(
+    bureau: Bureau, scene: Scene, tmp_path: Path
+) -> None:
+    from app.station.models import CaseCard, District, Run
+
+    folder = tmp_path / "run"
+    folder.mkdir()
+    write_geopackage(scene, folder / "patrol.gpkg")
+    write_parts(scene.traces[0].coverage, folder / COVERAGE)
+    run = Run.objects.create(folder=str(folder), title="晨巡", started_at=NOW, finished_at=NOW, imported_at=NOW, report="{}",
+                             imported_by="x", district=District.objects.get(code="north"))  # fmt: skip
+    case = bureau.cases["north"]
+    CaseCard.objects.update(run=run)
+    number = CaseCard.objects.get(pk=case).number
+    reviewer, away = bureau.browser(Role.REVIEWER, "north"), bureau.browser(Role.REVIEWER, "south")
+    assert "Since then the ground" not in reviewer.get(f"/incidents/{case}").content.decode()
+    other = CaseCard.objects.exclude(pk=case).get().number
+    write_changes(folder / "changes", 113.58, 22.76, incidents=(number, other))  # compared after it was taken in
+    [change] = reviewer.get("/map/ground").json()["patrols"][0]["changes"]
+    assert change["incidents"] == [number]  # another district's case does not exist
+    assert change["cases"] == [[number, f"/incidents/{case}"]]
+    assert [when for when, _address in change["pictures"]] == ["before", "after"]
+    address = change["pictures"][1][1]
+    assert reviewer.get(address).content.endswith(b"after")
+    assert reviewer.get(address).headers["Content-Type"] == "image/jpeg"
+    assert away.get(address).status_code == 204
+    assert reviewer.get("/map/change?run=x&change=..&when=before").status_code == 204
+    assert reviewer.get(f"/map/change?run={run.pk}&change=C-ABC123&when=../../patrol.gpkg").status_code == 204
+    for page in (f"/incidents/{case}", f"/review/{case}"):
+        shown = reviewer.get(page).content.decode()
+        assert f"/incidents/{case}/changes/C-ABC123/before" in shown
+        assert "the ground here grew: 21.2 m²" in shown
+    assert reviewer.get(f"/incidents/{case}/changes/C-ABC123/before").content.endswith(b"before")
+    assert reviewer.get(f"/incidents/{case}/changes/C-ABC123/during").status_code == 204
+    assert reviewer.get(f"/incidents/{case}/changes/C-OTHER/before").status_code == 204
+    assert away.get(f"/incidents/{case}/changes/C-ABC123/before").status_code == 404
 
 
 def test_older_patrols_are_turned_to(

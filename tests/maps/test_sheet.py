@@ -19,12 +19,14 @@ from core.errors import InputRefused
 from evidence.incident import State
 from geofence.site import Register
 from maps.case_folder import relative_link, sheet_of_folders
+from maps.change_file import picture_of, read_changes
 from maps.coverage import area_km2, ground_by_gsd, ground_by_views, missed_ground, seen_ground, share_seen
 from maps.coverage_file import COVERAGE, read_parts, write_parts
 from maps.geo_files import MOSAIC, PLACE_OF_MOSAIC, read_mosaic, write_geopackage, write_mosaic
 from maps.scene import Mosaic, Scene, Trace
 from maps.sheet import OPEN_STATES, bounds_of, open_leads, patrols_of, premises_of, sheet_of
 from maps.sheet_json import PICTURES_BYTES, SCALE, as_json, marks_json, outline, sheet_json
+from tests.maps.changes_double import write_changes
 from tests.maps.test_offline_map import NOON, scene, seen_part
 
 __all__ = ["scene"]  # the fixture
@@ -234,6 +236,27 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     (tmp_path / "patrol.gpkg").write_bytes(b"nothing")
     with pytest.raises(InputRefused, match="GeoPackage"):
         sheet_of_folders([tmp_path], title="", drawn_at=NOON)
+
+
+def test_changes_are_read_with_pictures_within_their_folder(tmp_path: Path) -> None:
+    assert read_changes(tmp_path) == ()
+    write_changes(tmp_path / "fine", 113.5, 22.75, incidents=("H04-AAAA",))
+    [change] = read_changes(tmp_path / "fine")
+    assert (change.became, change.before_m2, change.after_m2, change.height_m) == ("grew", 4.5, 21.2, None)
+    assert change.outline.contains(shapely.Point(113.5, 22.75))
+    after = picture_of(tmp_path / "fine", change, "after")
+    assert after is not None
+    assert after.read_bytes().endswith(b"after")
+    assert picture_of(tmp_path / "fine", change, "never") is None
+    (tmp_path / "secret.jpg").write_bytes(b"x")
+    write_changes(tmp_path / "sly", 113.5, 22.75, picture_before="../secret.jpg", picture_after="/etc/hostname")
+    [sly] = read_changes(tmp_path / "sly")
+    assert picture_of(tmp_path / "sly", sly, "before") is None
+    assert picture_of(tmp_path / "sly", sly, "after") is None
+    for name, said in (("odd", {"became": "danced"}), ("old", {"area_m2": None})):
+        write_changes(tmp_path / name, 113.5, 22.75, **said)
+        with pytest.raises(InputRefused, match="Compare the two patrols again"):
+            read_changes(tmp_path / name)
 
 
 def _webp() -> bytes:

@@ -22,10 +22,12 @@ from core.points import GeoPoint
 from evidence.incident import State
 from geofence.datums import Datum, from_wgs84, gcj02_to_wgs84, wgs84_to_gcj02
 from maps.base_layers import base_layer
+from maps.change_file import read_changes
 from maps.offline_map import draw_sheet
 from maps.planned_areas import PlannedArea
 from maps.scene import Footprint, Mosaic, Trace
 from maps.sheet import Sheet, patrols_of, premises_of
+from tests.maps.changes_double import write_changes
 from tests.maps.test_base_layers import write_mbtiles
 from tests.maps.test_offline_map import seen_part
 
@@ -330,6 +332,28 @@ def test_coverage_is_told_by_how_often_and_how_finely_ground_was_seen(
         page.uncheck(".sky-layers [name=seen]")
         shown(page)
         assert page.evaluate(_INK, "coverage") == 0
+
+
+def test_a_change_is_a_sign_that_tells_what_became_of_the_ground(chromium: Any, small: Sheet, tmp_path: Path) -> None:
+    write_changes(tmp_path / "changes", 113.581, 22.761, incidents=("H04-AAAA",))
+    trace = replace(_patrol(0, (90, 90, 90)), changes=read_changes(tmp_path / "changes"))
+    draw_sheet(replace(small, marks=(), premises=(), patrols=patrols_of([trace])), tmp_path / "map.html")
+    with opened(chromium, tmp_path / "map.html") as page:
+        page.evaluate("Sky.page.map.setView([22.761, 113.581], 16, {animate: false})")
+        shown(page)
+        place = page.locator(".folium-map").bounding_box()
+        page.mouse.click(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+        card = page.inner_text(".sky-card")
+        assert "C-ABC123" in card
+        assert "4.5 → 21.2 m²" in card
+        assert "<b>涂料</b>" in card  # a name is shown, never run
+        assert "H04-AAAA" in card
+        assert "is a lead" in card
+        assert "grew" in page.inner_text(".sky-rest")
+        assert page.evaluate(_INK, "changes") > 20
+        page.uncheck(".sky-layers [name=changes]")
+        shown(page)
+        assert page.evaluate(_INK, "changes") == 0
 
 
 def test_heat_is_told_in_incidents_per_square_kilometre(chromium: Any, small: Sheet, tmp_path: Path) -> None:

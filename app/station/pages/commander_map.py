@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from django.db.models import Count
 from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
@@ -13,15 +16,17 @@ from django.urls import reverse
 from app.station.context import station
 from app.station.fleet import patrol_lines
 from app.station.map_base import layers_of, tile_of
-from app.station.map_ground import PER_PAGE, Ground, ground_of, mosaic_of
+from app.station.map_ground import PER_PAGE, Ground, change_of, ground_of, mosaic_of
 from app.station.map_live import events, pulse
 from app.station.map_marks import HELD, MAX_IDS, gather, in_scope, read_wanted, totals_of, veiled
 from app.station.map_popups import Told, marks_of, told_of
-from app.station.models import CaseCard
+from app.station.models import CaseCard, Run
 from app.station.objects import cards_of
+from app.station.previous_visit import change_picture, changes_at
 from core.clock import BEIJING, iso_utc
 from core.errors import InputRefused
 from core.text import _
+from maps.change_file import Change
 from maps.offline_map import SCRIPTS, page_parts, render_sheet
 from maps.palette import ZONE_STYLES, zone_name
 from maps.sheet import OPEN_STATES, Sheet
@@ -147,6 +152,7 @@ def ground(request: Any) -> Any:  # noqa: ANN401 - as above
                 "bounds": [mosaic.west_deg, mosaic.south_deg, mosaic.east_deg, mosaic.north_deg],
             }
         line["name"] = run.title
+        _show_changes(run, seen.trace.changes, line["changes"], request.user)
     content["zones"] = [
         {"name": zone.name or zone.zone_id, "kind": zone_name(zone.zone_type), "site": zone.site_code or "",
          "shape": outline(zone.shape), "look": dict(ZONE_STYLES[zone.zone_type])}
@@ -156,6 +162,49 @@ def ground(request: Any) -> Any:  # noqa: ANN401 - as above
     content |= {"leftOut": found.left_out, "page": found.page, "pages": found.pages, "perPage": PER_PAGE,
                 "patrolsInAll": found.runs}  # fmt: skip
     return _json(content)
+
+
+def _show_changes(run: Run, changes: Sequence[Change], lines: list[dict[str, Any]], user: Any) -> None:  # noqa: ANN401 - as above
+    """Add to changes their pictures and the cases there that the person may open."""
+    wanted = {number for change in changes for number in change.incidents}
+    cards = dict(cards_of(user).filter(number__in=wanted).values_list("number", "pk")) if wanted else {}
+    for change, line in zip(changes, lines, strict=True):
+        address = f"{reverse('map-change')}?run={run.pk}&change={quote(change.number)}&when="
+        line["pictures"] = [
+            (when, address + when) for when in ("before", "after") if change_picture(run, change, when) is not None
+        ]
+        line["incidents"] = [number for number in change.incidents if number in cards]
+        line["cases"] = [
+            (number, reverse("incident", kwargs={"incident_id": cards[number]})) for number in line["incidents"]
+        ]
+
+
+def change(request: Any) -> Any:  # noqa: ANN401 - as above
+    """Return a picture of a change that a run of the person's districts was compared to find."""
+    asked = request.GET.get("run", "")
+    found = (
+        change_of(request.user, int(asked), request.GET.get("change", ""))
+        if asked.isdigit() and len(asked) < 12
+        else None
+    )
+    return change_answer(None if found is None else change_picture(*found, request.GET.get("when", "")))
+
+
+def change_of_case(request: Any, incident_id: str, change: str, when: str) -> Any:  # noqa: ANN401, ARG001 - as above; the check found the case
+    """Return a picture of a change that a case lies on."""
+    found = next((one for one in changes_at(request.found) if one.number == change), None)
+    return change_answer(None if found is None else change_picture(request.found.run, found, when))
+
+
+def change_answer(path: Path | None) -> Any:  # noqa: ANN401 - as above
+    """Return a picture, or nothing where there is none."""
+    try:
+        content = None if path is None else path.read_bytes()
+    except OSError:
+        content = None
+    if content is None:
+        return HttpResponse(status=204)
+    return HttpResponse(content, content_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
 
 
 def mosaic(request: Any) -> Any:  # noqa: ANN401 - as above

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from django.db.models import Count, Sum
-from django.http import HttpResponseRedirect, JsonResponse
+from django.http import Http404, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 
+from app.station.announced_runs import forget, read_again, unread_runs
 from app.station.audit import actor_of_user, note_account
 from app.station.context import station
 from app.station.fleet import patrol_lines, upcoming_windows
+from app.station.map_ground import PER_PAGE, fault_of, runs_of
 from app.station.models import District, ProcessingJob, Upload
 from app.station.objects import districts_of
 from app.station.processing import progress_of, start_job
@@ -33,10 +35,22 @@ def show(request: Any) -> Any:  # noqa: ANN401 - Django's request and response
         "patrols": patrol_lines(folder, request.user, now) if folder is not None else None,
         "windows": upcoming_windows(now),
         "districts": list(districts_of(request.user)),
+        "unread": unread_runs(),
+        "lost": [(run, fault) for run in runs_of(request.user)[:PER_PAGE] if (fault := fault_of(run))],
         "takes_uploads": here.options.upload_folder is not None,
         "piece_bytes": PIECE_BYTES,
     } | _progress(request)
     return render(request, "station/fleet.html", context)
+
+
+def unread(request: Any, run_id: int) -> Any:  # noqa: ANN401 - as above
+    """Have a run that could not be read read again, or say no more of it; for those who see every district."""
+    act = {"again": read_again, "forget": forget}.get(str(request.POST.get("deed", "")))
+    if act is None:
+        raise InputRefused(_("run"), _("cannot be dealt with so"), _("Use the buttons of the page."))
+    if not request.user.all_districts or not act(run_id):
+        raise Http404
+    return HttpResponseRedirect(reverse("fleet"))
 
 
 def progress(request: Any) -> Any:  # noqa: ANN401 - as above

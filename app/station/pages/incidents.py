@@ -18,6 +18,7 @@ from app.station.fences import fences_of
 from app.station.models import SavedFilter
 from app.station.objects import cards_of, districts_of, veil_of
 from app.station.paging import page_of
+from app.station.previous_visit import visit_before
 from app.station.review_queue import ORDERS
 from core.errors import InputRefused
 from core.refusal import Refusal
@@ -62,6 +63,7 @@ def show(request: Any, incident_id: str) -> Any:  # noqa: ANN401, ARG001 - as ab
         "origin": "" if origin is None else tell_origin(origin),
         "covers": tell_ground(attribution, names),
         "names": names,
+        "before": visit_before(request.user, card),
         "media": list(card.media.order_by("kind", "captured_at", "name")),
     }
     return render(request, "station/incident.html", context)

@@ -22,6 +22,7 @@ from app.station.lead_map import LeadMap, corrected_place, lead_map
 from app.station.models import CaseCard
 from app.station.objects import cards_of, districts_of
 from app.station.paging import PER_PAGE, ListPage, page_number
+from app.station.previous_visit import visit_before
 from app.station.review_queue import (
     ORDERS,
     Answer,
@@ -212,7 +213,7 @@ def _lead(request: Any, card: CaseCard, *, said: str = "", fault: str = "", stat
         "names": {fence.key: fence.name for fence, _share in fences},
         "map": lead_map(case.incident, fences),
         "media": list(card.media.order_by("kind", "captured_at", "name")),
-        "before": _visit_before(request, card),
+        "before": visit_before(request.user, card),
         "siblings": siblings_of(request.user, person, card),
         "ahead": [file for other in ahead for file in other.media.filter(kind__in=["crop", "annotate"])[:2]],
         "reasons": REASON_KEYS,
@@ -226,26 +227,6 @@ def _lead(request: Any, card: CaseCard, *, said: str = "", fault: str = "", stat
     if request.htmx:
         answer["HX-Push-Url"] = _address(request, card)
     return answer
-
-
-def _visit_before(request: Any, card: CaseCard) -> dict[str, Any] | None:  # noqa: ANN401 - as above
-    """Return the last earlier look at the same place: a case of the same class within the errors, and its picture."""
-    reach = max(30.0, 2 * card.error_90_m) / 111_000
-    near = (
-        cards_of(request.user)
-        .filter(
-            label=card.label,
-            last_seen__lt=card.first_seen,
-            lon_deg__range=(card.lon_deg - reach, card.lon_deg + reach),
-            lat_deg__range=(card.lat_deg - reach, card.lat_deg + reach),
-        )
-        .exclude(sighting_id=card.sighting_id)
-        .order_by("-last_seen")
-        .first()
-    )
-    if near is None:
-        return None
-    return {"card": near, "file": near.media.filter(kind__in=["annotate", "crop"]).order_by("-kind").first()}
 
 
 def _answer(request: Any, card: CaseCard) -> Answer:  # noqa: ANN401 - as above
