@@ -7,7 +7,7 @@ For one sighting:
 3. Among the zones that satisfy it, the most probable one is named.
 4. For one hazard class, the first rule that holds decides.
 5. What a class calls provable is a lead while its place is less than 0.95 probable.
-6. The hazard cites the law as it stood in Beijing on the day the thing was last seen.
+6. The hazard cites the law, and what it provides, as it stood in Beijing on the day the thing was last seen.
 
 A sighting that is no hazard keeps a reason: that of the rule that came closest.
 """
@@ -25,7 +25,7 @@ from core.text import _
 from geofence.attributing.origin_words import tell_origin
 from geofence.attribution import Attribution, Undecided
 from geofence.hazard import Hazard, Value
-from geofence.rules.law import cite
+from geofence.rules.law import cite, penalties_on
 from geofence.rules.law_book import LawBook
 from geofence.rules.rule import RuleBook
 from geofence.rules.rule_scene import Around, Scene, build_scene, gap_minutes
@@ -293,6 +293,7 @@ def _hazard(match: Match, facts: Facts, seen: tuple[Sighting, Attribution | Unde
         known = bench.law.hazard_class(rule.hazard_code)
     except KeyError:
         raise ValueError(f"{rule.rule_id}: the catalogue has no hazard {rule.hazard_code}") from None
+    day = facts.seen_at.astimezone(BEIJING).date()
     value = rule.value or known.value
     unsure = value is Value.PROVABLE and match.probability < PROVABLE_FROM
     if unsure:
@@ -333,11 +334,11 @@ def _hazard(match: Match, facts: Facts, seen: tuple[Sighting, Attribution | Unde
         probability=match.probability,
         value=value,
         periods=bench.periods,
-        citations=cite(bench.law, known.code, facts.seen_at.astimezone(BEIJING).date()),
+        citations=cite(bench.law, known.code, day),
         authority=known.authority,
         explanation=explanation,
         severity=severity,
-        penalties=known.penalties,
+        penalties=penalties_on(bench.law, known.code, day),
         transfer=known.transfer,
         rectification=known.rectification,
     )

@@ -131,7 +131,7 @@ def _show(
     on: Annotated[str, typer.Option(help=_("Day of the act in Beijing, e.g. 2026-10-01; today by default."))] = "",
     law: LawFolder = None,
 ) -> None:
-    from geofence.rules.law import cite, read_law
+    from geofence.rules.law import cite, penalties_on, read_law
 
     book = read_law(law)
     day = _day(on)
@@ -166,9 +166,14 @@ def _show(
     penalties = Table(title=_("What the law provides"), title_justify="left")
     for name in (_("under"), _("consequence"), _("confidence")):
         penalties.add_column(name, overflow="fold")
-    for penalty in known.penalties:
-        penalties.add_row(penalty.under, penalty.text or _("unknown: nobody has read it"), penalty.confidence)
-    console.print(penalties if known.penalties else _("no penalty by itself"))
+    provided = penalties_on(book, known.code, day)
+    unread = {penalty.under for penalty in known.penalties if penalty.text is None}
+    for penalty in provided:
+        unknown = (
+            _("unknown: nobody has read it") if penalty.under in unread else _("unknown: only later versions are held")
+        )
+        penalties.add_row(penalty.under, penalty.text or unknown, penalty.confidence)
+    console.print(penalties if provided else _("no penalty by itself"))
 
 
 def _relied_on(citation: Citation) -> str:

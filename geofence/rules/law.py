@@ -17,7 +17,7 @@ from core.errors import InputRefused
 from core.text import _
 from flight.planning.yaml_lines import read_yaml
 from geofence.hazard import Citation, Penalty, Value
-from geofence.rules.law_book import Article, Basis, HazardClass, LawBook, Role
+from geofence.rules.law_book import Article, Basis, Consequence, HazardClass, LawBook, Role, amounts_in
 
 _SHIPPED: Final = Path(__file__).resolve().parents[2] / "missions"
 _DIGITS: Final = "零一二三四五六七八九"
@@ -70,6 +70,34 @@ def cite(law: LawBook, code: str, on: date) -> tuple[Citation, ...]:
         KeyError: There is no such hazard class.
     """
     return tuple(_citation(law, basis, on) for basis in law.hazard_class(code).basis if basis.holds_on(on))
+
+
+def penalties_on(law: LawBook, code: str, on: date) -> tuple[Penalty, ...]:
+    """Return what the laws provide for a hazard class, as they stood on a day.
+
+    What a law provides only later, or no longer, is left out. What is known from a version that was not yet in force on
+    that day is unknown for it: its amounts may have been others.
+
+    Args:
+        law: The law.
+        code: The hazard's code.
+        on: The day of the act, in Beijing.
+
+    Raises:
+        KeyError: There is no such hazard class.
+    """
+    return tuple(_penalty(law, one, on) for one in law.hazard_class(code).penalties if one.holds_on(on))
+
+
+def _penalty(law: LawBook, provided: Consequence, on: date) -> Penalty:
+    said = amounts_in(provided.text or "")
+    held = not provided.law or any(
+        version.holds_on(on) and said <= amounts_in(version.text)
+        for version in law.versions_of(provided.law, provided.article)
+    )
+    if not held:
+        return Penalty(under=provided.under, text=None, confidence="unknown")
+    return Penalty(under=provided.under, text=provided.text, confidence=provided.confidence)
 
 
 def article_name(number: int, item: str = "") -> str:
@@ -186,6 +214,19 @@ def _basis(entry: Mapping[str, Any]) -> Basis:
     )
 
 
+def _consequence(entry: Mapping[str, Any]) -> Consequence:
+    _only(entry, {"under", "text", "confidence", "law", "article", "from", "until"})
+    return Consequence(
+        under=_text(entry, "under"),
+        text=None if entry["text"] == "unknown" else _text(entry, "text"),
+        confidence=_text(entry, "confidence"),
+        law=_text(entry, "law", ""),
+        article=_number(entry, "article") if "article" in entry else 0,
+        since=_day(entry.get("from")),
+        until=_day(entry.get("until")),
+    )
+
+
 def _hazard_class(entry: Mapping[str, Any]) -> HazardClass:
     allowed = {"code", "name_zh", "name_en", "shows", "value", "basis", "penalty", "authority", "transfer"}
     _only(entry, allowed | {"rectification", "confidence", "note", "site_rule"})
@@ -196,14 +237,7 @@ def _hazard_class(entry: Mapping[str, Any]) -> HazardClass:
         shows=_text(entry, "shows"),
         value=Value(entry["value"]),
         basis=tuple(_basis(basis) for basis in _entries(entry, "basis")),
-        penalties=tuple(
-            Penalty(
-                under=_text(penalty, "under"),
-                text=None if penalty["text"] == "unknown" else _text(penalty, "text"),
-                confidence=_text(penalty, "confidence"),
-            )
-            for penalty in _entries(entry, "penalty")
-        ),
+        penalties=tuple(_consequence(penalty) for penalty in _entries(entry, "penalty")),
         authority=_text(entry, "authority"),
         transfer=_text(entry, "transfer"),
         rectification=_text(entry, "rectification"),

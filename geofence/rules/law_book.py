@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import Final
 
-from geofence.hazard import Penalty, Value
+from geofence.hazard import Value
 
 
 class Role(StrEnum):
@@ -90,6 +92,64 @@ class Basis:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Consequence:
+    """What a law provides for a hazard class, and on which days.
+
+    Attributes:
+        under: The article, short ("消防法60①（五）").
+        text: The consequence and its amounts, or None where it has not been read.
+        confidence: "A" text read, "B" second-hand, "C" from memory; "unknown" without a text.
+        law: The law whose text is held; empty where it is not.
+        article: Its article; 0 where it is not held.
+        since: First day from which it is provided, or None.
+        until: First day on which it no longer is, or None.
+    """
+
+    under: str
+    text: str | None
+    confidence: str
+    law: str = ""
+    article: int = 0
+    since: date | None = None
+    until: date | None = None
+
+    def __post_init__(self) -> None:
+        if (self.text is None) != (self.confidence == "unknown"):
+            raise ValueError(f"{self.under}: a penalty without a text is unknown, and no other")
+        if bool(self.law) != bool(self.article) or (self.confidence == "A" and not self.law):
+            raise ValueError(f"{self.under}: a penalty whose text was read names its law and article")
+
+    def holds_on(self, day: date) -> bool:
+        """Return whether a law provides it on a day."""
+        return (self.since is None or self.since <= day) and (self.until is None or day < self.until)
+
+
+_DIGITS: Final = {digit: value for value, digit in enumerate("零一二三四五六七八九")}
+_POWERS: Final = {"十": 10, "百": 100, "千": 1000, "万": 10_000}
+_AMOUNT: Final = re.compile(r"(?:(\d+)|([零一二三四五六七八九十百千]+))(万?)(元|日|平方米)")
+
+
+def amounts_in(text: str) -> frozenset[tuple[int, str]]:
+    """Return the amounts that a text names with their units, however they are written: 5万元 and 五万元 are one."""
+    return frozenset(
+        ((int(digits) if digits else _number_of(words)) * (10_000 if wan else 1), unit)
+        for digits, words, wan, unit in _AMOUNT.findall(text)
+    )
+
+
+def _number_of(words: str) -> int:
+    """Return a number up to 9999 that is written in Chinese."""
+    total = digit = 0
+    for character in words:
+        if character in _DIGITS:
+            digit = _DIGITS[character]
+        else:
+            total += (digit or 1) * _POWERS[character]
+            digit = 0
+    return total + digit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HazardClass:
     """A class of the hazard catalogue.
 
@@ -100,7 +160,7 @@ class HazardClass:
         shows: What a frame shows of it.
         value: The most that the air can show of it.
         basis: What it rests on.
-        penalties: What the law provides.
+        penalties: What the laws provide, each with its days.
         authority: Who decides, Chinese.
         transfer: To whom an emergency management bureau hands it over, or empty.
         rectification: What puts it right, Chinese.
@@ -115,7 +175,7 @@ class HazardClass:
     shows: str
     value: Value
     basis: tuple[Basis, ...]
-    penalties: tuple[Penalty, ...]
+    penalties: tuple[Consequence, ...]
     authority: str
     transfer: str = ""
     rectification: str
@@ -157,6 +217,20 @@ class LawBook:
                     raise ValueError(f"{known.code}: no text of {basis.law} {basis.article} is held")
                 if not any(basis.words in version.text for version in versions):
                     raise ValueError(f"{known.code}: {basis.law} {basis.article} does not say “{basis.words}”")
+
+            for penalty in known.penalties:
+                self._check_amounts(known.code, penalty)
+
+    def _check_amounts(self, code: str, penalty: Consequence) -> None:
+        """Check that an article whose text is held says every amount that a penalty under it says."""
+        if not penalty.law:
+            return
+        versions = self.versions_of(penalty.law, penalty.article)
+        if not versions:
+            raise ValueError(f"{code}: no text of {penalty.law} {penalty.article} is held")
+        said = amounts_in(penalty.text or "")
+        if not any(said <= amounts_in(version.text) for version in versions):
+            raise ValueError(f"{code}: {penalty.law} {penalty.article} does not say the amounts of “{penalty.text}”")
 
     def hazard_class(self, code: str) -> HazardClass:
         """Return the class of a code; an unknown one raises ``KeyError``."""

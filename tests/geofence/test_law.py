@@ -9,8 +9,8 @@ import pytest
 
 from core.errors import InputRefused
 from geofence.hazard import Value
-from geofence.rules.law import article_name, cite, read_law
-from geofence.rules.law_book import Article, LawBook, Role
+from geofence.rules.law import article_name, cite, penalties_on, read_law
+from geofence.rules.law_book import Article, LawBook, Role, amounts_in
 
 DAY = date(2026, 10, 1)
 HERE = Path(__file__).resolve().parents[2]
@@ -97,6 +97,48 @@ def test_an_unread_penalty_is_unknown_and_never_a_number(law: LawBook) -> None:
     assert any(penalty.under == "危险化学品安全法" for penalty in law.hazard_class("H01").penalties if not penalty.text)
 
 
+def test_penalties_are_those_of_the_day_of_the_act(law: LawBook) -> None:
+    def said(code: str, day: date) -> dict[str, str | None]:
+        return {penalty.under: penalty.text for penalty in penalties_on(law, code, day)}
+
+    before, after = said("H01", date(2026, 4, 30)), said("H01", date(2026, 5, 1))
+    assert "五万元以上十万元以下" in (before["危险化学品安全管理条例80（四）"] or "")
+    assert "危险化学品安全法" not in before  # it was no law yet, so that nothing of it is unknown
+    assert after["危险化学品安全法"] is None
+    assert "危险化学品安全管理条例80（四）" not in after
+    # The amounts held are those since 2021-09-01; for the day before nobody has read any.
+    assert "十万元以下" in (said("H01", date(2021, 9, 1))["安全生产法101（一）"] or "")
+    assert said("H01", date(2021, 8, 31))["安全生产法101（一）"] is None
+
+
+def test_every_amount_of_a_penalty_that_was_read_stands_in_its_article(
+    law: LawBook, public_texts: dict[tuple[str, int], dict[str, str]]
+) -> None:
+    checked = 0
+    for known in law.classes:
+        for penalty in known.penalties:
+            if penalty.confidence == "A":
+                said = amounts_in(penalty.text or "")
+                assert said <= amounts_in(public_texts[penalty.law, penalty.article]["text"]), (known.code, penalty)
+                checked += len(said)
+    assert checked > 60
+
+
+@pytest.mark.parametrize(
+    ("text", "amounts"),
+    [
+        ("处五千元以上五万元以下罚款", {(5000, "元"), (50_000, "元")}),
+        ("处5万元以上10万元以下的罚款", {(50_000, "元"), (100_000, "元")}),
+        ("处二十万元以下，处五日以下拘留", {(200_000, "元"), (5, "日")}),
+        ("一百二十五万元、二千零三元、十元", {(1_250_000, "元"), (2003, "元"), (10, "元")}),
+        ("一千平方米以上一万平方米以下", {(1000, "平方米"), (10_000, "平方米")}),
+        ("责令停产停业整顿", set()),
+    ],
+)
+def test_amounts_are_read_however_they_are_written(text: str, amounts: set[tuple[int, str]]) -> None:
+    assert amounts_in(text) == amounts
+
+
 @pytest.mark.parametrize(
     ("number", "name"),
     [(3, "第三条"), (10, "第十条"), (12, "第十二条"), (20, "第二十条"), (28, "第二十八条"), (100, "第一百条"),
@@ -124,7 +166,10 @@ def test_an_unknown_code_is_a_callers_mistake(law: LawBook) -> None:
         ("value: provable", "value: certain", "certain"),
         ("shows: a gap", "show: a gap", "unknown fields show"),
         ("role: penalty", "role: fine", "fine"),
-        ("schema: 1", "schema: [", "line 12"),
+        ("处一百元以上五百元以下的罚款", "处一百元以上六百元以下的罚款", "does not say the amounts of"),
+        (", law: 中华人民共和国消防法, article: 61}", "}", "names its law and article"),
+        (", law: 中华人民共和国消防法, article: 61}", ", law: 中华人民共和国消防法, article: 6}", "no text of"),
+        ("schema: 1", "schema: [", "line 13"),
         ("schema: 1", "schema: 2", "schema is not 1"),
         ("code: H14", "code: 14", "code is a text, not 14"),
         ("    rectification: 修复堤体", "    rectification: 移走\n    rectification: 修复堤体", "written twice"),
