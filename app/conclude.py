@@ -15,6 +15,7 @@ from typing import Final
 from app.instruments import Jurisdiction
 from app.journal import InputFindings
 from app.plume_watch import SMOKE, StillAlarm, still_alarms
+from app.roof_alarms import RoofAlarm, roof_alarms
 from evidence.incident import Incident
 from flight.calendars.periods import active_periods
 from geofence.attribute import attribute_all
@@ -44,6 +45,7 @@ class Conclusion:
         without: Why the other sightings are no incident, counted by reason.
         pictures: A small map (SVG) that explains each incident's attribution, by sighting.
         still: Alarms for smoke and fire that are none, because they keep still; in ``without`` as "keeps-still".
+        roofs: Vehicles on roofs, which are none; in ``without`` as "on-a-roof".
         crowds: The people in each zone and look.
     """
 
@@ -53,6 +55,7 @@ class Conclusion:
     without: dict[str, int]
     pictures: dict[str, str]
     still: tuple[StillAlarm, ...] = ()
+    roofs: tuple[RoofAlarm, ...] = ()
     crowds: tuple[Crowd, ...] = ()
 
 
@@ -84,7 +87,8 @@ def conclude(
         for sighting, outcome in zip(sightings, attribute_all(sightings, index, prior=jurisdiction.prior), strict=True)
     )
     still = still_alarms(sightings)
-    quiet = {alarm.sighting.sighting_id for alarm in still}
+    roofs = roof_alarms(sightings)
+    quiet = {alarm.sighting.sighting_id for alarm in still} | {alarm.sighting.sighting_id for alarm in roofs}
     lively = [
         (sighting, outcome)
         for sighting, outcome in zip(sightings, attributions, strict=True)
@@ -118,8 +122,9 @@ def conclude(
         sightings=sightings,
         attributions=attributions,
         incidents=incidents,
-        without=dict(Counter(_codes(judged)) + Counter({"keeps-still": len(still)})),
+        without=dict(Counter(_codes(judged)) + Counter({"keeps-still": len(still), "on-a-roof": len(roofs)})),
         still=still,
+        roofs=roofs,
         crowds=count_crowds(zip(sightings, attributions, strict=True), jurisdiction.register, recall=recall),
         pictures={
             incident.sighting.sighting_id: draw_attribution(incident.attribution, incident.sighting, index)

@@ -42,6 +42,7 @@ from app.over_patrols import histories, tell_over_patrols
 from app.patrol_ledger import PatrolRecord, finest_gsd_m, keep_patrol, patrol_id_of
 from app.plume_watch import StillAlarm, watch_bursts
 from app.publish import Sealed, context_of, fixes_to_mark, register_of, scene_of, seal_incident, track_of
+from app.roof_alarms import RoofAlarm
 from app.run_report import IncidentLine, RunReport, crowd_line, write_report
 from core.clock import from_iso, iso_utc
 from core.errors import StoreFailed
@@ -392,7 +393,8 @@ def _report(taken: _Taken, conclusion: Conclusion, sealed: dict[str, Sealed], jo
         findings=_findings(taken, conclusion, station.jurisdiction),
         looks=tell_looks(taken.findings),
         crowds=tuple(map(crowd_line, conclusion.crowds)),
-        still_alarms=tuple(_still_line(alarm, frames) for alarm in conclusion.still),
+        still_alarms=tuple(_alarm_line(alarm, frames) for alarm in conclusion.still),
+        roof_alarms=tuple(_alarm_line(alarm, frames) for alarm in conclusion.roofs),
         operating=operating_lines(station.instruments.detector),
     )
 
@@ -437,7 +439,7 @@ def _remark(incident: Incident, jurisdiction: Jurisdiction) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def _still_line(alarm: StillAlarm, frames: Sequence[FrameFindings]) -> str:
+def _alarm_line(alarm: StillAlarm | RoofAlarm, frames: Sequence[FrameFindings]) -> str:
     """Return where an alarm that is none was seen, in which file first, and why it is none."""
     sighting = alarm.sighting
     first = sighting.fixes[0].detection.frame_id

@@ -113,6 +113,7 @@ class RunReport:
         looks: What of the frames was looked at, and what was left out and why.
         covered: How much ground was seen.
         still_alarms: What was taken for smoke or fire and is none, because it keeps still: where, and the numbers.
+        roof_alarms: What was taken for a vehicle and is none, because it is on a roof: where, and how high.
         crowds: The people in each zone and look.
     """
 
@@ -142,6 +143,7 @@ class RunReport:
     looks: Looks | None = None
     covered: Covered | None = None
     still_alarms: tuple[str, ...] = ()
+    roof_alarms: tuple[str, ...] = ()
     operating: tuple[OperatingLine, ...] = ()
     crowds: tuple[CrowdLine, ...] = ()
 
@@ -278,6 +280,10 @@ def _print_remarks(report: RunReport, console: Console) -> None:
     if report.still_alarms:
         console.print(_("Taken for smoke or fire, and none:"), style="bold")
     for sentence in report.still_alarms:
+        console.print(f"  {sentence}", soft_wrap=True, markup=False, highlight=False)
+    if report.roof_alarms:
+        console.print(_("Taken for vehicles, and on roofs:"), style="bold")
+    for sentence in report.roof_alarms:
         console.print(f"  {sentence}", soft_wrap=True, markup=False, highlight=False)
 
 

@@ -23,7 +23,7 @@ neighbouring strip comes back after half a minute or more, so 30 s tells one loo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Final
 
@@ -33,19 +33,19 @@ from shapely import Polygon
 
 from core.points import GeoPoint, LocalPlane, distance_m, from_plane, to_plane
 from geofence.fix import Covariance, Fix
+from geofence.gathering.gather_group import Group, Member, Stand, definite, difference, in_order, motion_of
 from geofence.gathering.gather_likeness import UNLIKE_ALTOGETHER, unlike
 from geofence.gathering.gather_parts import Look, one_thing_each
+from geofence.gathering.gather_raise import raise_groups
 from geofence.sighting import Sighting
 
 Floats = NDArray[np.float64]
 
 GATE_CHI2: Final = 9.21  # 99 % of two degrees of freedom
-MOVING_CHI2: Final = 13.82  # 99.9 %: only then is a difference called motion
 _SPEED_CHANGE_M_S: Final = 3.0  # how much a vehicle's speed changes from one look to the next, one sigma
 _AREA_M: Final = 20_000.0  # fixes farther apart are gathered in planes of their own
 _SETTING_OFF: Final = 2.0  # what it costs, as a squared distance, to take one look's thing for moving
-_NOTHING: Final = np.zeros(2)
-SURELY_MOVING_CHI2: Final = 30.0  # asked again with every fix of a long look, so a stricter question
+_FLATTEST: Final = 0.05  # sine of the flattest ray that says how it falls; locating refuses such rays
 _LASTING: Final = frozenset({"ground", "lift", "focal"})  # causes that outlive a sortie
 
 
@@ -73,56 +73,6 @@ class Gathering:
         figures = (self.gate_chi2, self.pass_gap_s, self.sortie_gap_s, self.follow_s, self.fastest_m_s)
         if not all(np.isfinite(figure) and figure >= 0 for figure in figures):
             raise ValueError("the figures of a gathering are finite and not negative")
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Member:
-    """A fix in the working plane: place, own covariance, and displacements per shared cause."""
-
-    fix: Fix
-    at: Floats
-    own: Floats
-    whole: Floats
-    shared: dict[tuple[str, int], Floats]
-    time_s: float
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Group:
-    """A sighting in the making: a weighted mean of its members, with what errors do to it."""
-
-    label: str
-    members: list[_Member] = field(default_factory=list)
-    information: Floats = field(default_factory=lambda: np.zeros((2, 2)))
-    weighted: Floats = field(default_factory=lambda: np.zeros(2))
-    weighted_own: Floats = field(default_factory=lambda: np.zeros((2, 2)))
-    weighted_shared: dict[tuple[str, int], Floats] = field(default_factory=dict)
-    place: Floats = field(default_factory=lambda: np.zeros(2))
-    own: Floats = field(default_factory=lambda: np.zeros((2, 2)))
-    shared: dict[tuple[str, int], Floats] = field(default_factory=dict)
-    width: float = 0.0
-    moving: bool = False
-    followed: bool = False  # a look was taken for it that cannot be at the same place: it set off, however slowly
-
-    def add(self, member: _Member) -> None:
-        """Take a member in: weights are inverse whole covariances."""
-        weight = np.linalg.inv(member.whole)
-        self.members.append(member)
-        self.information = self.information + weight
-        self.weighted = self.weighted + weight @ member.at
-        self.weighted_own = self.weighted_own + weight @ member.own @ weight
-        for cause, displacement in member.shared.items():
-            self.weighted_shared[cause] = self.weighted_shared.get(cause, np.zeros(2)) + weight @ displacement
-        # The fused place, its own covariance, its displacements per shared cause, and the greatest variance of it all.
-        spread = np.linalg.inv(self.information)
-        self.shared = {cause: spread @ displacement for cause, displacement in self.weighted_shared.items()}
-        self.place, self.own = spread @ self.weighted, spread @ self.weighted_own @ spread
-        self.moving = self.moving or _motion(self, chi2=SURELY_MOVING_CHI2)[0] is True
-        self.width = float(np.trace(self.own)) + sum(float(d @ d) for d in self.shared.values())
-
-    def covariance(self) -> Floats:
-        """Return the whole covariance of the fused place."""
-        return self.own + sum((np.outer(d, d) for d in self.shared.values()), np.zeros((2, 2)))
 
 
 def gather(fixes: Sequence[Fix], *, how: Gathering | None = None) -> tuple[Sighting, ...]:
@@ -156,22 +106,23 @@ def _gather_area(fixes: Sequence[Fix], rules: Gathering) -> list[Sighting]:
     """Return the sightings of one area."""
     plane = LocalPlane(origin=fixes[0].point)
     members = _members(fixes, plane, rules)
-    groups: dict[str, list[_Group]] = {}
+    groups: dict[str, list[Group]] = {}
     for _frame, frame_members in groupby(members, key=lambda member: (member.time_s, member.fix.detection.frame_id)):
         of_frame = list(frame_members)
         for label in sorted({member.fix.detection.label for member in of_frame}):
             kin = groups.setdefault(label, [])
             _take(kin, label, [member for member in of_frame if member.fix.detection.label == label], rules)
-    return [
-        _sighting(kin[cluster[0]], [kin[at] for at in cluster[1:]], plane, rules)
-        for kin in groups.values()
-        for cluster in one_thing_each([_looks(group) for group in kin])
-    ]
+    sightings = []
+    for gathered in groups.values():
+        kin = raise_groups(gathered, fastest_m_s=rules.fastest_m_s, by_colour=rules.by_colour)
+        for first, *parts in one_thing_each([_looks(group) for group in kin]):
+            sightings.append(_sighting(kin[first], [kin[at] for at in parts], plane, rules))
+    return sightings
 
 
-def _looks(group: _Group) -> list[Look]:
-    """Return a standing group's boxes as outlines in the working plane; a moving one's say nothing of its place."""
-    if group.moving:
+def _looks(group: Group) -> list[Look]:
+    """Return a standing group's boxes as outlines in the working plane; what moves or is raised has none there."""
+    if group.moving or group.stand is not None:
         return []
     return [
         Look(frame_id=member.fix.detection.frame_id, time_s=member.time_s, outline=outline)
@@ -182,13 +133,20 @@ def _looks(group: _Group) -> list[Look]:
     ]
 
 
-def _members(fixes: Sequence[Fix], plane: LocalPlane, rules: Gathering) -> list[_Member]:
+def _members(fixes: Sequence[Fix], plane: LocalPlane, rules: Gathering) -> list[Member]:
     """Return the fixes in the working plane, in order of time and frame."""
     ordered = sorted(fixes, key=lambda fix: (fix.captured_at, fix.detection.frame_id, fix.detection.detection_id))
     places = to_plane(plane, np.array([[fix.point.lon_deg, fix.point.lat_deg] for fix in ordered]))
+    # A camera that lies farther off than the slant says is none; its fix is gathered without its ray.
+    seers = [fix.camera_point if distance_m(fix.point, fix.camera_point) < fix.slant_m else None for fix in ordered]
+    cameras = to_plane(
+        plane,
+        np.array([[(at := seer or fix.point).lon_deg, at.lat_deg] for seer, fix in zip(seers, ordered, strict=True)]),
+    )
     start = ordered[0].captured_at
-    members, sortie, before = [], 0, 0.0
-    for fix, place in zip(ordered, places, strict=True):
+    members: list[Member] = []
+    sortie, before = 0, 0.0
+    for fix, place, camera in zip(ordered, places, cameras, strict=True):
         now = (fix.captured_at - start).total_seconds()
         if now - before > rules.sortie_gap_s:
             sortie += 1
@@ -199,35 +157,40 @@ def _members(fixes: Sequence[Fix], plane: LocalPlane, rules: Gathering) -> list[
         }
         whole = fix.covariance.matrix()
         own = whole - sum((np.outer(d, d) for d in shared.values()), np.zeros((2, 2)))
-        members.append(_Member(fix=fix, at=place, own=_definite(own), whole=whole, shared=shared, time_s=now))
+        slope, drop_m = (None, 0.0) if seers[len(members)] is None else _fall(fix, place - camera)
+        members.append(
+            Member(
+                fix=fix,
+                at=place,
+                own=definite(own),
+                whole=whole,
+                shared=shared,
+                time_s=now,
+                slope=slope,
+                drop_m=drop_m,
+            )
+        )
     return members
 
 
-def _definite(covariance: Floats) -> Floats:
-    """Return a symmetric matrix with no eigenvalue below a square millimetre."""
-    values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
-    definite: Floats = (vectors * np.maximum(values, 1e-6)) @ vectors.T
-    return definite
+def _fall(fix: Fix, onward: Floats) -> tuple[Floats | None, float]:
+    """Return how far a fix's ray goes on for each metre that it falls, and how far it fell; None if it is no ray."""
+    drop2 = fix.slant_m**2 - float(onward @ onward)
+    if drop2 <= (_FLATTEST * fix.slant_m) ** 2:
+        return None, 0.0
+    drop_m = float(np.sqrt(drop2))
+    return onward / drop_m, drop_m
 
 
-def _difference(member: _Member, group: _Group) -> tuple[Floats, Floats]:
-    """Return the vector from a group's place to a member, and the covariance of that difference."""
-    covariance = member.own + group.own
-    for cause in member.shared.keys() | group.shared.keys():
-        apart = member.shared.get(cause, _NOTHING) - group.shared.get(cause, _NOTHING)
-        covariance = covariance + np.outer(apart, apart)
-    return member.at - group.place, covariance
-
-
-def _take(kin: list[_Group], label: str, members: list[_Member], rules: Gathering) -> None:
+def _take(kin: list[Group], label: str, members: list[Member], rules: Gathering) -> None:
     """Put the members of one frame and class into that class's groups; those that fit none begin one."""
     for member in _assign(_near(kin, members, rules), members, rules):
-        group = _Group(label=label)
+        group = Group(label=label)
         group.add(member)
         kin.append(group)
 
 
-def _near(groups: list[_Group], members: list[_Member], rules: Gathering) -> list[_Group]:
+def _near(groups: list[Group], members: list[Member], rules: Gathering) -> list[Group]:
     """Return the groups that may take any of the members: a coarse test that never leaves one out.
 
     The covariance of a difference is at most twice the sum of both, since (a − b)(a − b)ᵀ ≤ 2aaᵀ + 2bbᵀ.
@@ -247,7 +210,7 @@ def _near(groups: list[_Group], members: list[_Member], rules: Gathering) -> lis
     return [group for group, may in zip(groups, reach, strict=True) if may]
 
 
-def _assign(groups: list[_Group], members: list[_Member], rules: Gathering) -> list[_Member]:
+def _assign(groups: list[Group], members: list[Member], rules: Gathering) -> list[Member]:
     """Give members to groups by the assignment of least cost within the gate; return those that found none."""
     from scipy.optimize import linear_sum_assignment
 
@@ -275,7 +238,7 @@ def _assign(groups: list[_Group], members: list[_Member], rules: Gathering) -> l
     return left
 
 
-def _cost(member: _Member, group: _Group, rules: Gathering) -> float:
+def _cost(member: Member, group: Group, rules: Gathering) -> float:
     """Return the squared Mahalanobis distance of a member to a group, or inf outside the gate."""
     moving = group.moving
     standing = np.inf if moving else _may_stand(member, group, rules)
@@ -298,17 +261,17 @@ def _cost(member: _Member, group: _Group, rules: Gathering) -> float:
     return distance if distance <= rules.gate_chi2 else np.inf
 
 
-def _may_stand(member: _Member, group: _Group, rules: Gathering) -> float:
+def _may_stand(member: Member, group: Group, rules: Gathering) -> float:
     """Return the squared Mahalanobis distance of a member to where a group stands, or inf outside the gate."""
     far = member.at - group.place
     if float(far @ far) > 2 * rules.gate_chi2 * (group.width + float(np.trace(member.whole))):
         return np.inf
-    gap, covariance = _difference(member, group)
+    gap, covariance = difference(member, group)
     distance = float(gap @ np.linalg.solve(covariance, gap))
     return distance if distance <= rules.gate_chi2 else np.inf
 
 
-def _velocity(group: _Group, rules: Gathering) -> Floats | None:
+def _velocity(group: Group, rules: Gathering) -> Floats | None:
     """Return how fast the last two fixes of a group moved, metres per second; None when they do not tell."""
     if len(group.members) < 2:
         return None
@@ -320,22 +283,21 @@ def _velocity(group: _Group, rules: Gathering) -> Floats | None:
     return velocity
 
 
-def _sighting(group: _Group, parts: Sequence[_Group], plane: LocalPlane, rules: Gathering) -> Sighting:
+def _sighting(group: Group, parts: Sequence[Group], plane: LocalPlane, rules: Gathering) -> Sighting:
     """Return a finished group as a sighting; pieces of it that were boxed apart count as seen, but do not place it."""
-    moving, velocity = _motion(group)
-    if moving is None and any(_motion(part)[0] is False for part in parts):
+    moving, velocity = motion_of(group) if group.stand is None else (False if group.stand.told else None, None)
+    if moving is None and any(motion_of(part)[0] is False for part in parts):
         moving = False  # a piece that was seen to stand stands with the whole
-    if moving:
+    if group.stand is not None:
+        place, covariance = _standing(group, group.stand)
+    elif moving:
         # A moving thing has no one place: it is where it was seen last.
         last = group.members[-1]
         place, covariance = last.at, last.whole
     else:
         place, covariance = group.place, group.covariance()
     lon, lat = from_plane(plane, place)
-    members = sorted(
-        [member for one in (group, *parts) for member in one.members],
-        key=lambda member: (member.time_s, member.fix.detection.frame_id, member.fix.detection.detection_id),
-    )
+    members = in_order(member for one in (group, *parts) for member in one.members)
     times = [member.time_s for member in members]
     return Sighting(
         label=group.label,
@@ -347,21 +309,17 @@ def _sighting(group: _Group, parts: Sequence[_Group], plane: LocalPlane, rules: 
         passes=1 + sum(later - earlier >= rules.pass_gap_s for earlier, later in pairwise(times)),
         moving=moving,
         velocity_m_s=velocity,
+        height_above_ground_m=group.stand.height_m if group.stand is not None and group.stand.told else None,
+        height_sigma_m=group.stand.sigma_m if group.stand is not None and group.stand.told else None,
     )
 
 
-def _motion(group: _Group, chi2: float = MOVING_CHI2) -> tuple[bool | None, tuple[float, float] | None]:
-    """Return whether the members cannot be one standing thing, and their mean velocity if so.
-
-    The first and the last fix are compared with the covariance of their difference.
-    """
-    first, last = group.members[0], group.members[-1]
-    elapsed = last.time_s - first.time_s
-    if len(group.members) < 2 or elapsed <= 0:
-        return None, None
-    alone = _Group(label=group.label)
-    alone.add(first)
-    gap, covariance = _difference(last, alone)
-    if float(gap @ np.linalg.solve(covariance, gap)) <= chi2:
-        return False, None
-    return True, (float(gap[0] / elapsed), float(gap[1] / elapsed))
+def _standing(group: Group, stand: Stand) -> tuple[Floats, Floats]:
+    """Return place and covariance of what stands above the ground, or of what may as well creep over it."""
+    if stand.told:
+        return stand.place, stand.covariance
+    # Between where it would stand and where it was seen on the ground, as doubtful as those lie apart.
+    places = np.array([stand.place, *(member.at for member in group.members)])
+    middle = (stand.place + group.place) / 2
+    off = places - middle
+    return middle, stand.covariance + group.covariance() + np.einsum("ni,nj->ij", off, off) / len(off)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,6 +23,9 @@ class Sighting:
         passes: How often the camera came by: fixes separated by more than the gathering's pass gap.
         moving: True when its fixes cannot be one standing thing; None when that cannot be told (one fix).
         velocity_m_s: Its mean velocity east and north, metres per second, when it moves; None otherwise.
+        height_above_ground_m: How high above the ground it stands, where rays from different sides meet there and do
+            not on the ground; ``point`` is plumb below. None where it stands on the ground or nobody can tell.
+        height_sigma_m: One sigma of that height.
     """
 
     label: str
@@ -31,12 +35,20 @@ class Sighting:
     passes: int
     moving: bool | None
     velocity_m_s: tuple[float, float] | None = None
+    height_above_ground_m: float | None = None
+    height_sigma_m: float | None = None
 
     def __post_init__(self) -> None:
         if not self.fixes:
             raise ValueError("a sighting has at least one fix")
         if not 1 <= self.passes <= len(self.fixes):
             raise ValueError("passes are counted from the fixes")
+        if (self.height_above_ground_m is None) != (self.height_sigma_m is None):
+            raise ValueError("a height comes with its sigma")
+        if self.height_above_ground_m is not None and not math.isfinite(self.height_above_ground_m):
+            raise ValueError("a height is finite")
+        if self.height_sigma_m is not None and not (math.isfinite(self.height_sigma_m) and self.height_sigma_m > 0):
+            raise ValueError("the sigma of a height is positive")
 
     @property
     def sighting_id(self) -> str:

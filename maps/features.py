@@ -56,6 +56,12 @@ def _outline(shape: Polygon | MultiPolygon) -> dict[str, Any]:
 
 
 def _sighting_properties(sighting: Sighting) -> dict[str, Any]:
+    height, sigma = sighting.height_above_ground_m, sighting.height_sigma_m
+    raised = (
+        {}
+        if height is None or sigma is None
+        else {"height_above_ground_m": round(height, 1), "height_sigma_m": round(sigma, 1)}
+    )
     return {
         "label": sighting.label,
         "seen": len(sighting.fixes),
@@ -64,6 +70,7 @@ def _sighting_properties(sighting: Sighting) -> dict[str, Any]:
         "last_seen": iso_utc(sighting.last_seen),
         "best_score": round(max(fix.detection.score for fix in sighting.fixes), 3),
         "semi_major_90_m": round(semi_major_90_m(sighting.covariance), 2),
+        **raised,
     }
 
 

@@ -46,11 +46,18 @@ class Stature:
         form: Body, plume or flat.
         height_m: Typical height, metres; zero unless a body.
         sigma_m: Its spread within the class, one sigma, metres.
+        raised_share: How many of what is found as this class stand on something (a roof), of one; zero for what drifts
+            or lies level, whose height is not asked. Rounded guesses: only their order of magnitude has a say.
+        grounded: Whether a true one can only stand on the ground; on a roof it is something else.
+        moves: Whether things of the class move by themselves.
     """
 
     form: Form
     height_m: float = 0.0
     sigma_m: float = 0.0
+    raised_share: float = 0.1
+    grounded: bool = False
+    moves: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,42 +84,52 @@ class Contact:
 
 
 _BODY, _PLUME, _FLAT = Form.BODY, Form.PLUME, Form.FLAT
-_UNKNOWN: Final = Stature(form=_BODY, height_m=1.5, sigma_m=1.0)
+_GOODS: Final = Stature(form=_BODY, height_m=1.5, sigma_m=1.0)
+_UNKNOWN: Final = Stature(form=_BODY, height_m=1.5, sigma_m=1.0, moves=True)
+
+
+def _wheeled(height_m: float, sigma_m: float) -> Stature:
+    """Return the stature of what stands on wheels or tracks: on the ground, or it is no such thing."""
+    return Stature(form=_BODY, height_m=height_m, sigma_m=sigma_m, raised_share=0.01, grounded=True, moves=True)
+
 
 # Typical heights: GB 1589-2016 limits road vehicles to 4.0 m; cars are 1.4–1.8 m, vans 2.0–2.6 m; adults 1.6–1.8 m
 # (GB/T 10000-2023); a 200 l drum is 0.88 m (GB/T 325.1), an IBC tote on its pallet 1.2 m, a 40 l gas cylinder 1.5 m.
 STATURES: Final[dict[str, Stature]] = {
-    "vehicle": Stature(form=_BODY, height_m=1.6, sigma_m=0.5),
-    "car": Stature(form=_BODY, height_m=1.5, sigma_m=0.2),
-    "van": Stature(form=_BODY, height_m=2.2, sigma_m=0.3),
-    "truck": Stature(form=_BODY, height_m=3.2, sigma_m=0.6),
-    "tanker": Stature(form=_BODY, height_m=3.4, sigma_m=0.4),
-    "bus": Stature(form=_BODY, height_m=3.1, sigma_m=0.3),
-    "motorbike": Stature(form=_BODY, height_m=1.2, sigma_m=0.3),
-    "bicycle": Stature(form=_BODY, height_m=1.1, sigma_m=0.3),
-    "ebike": Stature(form=_BODY, height_m=1.1, sigma_m=0.2),
-    "trailer": Stature(form=_BODY, height_m=2.5, sigma_m=1.0),
-    "excavator": Stature(form=_BODY, height_m=3.0, sigma_m=0.7),
-    "person": Stature(form=_BODY, height_m=1.7, sigma_m=0.15),
-    "human": Stature(form=_BODY, height_m=1.7, sigma_m=0.15),
+    "vehicle": _wheeled(1.6, 0.5),
+    "car": _wheeled(1.5, 0.2),
+    "van": _wheeled(2.2, 0.3),
+    "truck": _wheeled(3.2, 0.6),
+    "tanker": _wheeled(3.4, 0.4),
+    "bus": _wheeled(3.1, 0.3),
+    "motorbike": _wheeled(1.2, 0.3),
+    "bicycle": _wheeled(1.1, 0.3),
+    "ebike": _wheeled(1.1, 0.2),
+    "e_bike": _wheeled(1.1, 0.2),
+    "trailer": _wheeled(2.5, 1.0),
+    "excavator": _wheeled(3.0, 0.7),
+    "person": Stature(form=_BODY, height_m=1.7, sigma_m=0.15, moves=True),
+    "human": Stature(form=_BODY, height_m=1.7, sigma_m=0.15, moves=True),
     "drum": Stature(form=_BODY, height_m=0.9, sigma_m=0.2),
     "drums": Stature(form=_BODY, height_m=1.2, sigma_m=0.5),
     "ibc": Stature(form=_BODY, height_m=1.2, sigma_m=0.2),
     "cylinder": Stature(form=_BODY, height_m=1.5, sigma_m=0.3),
+    "gas_cylinder": Stature(form=_BODY, height_m=1.5, sigma_m=0.3),
     "container": Stature(form=_BODY, height_m=2.6, sigma_m=0.3),
     "stack": Stature(form=_BODY, height_m=2.0, sigma_m=1.0),
+    **dict.fromkeys(("goods", "pallet_stack", "tyre_stack", "paper_stack", "carton", "debris", "shed"), _GOODS),
     "tent": Stature(form=_BODY, height_m=2.5, sigma_m=0.7),
-    "smoke": Stature(form=_PLUME),
-    "fire": Stature(form=_PLUME),
-    "flame": Stature(form=_PLUME),
-    "vapour": Stature(form=_PLUME),
+    "smoke": Stature(form=_PLUME, raised_share=0.0),
+    "fire": Stature(form=_PLUME, raised_share=0.0),
+    "flame": Stature(form=_PLUME, raised_share=0.0),
+    "vapour": Stature(form=_PLUME, raised_share=0.0),
     "spill": Stature(form=_FLAT),
     "stain": Stature(form=_FLAT),
     "liquid_stain": Stature(form=_FLAT),
     "liquid_pool": Stature(form=_FLAT),
-    "flood_water": Stature(form=_FLAT),
-    "water": Stature(form=_FLAT),
-    "point": Stature(form=_FLAT),  # a pixel that a person named
+    "flood_water": Stature(form=_FLAT, raised_share=0.0),
+    "water": Stature(form=_FLAT, raised_share=0.0),
+    "point": Stature(form=_FLAT, moves=True),  # a pixel that a person named
 }
 
 # A detector's box edges are off by some hundredths of the box's size and never by less than a pixel. A box edge errs
