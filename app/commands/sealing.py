@@ -79,8 +79,8 @@ def _verify(
     if verification.outcome is Outcome.FAIL:
         failed = [step for step in verification.steps if step.outcome is Outcome.FAIL]
         raise IntegrityFailed(
-            _("{package}: {count} of {all} steps failed; the package is not what was sealed.").format(
-                package=package, count=len(failed), all=len(verification.steps)
+            _("{package}: does not verify: {finding} ({count} of {all} steps failed).").format(
+                package=package, finding=failed[0].findings[0], count=len(failed), all=len(verification.steps)
             )
         )
 

@@ -27,7 +27,7 @@ from typer.testing import CliRunner
 from app.commands import build
 from app.store.open_store import open_store
 from core.clock import FrozenClock, SystemClock
-from core.errors import InputRefused
+from core.errors import InputRefused, IntegrityFailed
 from core.refusal import Refusal
 from evidence.custody import Action
 from evidence.sealing import package as names
@@ -161,6 +161,10 @@ def test_an_old_token_on_another_package_is_found(
     assert outcome.code == "bad-token"
     findings = verify(second, trusted_keys=other.trusted, authorities=roots).findings
     assert any("time token does not hold" in finding for finding in findings)
+    command = ["verify", str(second), "--authority", str(tsa / "ca.pem")]
+    refusal = CliRunner().invoke(build(), command).exception
+    assert isinstance(refusal, IntegrityFailed)
+    assert "signature/time.tsr" in str(refusal)
 
 
 def test_flipped_bytes_in_the_token_are_found(fresh: Any, tsa: Path, roots: TrustedAuthorities, tmp_path: Path) -> None:
