@@ -37,7 +37,7 @@ from evidence.sealing.again import Contents
 from evidence.sealing.derivation import Derivation, Derived
 
 if TYPE_CHECKING:
-    from app.redaction import Added
+    from app.redacting.added import Added
 
 
 def add_commands(application: typer.Typer) -> None:
@@ -68,12 +68,17 @@ def _hand_out(
     box: Annotated[
         list[str] | None,
         typer.Option(
-            help=_("Make unreadable besides: [COPY[@SECONDS]:]LEFT,TOP,RIGHT,BOTTOM in pixels; may be repeated.")
+            help=_(
+                "Make unreadable besides, in pixels: LEFT,TOP,RIGHT,BOTTOM in every picture, COPY:… in one, "
+                "CLIP.mp4@SECONDS:… in a clip, where it is followed; may be repeated."
+            )
         ),
     ] = None,
     mask: Annotated[
         list[str] | None,
-        typer.Option(help=_("Cover secret ground: [COPY[@SECONDS]:]X,Y X,Y X,Y … in pixels; may be repeated.")),
+        typer.Option(
+            help=_("Cover secret ground, in pixels: X,Y X,Y X,Y … after COPY: or CLIP.mp4@SECONDS:; may be repeated.")
+        ),
     ] = None,
     secret: Annotated[
         Path | None,
@@ -83,7 +88,8 @@ def _hand_out(
         str,
         typer.Option(
             help=_(
-                "Who looked through the clips for what no detector looks for (NAME/CERTIFICATE); without, none leave."
+                "Who looked through every clip for what no detector here looks for, such as people (NAME/CERTIFICATE); "
+                "without, such a clip stays here."
             )
         ),
     ] = "",
@@ -97,7 +103,9 @@ def _hand_out(
     c2pa_key: Annotated[Path | None, typer.Option(help=_("Its private key (PEM)."))] = None,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    from app.redaction import open_redactors, read_secret_ground, redacted_copies
+    from app.redacting.looking import open_redactors
+    from app.redacting.package_copies import redacted_copies
+    from app.redacting.secret_file import read_secret_ground
     from evidence.handing_out.content_credentials import ContentSigner, mark_copy
     from evidence.handing_out.hand_out import hand_out
     from evidence.sealing.again import open_contents
@@ -168,7 +176,10 @@ def _words(copy: Derived) -> str:
     told = dict(copy.derivation.parameters)
     if copy.media_type != "video/mp4":
         count = len([region for region in told.get("regions", "").split("; ") if region])
-        return _("{name}: {count} regions made unreadable").format(name=copy.name, count=count)
+        words = _("{name}: {count} regions made unreadable").format(name=copy.name, count=count)
+        if told.get("not_looked_for"):
+            words += _("; no detector looked for: {kinds}").format(kinds=told["not_looked_for"])
+        return words
     words = _("{name}: {frames} frames, {found} made unreadable, {filled} times where no detector saw it").format(
         name=copy.name, frames=told["frames"], found=told["found"], filled=told["frames_filled_in"]
     )
@@ -242,7 +253,7 @@ def _split(text: str) -> tuple[str, float, list[float]]:
 
 
 def _box(text: str) -> Added:
-    from app.redaction import Added
+    from app.redacting.added import Added
 
     name, at_s, numbers = _split(text)
     try:
@@ -253,7 +264,7 @@ def _box(text: str) -> Added:
 
 
 def _mask(text: str) -> Added:
-    from app.redaction import Added
+    from app.redacting.added import Added
 
     name, at_s, numbers = _split(text)
     corners = list(zip(numbers[::2], numbers[1::2], strict=False))

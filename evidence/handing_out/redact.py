@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 # Cells along a region's longer side that are left of it, by what a detector calls it; other classes stay as they are.
 CELLS: Final = {"face": 4, "person": 4, "plate": 4, "vehicle": 24}
 COVER: Final = (96, 96, 96)
+MUST_LOOK_FOR: Final = ("face", "person", "vehicle")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +93,7 @@ def redact_frame(
     regions: Sequence[Region] = (),
     masks: Sequence[Polygon] = (),
     looked_by: Sequence[str] = (),
+    looked_for: Sequence[str] = (),
     secret_there: NDArray[np.bool_] | None = None,
     secret: str = "",
 ) -> Derived:
@@ -102,6 +104,7 @@ def redact_frame(
         regions: What becomes a mosaic.
         masks: What is covered, polygons in pixels (x right, y down), valid and not empty.
         looked_by: Detectors that looked at the whole frame, and may have found nothing.
+        looked_for: The classes that they know; which of :data:`MUST_LOOK_FOR` are missing is written down.
         secret_there: (rows, columns) which pixels show secret ground; its rows may end before the frame's do.
         secret: What that ground is, for the record.
 
@@ -133,6 +136,7 @@ def redact_frame(
         {
             **({"secret_ground": secret} if secret else {}),
             "looked_by": "; ".join(looked_by),
+            "not_looked_for": ", ".join(kind for kind in MUST_LOOK_FOR if kind not in looked_for),
             "masks": "; ".join(mask.wkt for mask in masks),
             "regions": "; ".join(str(region) for region in regions),
         },

@@ -28,7 +28,7 @@ from core.text import _
 from detection.detection import Box, Detection
 from detection.frames.video_decoding import NotAVideoError
 from evidence.handing_out.picture_motion import motion_between
-from evidence.handing_out.redact import CELLS, COVER, Region, coarsen, cover_where
+from evidence.handing_out.redact import CELLS, COVER, MUST_LOOK_FOR, Region, coarsen, cover_where
 from evidence.handing_out.region_tracks import (
     Covered,
     Hit,
@@ -43,7 +43,6 @@ from evidence.sealing.clip import clip_pictures, clip_tool_version, encode_pictu
 from evidence.sealing.derivation import Derivation, Derived, parameters_of
 
 CLIP_CELLS: Final = {"face": 1, "person": 1, "plate": 1, "vehicle": 8, "by-hand": 1}
-MUST_LOOK_FOR: Final = ("face", "person", "vehicle")
 LONGEST_GAP_S: Final = 2.0
 AHEAD_S: Final = 1.0
 MARGIN: Final = 0.15

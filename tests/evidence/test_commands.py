@@ -9,6 +9,8 @@ import sqlite3
 import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from typer.testing import CliRunner
 
 from app.commands import build
 from app.store.open_store import open_store
-from core.clock import SystemClock
+from core.clock import FrozenClock, SystemClock
 from core.errors import InputRefused, IntegrityFailed, SkywardenError, StoreFailed
 from detection.detection import Box, Detection
 from detection.frame import Frame
@@ -28,6 +30,8 @@ from evidence.sealing.clip import encode_pictures
 from evidence.sealing.derivation import Derivation, Derived
 from evidence.sealing.package_source import open_folder
 from evidence.sealing.reading import read_package
+from evidence.signing.key_ring import KeyRing, add_key, revoke_key, rotate_key, write_ring
+from evidence.signing.keys import ephemeral_key
 from tests.evidence.content_authority import make_authority
 
 CHEN, LIN, WU = "陈伟/粤A001", "林静/粤A002", "吴敏/粤A003"
@@ -255,7 +259,7 @@ class Everywhere:
 @pytest.fixture
 def clipped(case: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Derived]:
     """A package with a clip, a bureau's content credentials beside it, and a detector that finds vehicles."""
-    monkeypatch.setattr("app.redaction.open_redactors", lambda _weights: (Everywhere(),))
+    monkeypatch.setattr("app.redacting.looking.open_redactors", lambda _weights: (Everywhere(),))
     store = open_store(tmp_path / "cases.sqlite3", SystemClock())
     store.open_case(case.incident, actor="program:skywarden")
     store.close()
@@ -350,7 +354,7 @@ def test_redacted_copies_are_sealed_with_the_case_that_they_are_of(
 def test_copies_are_looked_at_redacted_marked_and_noted(
     run: Run, opened: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.redaction.open_redactors", lambda _weights: (Everywhere(),))
+    monkeypatch.setattr("app.redacting.looking.open_redactors", lambda _weights: (Everywhere(),))
     number = opened.incident.number
     give = (
         "hand-out",
@@ -365,7 +369,9 @@ def test_copies_are_looked_at_redacted_marked_and_noted(
         "given",
     )
     said = run(*give, "--box", "1,1,9,9", "--mask", "0,0 8,0 8,8")
-    assert "4 regions made unreadable" in said  # seen at its own, half and double size, and the one by hand
+    assert (
+        "4 regions made unreadable; no detector looked for: face, person" in said
+    )  # seen at its own, half and double size, and the one by hand
     assert "look at every copy" in said
     [folder] = (tmp_path / "given").iterdir()
     note = json.loads((folder / "note.json").read_bytes())
@@ -475,6 +481,40 @@ def test_nothing_is_made_from_a_package_that_was_altered(run: Run, opened: Any, 
             run(*command)
     with pytest.raises(IntegrityFailed, match="steps failed"):
         run("verify", str(package))
+
+
+def test_a_key_that_is_not_to_be_trusted_is_refused_in_one_sentence_that_says_why(
+    run: Run, case: Any, tmp_path: Path
+) -> None:
+    package = str(case.seal(tmp_path / "packages"))
+    sealed = case.clock.now()
+    ring = add_key(KeyRing(), case.key.public, label="区局", at=sealed - timedelta(days=1))
+    new = ephemeral_key().public
+    rings = {
+        "the key of 区局 had expired when it signed": rotate_key(
+            ring, new, label="区局", at=sealed - timedelta(seconds=1)
+        ),
+        "the key of 区局 was not yet valid when it signed": add_key(
+            KeyRing(), case.key.public, label="区局", at=sealed + timedelta(seconds=1)
+        ),
+        "the key of 区局 was revoked at 2026-": revoke_key(
+            ring, case.key.key_id, at=sealed + timedelta(days=1), reason="stolen"
+        ),
+        "is none of the trusted keys": add_key(KeyRing(), new, label="区局", at=sealed),
+    }
+    for words, one in rings.items():
+        write_ring(one, tmp_path / "ring.json")
+        with pytest.raises(IntegrityFailed) as refusal:
+            run("verify", package, "--ring", "ring.json")
+        said = str(refusal.value)
+        assert words in said
+        assert "(1 of 17 steps failed)" in said
+        assert "\n" not in said
+    ahead = replace(case, clock=FrozenClock(instant=datetime(2999, 1, 1, tzinfo=UTC))).seal(tmp_path / "ahead")
+    with pytest.raises(IntegrityFailed, match=r"2999-01-01T00:00:00\.000Z, which has not come yet"):
+        run("verify", str(ahead))
+    write_ring(ring, tmp_path / "good.json")
+    assert "FAIL" not in run("verify", package, "--ring", "good.json")
 
 
 def test_a_record_that_the_store_does_not_keep_is_not_sealed(
