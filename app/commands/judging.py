@@ -161,8 +161,11 @@ def _show(
         table.add_column(name, overflow="fold")
     for citation in cite(book, known.code, day):
         since = citation.effective_from.isoformat() if citation.effective_from else _("unknown")
-        table.add_row(citation.role, citation.law, citation.article, since, citation.confidence, _relied_on(citation))
+        table.add_row(
+            _roles()[citation.role], citation.law, citation.article, since, citation.confidence, _relied_on(citation)
+        )
     console.print(table)
+    console.print(_("confidence: A the text was read, B second-hand, C from memory; check B and C before use"))
     penalties = Table(title=_("What the law provides"), title_justify="left")
     for name in (_("under"), _("consequence"), _("confidence")):
         penalties.add_column(name, overflow="fold")
@@ -174,6 +177,10 @@ def _show(
         )
         penalties.add_row(penalty.under, penalty.text or unknown, penalty.confidence)
     console.print(penalties if provided else _("no penalty by itself"))
+
+
+def _roles() -> dict[str, str]:
+    return {"duty": _("duty"), "penalty": _("penalty"), "competence": _("competence")}
 
 
 def _relied_on(citation: Citation) -> str:

@@ -27,6 +27,10 @@ _HALF95: Final = math.sqrt(-2 * math.log(1 - 0.95))
 _HALF50: Final = math.sqrt(-2 * math.log(1 - 0.50))
 # Okabe and Ito's colours, told apart by colour-blind readers too.
 _COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+_NORTH: Final = (
+    f'<path d="M{_SIZE_PX - 16} 30V10l-4 7h8l-4 -7" stroke="#000" fill="#000"/>'
+    f'<text x="{_SIZE_PX - 20}" y="42">N</text>'
+)
 _ZONE: Final = "#777777"
 _COVERED: Final = "#555555"
 
@@ -81,13 +85,14 @@ def draw_attribution(outcome: Attribution | Undecided, sighting: Sighting, index
             lines.append(f'<path d="{_path(ring, half_m)}" fill="none" stroke="#000"{dash}/>')
         x, y = (middle * [1, -1] + half_m) * _SIZE_PX / (2 * half_m)
         lines.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5"/>')
+    legend.append(_note(len(legend), _("ellipses: half and 0.95 of the probability; north is up")))
     height = _SIZE_PX + 18 * len(legend) + 8
     title = escape(_("Ellipses hold 50 % and 95 %; north is up"))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_SIZE_PX} {height}" width="{_SIZE_PX}" '
         f'height="{height}" font-family="sans-serif" font-size="12"><title>{title}</title>'
         f'<rect width="{_SIZE_PX}" height="{height}" fill="#fff"/>'
-        f"{''.join(lines)}{_scale(half_m)}{''.join(legend)}</svg>"
+        f"{''.join(lines)}{_scale(half_m)}{_NORTH}{''.join(legend)}</svg>"
     )
 
 
@@ -171,6 +176,10 @@ def _scale(half_m: float) -> str:
         f'<path d="M10 {y}H{10 + length:.1f}" stroke="#000" stroke-width="3"/>'
         f'<text x="10" y="{y - 6}">{metres:g} m</text>'
     )
+
+
+def _note(number: int, text: str) -> str:
+    return f'<text x="8" y="{_SIZE_PX + 18 * number + 17}" fill="#444">{escape(text)}</text>'
 
 
 def _legend(number: int, colour: str, text: str, *, dashed: bool = False) -> str:

@@ -210,16 +210,29 @@ def _shape(feature: Feature) -> Polygon | MultiPolygon:
         reason = _("it is a {kind} and not a polygon").format(kind=shape.geom_type)
         raise _FeatureRefusedError(feature, "not-a-polygon", reason, _("Draw its outline as a closed polygon."))
     if not shape.is_valid:
-        reason = _("its outline is invalid: {fault}").format(fault=shapely.is_valid_reason(shape))
-        remedy = _("Redraw the outline where it crosses itself.")
-        if "Hole" in reason or "hole" in reason:
-            remedy = _("Draw the hole inside the outline, or remove it.")
-        raise _FeatureRefusedError(feature, "invalid-shape", reason, remedy)
+        raise _FeatureRefusedError(feature, "invalid-shape", *_what_is_invalid(shape))
     west, south, east, north = shape.bounds
     if max(map(abs, (west, south, east, north))) < 0.01:
         reason = _("it lies at longitude 0, latitude 0, where no premises are")
         raise _FeatureRefusedError(feature, "null-island", reason, _("Give its true position."))
     return shapely.force_2d(shape)
+
+
+def _what_is_invalid(shape: BaseGeometry) -> tuple[str, str]:
+    """Return what is wrong with an outline, and what to do: GEOS says it as "Self-intersection[113.5 22.7]"."""
+    kind, _bracket, place = shapely.is_valid_reason(shape).partition("[")
+    numbers = place.rstrip("]").split()
+    where = ""
+    if len(numbers) == 2:
+        where = _(" at {lat:.6f}, {lon:.6f}").format(lat=float(numbers[1]), lon=float(numbers[0]))
+    if "hole" in kind.lower():
+        reason = _("a hole of its outline lies outside it or in another hole{where}").format(where=where)
+        return reason, _("Draw the hole inside the outline, or remove it.")
+    if "self-intersection" in kind.lower():
+        reason = _("its outline crosses or touches itself{where}").format(where=where)
+    else:
+        reason = _("its outline is invalid{where}: {fault}").format(where=where, fault=kind)
+    return reason, _("Redraw the outline there, or let “register mend --crossings” do it where it can.")
 
 
 def _sigma(feature: Feature) -> float:

@@ -10,6 +10,7 @@ import shapely
 
 from core.points import LocalPlane, from_plane
 from geofence.attribute import attribute
+from geofence.attributing.attribute_footing import attribute_footing
 from geofence.attributing.attribute_picture import draw_attribution
 from geofence.register.site_index import build_index
 from geofence.site import Register
@@ -33,7 +34,7 @@ def test_the_picture_shows_candidates_numbers_and_the_position() -> None:
     assert any(re.fullmatch(r"\d+ m", text) for text in texts)
     assert "http://" not in drawing.replace("http://www.w3.org/2000/svg", "")
     paths = list(root.iter(f"{SVG}path"))
-    filled = [path.attrib["d"] for path in paths if path.attrib.get("fill", "none") != "none"]
+    filled = [path.attrib["d"] for path in paths if "fill-opacity" in path.attrib]
     assert len(filled) == 2
     # The shared fence lies 3 m east of the middle: both outlines meet in one column of pixels right of it.
     rightmost = max(float(x) for x in re.findall(r"[ML](\d+\.\d) ", filled[0]))
@@ -47,3 +48,27 @@ def test_a_picture_of_another_sighting_is_refused() -> None:
     one, other = (make_sighting(n, np.array([113.5, 22.75]), np.array([1.0, 1.0, 0.0])) for n in (1, 2))
     with pytest.raises(ValueError, match="another sighting"):
         draw_attribution(attribute(one, index), other, index)
+
+
+def test_the_ground_under_a_large_thing_is_drawn_to_scale() -> None:
+    parcels = np.array([shapely.box(-80, -50, 0, 50), shapely.box(0, -50, 80, 50)], dtype=object)
+    index = build_index(register_parcels(place_parcels(parcels), 0.5))
+    made = make_sighting(0, from_plane(PLANE, [[-1.0, 0.0]])[0], np.array([1.0, 1.0, 0.0]))
+    stain = dataclasses.replace(made.fixes[0].detection, label="liquid_stain")
+    outline = ((-6.0, 3.0), (6.0, 3.0), (6.0, -3.0), (-6.0, -3.0))
+    fix = dataclasses.replace(made.fixes[0], detection=stain, outline_m=outline)
+    seen = dataclasses.replace(made, label="liquid_stain", fixes=(fix,))
+    outcome = attribute_footing(seen, attribute(seen, index), index)
+    root = ET.fromstring(draw_attribution(outcome, seen, index))  # noqa: S314 - our own text
+    texts = [element.text or "" for element in root.iter(f"{SVG}text")]
+    assert "its box covers 72 m²" in texts
+    assert "N" in texts
+    assert any("north is up" in text for text in texts)
+    *_sites, under = [path.attrib["d"] for path in root.iter(f"{SVG}path") if "fill-opacity" in path.attrib]
+    numbers = np.array(re.findall(r"(\d+\.\d) (\d+\.\d)", under), dtype=float)
+    width, height = np.ptp(numbers, axis=0)
+    assert width / height == pytest.approx(2.0, abs=0.02)  # twelve metres by six
+    bar = next(path.attrib["d"] for path in root.iter(f"{SVG}path") if path.attrib.get("stroke-width") == "3")
+    metres = next(int(text.split()[0]) for text in texts if re.fullmatch(r"\d+ m", text))
+    begin, end = (float(number) for number in re.findall(r"M(\d+) \d+H(\d+\.\d)", bar)[0])
+    assert width / (end - begin) == pytest.approx(12 / metres, rel=0.01)

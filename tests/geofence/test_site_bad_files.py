@@ -158,8 +158,9 @@ def test_of_mixed_features_each_bad_one_is_told_for_what_it_is(tmp_path: Path) -
     assert not any(site.shape.has_z for site in register.sites)
     codes = [refusal.code for refusal in refusals]
     assert codes == ["not-a-polygon", "invalid-shape", "invalid-shape", "invalid-shape", "no-shape"]
-    assert "where it crosses itself" in (refusals[1].remedy or "")
-    assert "Hole lies outside shell" in refusals[2].reason
+    assert refusals[1].reason == "its outline crosses or touches itself at 22.700500, 113.500500"
+    assert "--crossings" in (refusals[1].remedy or "")
+    assert "a hole of its outline lies outside it" in refusals[2].reason
     assert "hole inside the outline" in (refusals[2].remedy or "")
 
 
