@@ -127,9 +127,11 @@ def fill_store(incidents: Iterator[Incident] | Sequence[Incident], *, districts:
         with transaction.atomic():
             CaseRow.objects.bulk_create(cases)
             CaseCard.objects.bulk_create(cards)
-            AuditRow.objects.bulk_create(audit)
-            head = {"entries": tail[0].seq + 1, "sha256": tail[0].sha256}
-            AuditHead.objects.update_or_create(only=1, defaults=head)
+            for row in audit:  # the database lets the audit grow by one entry at a time, and its end with it
+                row.save(force_insert=True)
+                head = {"entries": row.seq + 1, "sha256": row.sha256}
+                if not AuditHead.objects.filter(only=1).update(**head):
+                    AuditHead.objects.create(only=1, **head)
     return count
 
 
