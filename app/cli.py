@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from rich.console import Console
 
-from app.exit_codes import INTERRUPTED, exit_code_of
+from app.exit_codes import FAILED, INTERRUPTED, exit_code_of, said_of_disk
 from app.languages import language_of, use_language, use_language_for_options
 from core.errors import SkywardenError
 from core.text import _
@@ -29,6 +29,12 @@ def main() -> NoReturn:
         Console(stderr=True).print(f"[red]{name}[/red] ", end="")
         Console(stderr=True, markup=False, highlight=False).print(str(failure), soft_wrap=True)
         sys.exit(exit_code_of(failure))
+    except OSError as failure:
+        said = said_of_disk(failure)
+        if said is None:
+            raise
+        Console(stderr=True, markup=False, highlight=False).print(_("skywarden:"), said, soft_wrap=True)
+        sys.exit(FAILED)
     except KeyboardInterrupt:
         Console(stderr=True).print(_("interrupted; everything finished so far is kept, run the same command again"))
         sys.exit(INTERRUPTED)

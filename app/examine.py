@@ -49,6 +49,7 @@ BATCH: Final = 4  # frames in memory at a time
 FLICKERING: Final = frozenset({"smoke", "fire"})
 MOVEMENT_S: Final = 1.0  # shorter than what gathering bridges for a thing that moves
 KEY_GAP_S: Final = 1.25
+_OTHER_PHOTOS: Final = frozenset({".heic", ".heif", ".avif", ".png", ".webp", ".dng", ".tif", ".tiff", ".bmp"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,6 +67,13 @@ class _Placed:
 
 def take_in(file: FootageFile, instruments: Instruments) -> Original | Refusal:
     """Hash a file, before anything else reads it."""
+    if file.kind is Kind.OTHER and file.path.suffix.lower() in _OTHER_PHOTOS:
+        return Refusal(
+            subject=file.path.name,
+            code="other-format",
+            reason=_("photos of this format are not read"),
+            remedy=_("Let the camera write JPEG; a photo converted later has often lost its pose."),
+        )
     if file.kind is Kind.OTHER:
         return Refusal(
             subject=file.path.name,

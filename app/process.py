@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -31,6 +32,7 @@ from shapely.geometry.base import BaseGeometry
 from app.conclude import Conclusion, conclude
 from app.coverage_file import map_coverage, write_coverage
 from app.examine import examine, recall_looks, reopen, take_in
+from app.exit_codes import said_of_disk
 from app.inputs import FootageFile, Kind, list_inputs
 from app.instruments import Jurisdiction, Station
 from app.journal import FrameFindings, InputFindings, journal_folder, recall, remember
@@ -147,44 +149,59 @@ def process(job: Job, station: Station) -> RunReport:
         StoreFailed: Another run writes to the case folder, or the disk refuses.
     """
     files = list_inputs(job.footage)
-    job.out.mkdir(parents=True, exist_ok=True)
-    with held(job.out):
-        _instant(job, station, "started")
-        taken = _watched(_examine_all(files, job, station), station)
-        opened_at = _instant(job, station, "opened")
-        conclusion = conclude(
-            taken.findings, station.jurisdiction, opened_at=opened_at, wind=job.wind, recall=job.recall
-        )
-        sealed = _seal_all(conclusion, taken, job, station)
-        archive_register(register_of(conclusion, station.jurisdiction), job.out / ARCHIVE, at=opened_at)
-        patrol = _patrol(taken, conclusion, job, station)
-        ledger = None if patrol is None else keep_patrol(patrol, job.ledger or job.out / LEDGER)
-        seen = map_coverage(taken.findings)
-        coverage = seen.parts(job.area)
-        scene = scene_of(
-            conclusion,
-            taken.findings,
-            station.jurisdiction,
-            coverage=coverage,
-            title=job.title,
-            thumbnails={number: place.thumbnail for number, place in sealed.items() if place.thumbnail},
-            no_fly_zones=job.no_fly_zones,
-            plans=() if job.plan is None else (job.plan,),
-            views=_work(job) / "views",
-            drawn_at=opened_at,
-            histories={} if ledger is None else histories(ledger),
-        )
-        write_geopackage(scene, job.out / GEOPACKAGE)
-        write_geojson(scene, job.out / GEOJSON)
-        for mosaic in (trace.mosaic for trace in scene.traces if trace.mosaic is not None):
-            write_mosaic(mosaic, job.out)
-        draw(scene, job.out / MAP, chinese=job.chinese, links=_links(sealed, job.out))
-        covered = write_coverage(coverage, job.out / COVERAGE, asked=job.area is not None, unplaced=seen.unplaced)
-        report = replace(_report(taken, conclusion, sealed, job, station), covered=covered)
-        if patrol is not None and ledger is not None:
-            register = station.jurisdiction.register
-            report = replace(report, over_patrols=tell_over_patrols(ledger, patrol, register, now=opened_at))
-        write_report(report, job.out / REPORT)
+    with _disk_told(job.out):
+        job.out.mkdir(parents=True, exist_ok=True)
+        with held(job.out):
+            return _run(files, job, station)
+
+
+@contextmanager
+def _disk_told(out: Path) -> Iterator[None]:
+    """Turn what the disk refuses into :class:`StoreFailed`; writing says no file's name when the disk is full."""
+    try:
+        yield
+    except OSError as problem:
+        said = said_of_disk(problem if problem.filename else OSError(problem.errno, problem.strerror, str(out)))
+        if said is None:
+            raise
+        raise StoreFailed(said) from problem
+
+
+def _run(files: tuple[FootageFile, ...], job: Job, station: Station) -> RunReport:
+    _instant(job, station, "started")
+    taken = _watched(_examine_all(files, job, station), station)
+    opened_at = _instant(job, station, "opened")
+    conclusion = conclude(taken.findings, station.jurisdiction, opened_at=opened_at, wind=job.wind, recall=job.recall)
+    sealed = _seal_all(conclusion, taken, job, station)
+    archive_register(register_of(conclusion, station.jurisdiction), job.out / ARCHIVE, at=opened_at)
+    patrol = _patrol(taken, conclusion, job, station)
+    ledger = None if patrol is None else keep_patrol(patrol, job.ledger or job.out / LEDGER)
+    seen = map_coverage(taken.findings)
+    coverage = seen.parts(job.area)
+    scene = scene_of(
+        conclusion,
+        taken.findings,
+        station.jurisdiction,
+        coverage=coverage,
+        title=job.title,
+        thumbnails={number: place.thumbnail for number, place in sealed.items() if place.thumbnail},
+        no_fly_zones=job.no_fly_zones,
+        plans=() if job.plan is None else (job.plan,),
+        views=_work(job) / "views",
+        drawn_at=opened_at,
+        histories={} if ledger is None else histories(ledger),
+    )
+    write_geopackage(scene, job.out / GEOPACKAGE)
+    write_geojson(scene, job.out / GEOJSON)
+    for mosaic in (trace.mosaic for trace in scene.traces if trace.mosaic is not None):
+        write_mosaic(mosaic, job.out)
+    draw(scene, job.out / MAP, chinese=job.chinese, links=_links(sealed, job.out))
+    covered = write_coverage(coverage, job.out / COVERAGE, asked=job.area is not None, unplaced=seen.unplaced)
+    report = replace(_report(taken, conclusion, sealed, job, station), covered=covered)
+    if patrol is not None and ledger is not None:
+        register = station.jurisdiction.register
+        report = replace(report, over_patrols=tell_over_patrols(ledger, patrol, register, now=opened_at))
+    write_report(report, job.out / REPORT)
     return report
 
 
@@ -264,8 +281,7 @@ def _examine_all(files: tuple[FootageFile, ...], job: Job, station: Station) -> 
                 found = None  # a file for whose looks parts of this one were left out is no longer there
             resumed += found is not None
             if found is None:
-                found = examine(file, original, station.instruments, views=_work(job) / "views")
-                remember(folder, found)
+                found = _examined(file, original, job, station, journal=folder)
             else:
                 recall_looks(found, station.instruments)
             by_digest[original.sha256] = replace(original, ingested_at=found.ingested_at)
@@ -284,6 +300,28 @@ def _examine_all(files: tuple[FootageFile, ...], job: Job, station: Station) -> 
         sidecars=sidecars,
         resumed=resumed,
     )
+
+
+def _examined(file: FootageFile, original: Original, job: Job, station: Station, *, journal: Path) -> InputFindings:
+    """Examine one file and remember it; one that is too large for the memory is refused, and tried again next time."""
+    try:
+        found = examine(file, original, station.instruments, views=_work(job) / "views")
+    except MemoryError:
+        short = Refusal(
+            subject=original.name,
+            code="no-memory",
+            reason=_("the machine has not enough memory to examine it"),
+            remedy=_("End other programs, or use a larger machine, and run the same command again."),
+        )
+        return InputFindings(
+            sha256=original.sha256,
+            name=original.name,
+            ingested_at=original.ingested_at,
+            frames=(),
+            refusals=(short,),
+        )
+    remember(journal, found)
+    return found
 
 
 def _watched(taken: _Taken, station: Station) -> _Taken:

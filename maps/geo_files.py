@@ -6,9 +6,11 @@ through GeoPandas.
 
 from __future__ import annotations
 
+import errno
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -34,10 +36,21 @@ def write_geopackage(scene: Scene, path: Path) -> None:
     layers = {name: features for name, features in layers_of(scene).items() if features}
     if not layers:
         raise ValueError("the scene has no layer to write")
-    with written_whole(path) as aside:
+    with written_whole(path) as aside, _disk_told(path):
         for name, features in layers.items():
             frame = geopandas.GeoDataFrame.from_features(features, crs="EPSG:4326")
             frame.to_file(aside, layer=name, driver="GPKG", engine="pyogrio")
+
+
+@contextmanager
+def _disk_told(path: Path) -> Iterator[None]:
+    """Turn what GDAL says of a disk that is full or fails into the error that files give elsewhere."""
+    from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
+
+    try:
+        yield
+    except (DataSourceError, DataLayerError, FeatureError) as problem:
+        raise OSError(errno.EIO, str(problem), str(path)) from problem
 
 
 def write_geojson(scene: Scene, path: Path) -> None:
@@ -62,7 +75,7 @@ def write_points(features: Sequence[Feature], path: Path, *, layer: str) -> None
         frame = geopandas.GeoDataFrame.from_features(features, crs="EPSG:4326")
     else:
         frame = geopandas.GeoDataFrame({"number": []}, geometry=[], crs="EPSG:4326")
-    with written_whole(path) as aside:
+    with written_whole(path) as aside, _disk_told(path):
         frame.to_file(aside, layer=layer, driver="GPKG", engine="pyogrio")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -83,36 +82,18 @@ def _add(
     register: _Register = None,
     device: _Device = "auto",
 ) -> None:
-    from detection.registry import bureau_register, forget_weight, register_weight, sha256_of
+    from app.adding_weight import add_weight
+    from detection.registry import bureau_register
 
     console = Console(highlight=False)
     own = register if register is not None else bureau_register()
-    registered = _declared_card(declared, weight=weight, card=card)
-    sha256_of(weight)  # refuses a missing or empty file before anything is copied
-    if not card.is_file():
-        raise InputRefused(card, _("there is no such model card"), _("Write one; docs/models.md shows what it says."))
-    own.parent.mkdir(parents=True, exist_ok=True)
-    place = own.parent / registered.file
-    if place.exists() and place.resolve() != weight.resolve() and sha256_of(place) != sha256_of(weight):
-        raise InputRefused(
-            place, _("another weight of that name is there"), _("Rename the weight file and add it again.")
-        )
-    for given, kept in ((weight, place), (card, own.parent / registered.card)):
-        if kept.resolve() != given.resolve():
-            shutil.copyfile(given, kept)
-    registered = register_weight(place, registered, own)
-    try:
-        passed = _print_self_test(place, own, device=device, sample=sample, console=console)
-    except BaseException:
-        forget_weight(registered.name, own)
-        raise
-    if not passed:
-        forget_weight(registered.name, own)
-        raise WeightRefused(
-            weight,
-            _("it did not pass its self-test and was not registered"),
-            _("Correct the card's classes and thresholds, or train it further."),
-        )
+    registered = add_weight(
+        weight,
+        _declared_card(declared, weight=weight, card=card),
+        card,
+        own,
+        lambda place: _print_self_test(place, own, device=device, sample=sample, console=console),
+    )
     console.print(
         _("registered {name} ({digest}) in {register}").format(
             name=registered.name, digest=registered.sha256[:16] + "…", register=own

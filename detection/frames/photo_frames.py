@@ -22,10 +22,13 @@ from core.refusal import Refusal
 from core.text import _
 from detection.frame import Frame
 from detection.frames.image_quality import measure_quality
+from detection.thermal.jpeg_segments import SegmentsBroken, is_jpeg, picture_start
 from flight.camera import Camera
 from flight.track import Pose
 
 LEAST_SIDE_PX: Final = 32
+_END: Final = b"\xff\xd9"
+_CLUSTER: Final = 4096
 MOST_PIXELS: Final = 200_000_000  # the largest aerial cameras have 151 million; 20,000 × 20,000 is no camera's photo
 
 
@@ -105,7 +108,30 @@ def _decoded(path: Path, content: bytes) -> NDArray[np.uint8] | Refusal:
             _("the image ends early or is damaged ({problem})").format(problem=problem),
             _("Copy it from the card again."),
         )
+    if _has_gap(content):
+        return _refused(
+            path,
+            "truncated",
+            _("a part of the image is missing: the file holds zeros there, or ends without its end"),
+            _("Copy it from the card again."),
+        )
     return np.ascontiguousarray(rgb[..., ::-1])
+
+
+def _has_gap(content: bytes) -> bool:
+    """Return whether a JPEG's picture holds a hole, which decoders fill with grey or smear without a word.
+
+    A card that fails or a copy that breaks off leaves whole clusters of zeros; no camera's entropy coding writes so
+    many. A picture that never ends (no EOI marker, ITU-T T.81 B.1.1.3) was not written to its end.
+    """
+    if not is_jpeg(content):
+        return False
+    try:
+        begin = picture_start(content)
+    except SegmentsBroken:
+        return True
+    end = content.find(_END, begin)
+    return end < 0 or content.find(bytes(_CLUSTER), begin, end) >= 0
 
 
 def _size_refusal(path: Path, width_px: int, height_px: int) -> Refusal | None:

@@ -46,7 +46,7 @@ def video_size(path: Path) -> tuple[int, int] | Refusal:
         with decoding(path, hardware=False) as how:
             return how.stream.width, how.stream.height
     except NotAVideoError as problem:
-        return _refused(path, "not-a-video", str(problem))
+        return _no_video(path, problem)
 
 
 def frames_of_video(
@@ -96,7 +96,7 @@ def frames_of_video(
                 reason = _("the last {lost:.1f} s that its header promises are missing")
                 yield _refused(path, "cut-short", reason.format(lost=video.lost_s), _("Copy it from the card again."))
     except NotAVideoError as problem:
-        yield _refused(path, "not-a-video", str(problem), _("Copy it from the card again, or give a whole video."))
+        yield _no_video(path, problem)
 
 
 def frames_at(
@@ -355,6 +355,15 @@ def _quality(image: av.VideoFrame) -> ImageQuality:
 
 def _pixels(image: av.VideoFrame) -> NDArray[np.uint8]:
     return np.ascontiguousarray(image.to_ndarray(format="bgr24"), dtype=np.uint8)
+
+
+def _no_video(path: Path, problem: NotAVideoError) -> Refusal:
+    """Return why a file is no video: what its container says of itself, where that tells more than the decoder."""
+    told = read_frame_times(path)
+    if isinstance(told, Refusal):
+        return told
+    remedy = _("Copy it from the card again, or give a whole video.")
+    return _refused(path, "not-a-video", str(problem), remedy)
 
 
 def _refused(path: Path, code: str, reason: str, remedy: str = "") -> Refusal:

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversion:
@@ -48,33 +50,38 @@ def keep_conversion(
     write: Callable[[Path], Sequence[str]],
     *,
     notes: Mapping[str, Any] | None = None,
+    anew: bool = False,
 ) -> Conversion:
-    """Make a conversion and keep it.
+    """Make a conversion and keep it; of several processes that want the same one, one makes it and the others wait.
 
     Args:
         folder: Where to; replaced when it is there.
         write: Writes the conversion's files into the folder it is given and returns the weight's class names.
         notes: What to note beside them, as JSON.
+        anew: Whether to make it although a whole one is there.
 
     Raises:
         OSError: The cache cannot be written.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.parent / f".{folder.name}.lock"):
+        # Another process may have made it meanwhile, and runs from it: it must not be taken away under its feet.
+        made = None if anew else kept_conversion(folder)
+        return made or _make(folder, write, dict(notes or {}))
+
+
+def _make(folder: Path, write: Callable[[Path], Sequence[str]], notes: dict[str, Any]) -> Conversion:
     aside = Path(tempfile.mkdtemp(prefix=".part-", dir=folder.parent))
     try:
         classes = tuple(write(aside))
         files = {file.name: _digest(file) for file in sorted(aside.iterdir())}
-        manifest = {"classes": classes, "files": files, "notes": dict(notes or {})}
+        manifest = {"classes": classes, "files": files, "notes": notes}
         (aside / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
-        try:
-            aside.rename(folder)
-        except OSError:  # another process put the same conversion there first
-            if kept_conversion(folder) is None:
-                raise
+        aside.rename(folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    return Conversion(folder=folder, classes=classes, notes=dict(notes or {}))
+    return Conversion(folder=folder, classes=classes, notes=notes)
 
 
 def _digest(file: Path) -> str:

@@ -68,7 +68,7 @@ def make_candidate(path: Path, canvases: Iterable[NDArray[np.uint8]], *, sha256:
         _quantise(path, whole, shown, aside)
         return whole.classes
 
-    return keep_conversion(folder, write, notes={"canvases": len(shown), "accepted": {}})
+    return keep_conversion(folder, write, notes={"canvases": len(shown), "accepted": {}}, anew=True)
 
 
 def _quantise(path: Path, whole: Conversion, shown: list[NDArray[np.uint8]], aside: Path) -> None:

@@ -90,7 +90,10 @@ class OpenVinoNetwork:
         """Return (batch, 4 + classes, anchors) for (batch, height, width, 3) BGR canvases."""
         try:
             raw: NDArray[np.float32] = self._compiled(canvases, share_inputs=True)[0]
-        except MemoryError as problem:
+        except (MemoryError, RuntimeError) as problem:
+            said = str(problem).lower()
+            if isinstance(problem, RuntimeError) and "allocate" not in said and "bad_alloc" not in said:
+                raise
             raise DeviceMemoryShort from problem
         return raw
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from detection.networks.ultralytics_import import import_ultralytics
 
 if TYPE_CHECKING:
     import torch
+
+_MOST_WORDS: Final = 160  # characters of another program's complaint that are repeated
 
 
 class TorchNetwork:
@@ -65,6 +67,10 @@ class TorchNetwork:
             if self._device.type == "cuda":
                 torch.cuda.empty_cache()
             raise DeviceMemoryShort from problem
+        except (MemoryError, RuntimeError) as problem:
+            if isinstance(problem, RuntimeError) and "allocate" not in str(problem):  # as torch says of the CPU
+                raise
+            raise DeviceMemoryShort from problem
         rows: NDArray[np.float32] = raw.cpu().numpy()
         return rows
 
@@ -93,9 +99,16 @@ def load_module(path: Path) -> Any:  # noqa: ANN401 - a torch module of Ultralyt
     except Exception as problem:
         raise WeightRefused(
             path,
-            _("Ultralytics cannot load this weight ({problem})").format(problem=problem),
+            _("Ultralytics cannot load this weight ({problem})").format(problem=_first_words(problem)),
             _("Use a detection weight that this version of Ultralytics wrote."),
         ) from problem
+
+
+def _first_words(problem: Exception) -> str:
+    """Return what a loader complains of, without its advice and its pictures: one clause of ours has to hold it."""
+    first = next((line.strip() for line in str(problem).splitlines() if line.strip()), type(problem).__name__)
+    clause = first.removeprefix("ERROR").lstrip(" \u274c\ufe0f").split(". ", 1)[0]
+    return clause if len(clause) <= _MOST_WORDS else clause[:_MOST_WORDS].rsplit(" ", 1)[0] + " …"
 
 
 def classes_of(module: Any) -> tuple[str, ...]:  # noqa: ANN401 - as above

@@ -44,6 +44,19 @@ def segments_of(content: bytes) -> tuple[Segment, ...]:
     Raises:
         SegmentsBroken: The bytes end inside a segment, a length is impossible, or no picture follows.
     """
+    return _walked(content)[0]
+
+
+def picture_start(content: bytes) -> int:
+    """Return where the first scan (or the end marker) stands: behind all segments, a thumbnail's own scan among them.
+
+    Raises:
+        SegmentsBroken: As for :func:`segments_of`.
+    """
+    return _walked(content)[1]
+
+
+def _walked(content: bytes) -> tuple[tuple[Segment, ...], int]:
     if not is_jpeg(content):
         raise SegmentsBroken("no JPEG")
     found: list[Segment] = []
@@ -56,7 +69,7 @@ def segments_of(content: bytes) -> tuple[Segment, ...]:
         if marker == 0xFF or marker in _STANDALONE:
             continue
         if marker in {_SOS, _EOI}:
-            return tuple(found)
+            return tuple(found), at
         length = int.from_bytes(content[at : at + 2], "big")
         if length < 2 or at + length > len(content):
             raise SegmentsBroken(f"a segment of {length} bytes at byte {at} of {len(content)}")

@@ -67,7 +67,7 @@ def finite(value: object) -> float | None:
 
 
 def read_photo_header(path: Path) -> PhotoHeader | Refusal:
-    """Return a photo's header, or a refusal ("empty-file", "unreadable-file", "not-a-photo")."""
+    """Return a photo's header, or a refusal ("empty-file", "unreadable-file", "too-large", "not-a-photo")."""
     from PIL import ExifTags, Image
 
     try:
@@ -98,8 +98,8 @@ def read_photo_header(path: Path) -> PhotoHeader | Refusal:
         if problem.errno is not None:
             return _unreadable(path, problem)
         return _not_a_photo(path)
-    except Exception:  # noqa: BLE001 - the driver's border: Pillow's plug-ins raise what the bytes provoke
-        return _not_a_photo(path)
+    except Exception as problem:  # noqa: BLE001 - the driver's border: Pillow's plug-ins raise what the bytes provoke
+        return _too_large(path) if isinstance(problem, Image.DecompressionBombError) else _not_a_photo(path)
     properties: dict[str, str] = {}
     if isinstance(packet, bytes):
         properties, well_formed = read_xmp(packet)
@@ -115,6 +115,15 @@ def _unreadable(path: Path, problem: OSError) -> Refusal:
         subject=path.name,
         code="unreadable-file",
         reason=_("cannot be read ({why})").format(why=problem.strerror or problem),
+    )
+
+
+def _too_large(path: Path) -> Refusal:
+    return Refusal(
+        subject=path.name,
+        code="too-large",
+        reason=_("has more pixels than any camera's photo"),
+        remedy=_("Give single photos, not mosaics."),
     )
 
 

@@ -71,7 +71,28 @@ def test_a_weight_whose_classes_are_not_those_of_its_card_is_not_registered(own:
     (own / "yard.yaml").write_text(SPEC.replace("[vehicle]", "[boat]").replace("{vehicle: v", "{boat: v"))
     with pytest.raises(WeightRefused, match="did not pass"):
         add(own)
-    assert read_registry([bureau_register()]).entries == ()
+    assert not bureau_register().exists()
+
+
+def test_a_weight_that_fails_leaves_the_register_as_it_was(own: Path) -> None:
+    add(own)
+    before = {path.name: path.read_bytes() for path in bureau_register().parent.iterdir()}
+    good = (own / "yard.pt").read_bytes()
+    for name, content in (
+        ("broken.pt", good[: len(good) // 2]),
+        ("page.pt", b"<html>"),
+        ("noise.pt", bytes(range(256))),
+    ):
+        (own / name).write_bytes(content)
+        with pytest.raises(WeightRefused, match="did not pass"):
+            run("model", "add", str(own / name), "--spec", str(own / "yard.yaml"), "--card", str(own / "yard.md"))
+    (own / "yard.yaml").write_text(SPEC.replace("vehicle", "lorry"))
+    with pytest.raises(WeightRefused, match="did not pass"):
+        add(own)
+    assert {path.name: path.read_bytes() for path in bureau_register().parent.iterdir()} == before
+    (own / "yard.pt").write_bytes(good + b"\0")
+    with pytest.raises(InputRefused, match="another weight of that name"):
+        add(own)
 
 
 def test_a_weight_that_is_blind_on_the_bureaus_own_images_is_not_registered(own: Path) -> None:
@@ -81,7 +102,7 @@ def test_a_weight_that_is_blind_on_the_bureaus_own_images_is_not_registered(own:
     (sample / "a.txt").write_text("0 0.5 0.5 0.2 0.2\n")
     with pytest.raises(WeightRefused, match="did not pass"):
         add(own, "--sample", str(sample))
-    assert read_registry([bureau_register()]).entries == ()
+    assert not bureau_register().exists()
 
 
 @pytest.mark.parametrize(

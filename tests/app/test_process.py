@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from collections.abc import Callable, Sequence
@@ -192,6 +193,36 @@ def test_two_runs_do_not_write_one_case_folder(job: MakeJob, station: Station) -
     made.out.mkdir()
     with held(made.out), pytest.raises(StoreFailed, match="another run"):
         process(made, station)
+
+
+def test_a_disk_that_is_full_or_closed_is_told_in_a_sentence(job: MakeJob, station: Station, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(StoreFailed, match="may be written to"):
+        process(replace(job(), out=tmp_path / "file" / "case"), station)
+
+    class FullDisk:
+        def start(self, _stage: str, _total: int) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")  # as writing says it: without the file's name
+
+        def step(self) -> None: ...
+
+    with pytest.raises(StoreFailed, match="Make room there"):
+        process(job(), replace(station, progress=FullDisk()))
+
+
+def test_a_file_that_the_machine_has_no_memory_for_is_refused_and_tried_again(job: MakeJob, station: Station) -> None:
+    made, short = job(), station.instruments.detector
+
+    class Short:
+        weight_sha256, labels = short.weight_sha256, short.labels
+
+        def detect(self, _frames: Sequence[Frame]) -> list[list[Detection]]:
+            raise MemoryError
+
+    report = process(made, replace(station, instruments=replace(station.instruments, detector=Short())))
+    assert {refusal.code for refusal in report.refusals} >= {"no-memory"}
+    assert report.results == 0
+    assert process(made, station).results > 0
 
 
 def test_the_report_says_what_was_assumed(job: MakeJob, station: Station) -> None:

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -52,7 +53,24 @@ def test_a_conversion_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
 
     with pytest.raises(OSError, match="no room"):
         keep_conversion(tmp_path / "cache" / "def", fails)
-    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["abc"]  # nothing half-written lies about
+    there = {path.name for path in (tmp_path / "cache").iterdir() if not path.name.endswith(".lock")}
+    assert there == {"abc"}  # nothing half-written lies about
+
+
+def test_of_two_that_convert_at_once_one_waits_and_uses_what_the_other_made(tmp_path: Path) -> None:
+    folder, made = tmp_path / "abc", []
+
+    def slowly(aside: Path) -> list[str]:
+        made.append(aside)
+        time.sleep(0.2)
+        return write_one(aside)
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _number: keep_conversion(folder, slowly), range(2))
+    assert len(made) == 1
+    assert first == second == kept_conversion(folder)
+    keep_conversion(folder, slowly, anew=True)
+    assert len(made) == 2
 
 
 @pytest.mark.parametrize("device", ["tensorrt", "cuda", "openvino-int8"])
@@ -123,8 +141,12 @@ def test_the_fastest_number_of_threads_is_measured_once(monkeypatch: pytest.Monk
     assert len(opened) == 8
     kept = json.loads((tmp_path / "threads.json").read_text())
     assert len(kept) == 2
-    (tmp_path / "threads.json").write_text("torn {")
-    assert best_threads("test", network, tmp_path, trial_s=0.01) == 3
+    (name,) = [name for name in kept if name.startswith("test ")]
+    for torn in ("torn {", "[]", '{"a": Infinity}', '{"a": null}', json.dumps({name: 64}), json.dumps({name: 0})):
+        (tmp_path / "threads.json").write_text(torn)  # broken, or from a machine with more cores
+        opened.clear()
+        assert best_threads("test", network, tmp_path, trial_s=0.01) == 3
+        assert opened == [1, 2, 3, 4]
     assert trials(1) == [1]
     assert trials(32)[-1] == 32
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import struct
 import zlib
 from collections.abc import Callable
@@ -84,6 +85,24 @@ def test_what_is_no_photo_is_refused_with_a_reason(
     assert isinstance(refusal, Refusal)
     assert refusal.code == code
     assert refusal.subject == "odd.jpg"
+
+
+def test_a_jpeg_with_a_hole_is_refused_though_decoders_fill_it(photo: Path, make_pose: Callable[..., Pose]) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (400, 600, 3), dtype=np.uint8)
+    thumbnail = io.BytesIO()
+    Image.fromarray(noise[:60, :80]).save(thumbnail, "JPEG")  # its own scan must not be taken for the picture's
+    Image.fromarray(noise).save(photo, quality=95)
+    whole = photo.read_bytes()
+    app1 = b"\xff\xe1" + (len(thumbnail.getvalue()) + 2).to_bytes(2, "big") + thumbnail.getvalue()
+    whole = whole[:2] + app1 + whole[2:]
+    photo.write_bytes(whole)
+    assert not isinstance(opened(photo, make_pose), Refusal)
+    middle = len(whole) // 2
+    for holed in (whole[:middle] + bytes(8192) + whole[middle + 8192 :], whole[:middle] + bytes(len(whole) - middle)):
+        photo.write_bytes(holed)
+        refusal = opened(photo, make_pose)
+        assert isinstance(refusal, Refusal)
+        assert refusal.code == "truncated"
 
 
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.9])
