@@ -97,7 +97,8 @@ def examine(file: FootageFile, original: Original, instruments: Instruments, *, 
         lookout.begin(original.sha256)
     frames: list[FrameFindings] = []
     refusals: list[Refusal] = []
-    waiting = _frames(file, original, instruments)
+    told = _poses_of_video(file, original, instruments) if file.kind is Kind.VIDEO else None
+    waiting = _photo(file, original, instruments) if told is None else _video(original, told)
     while batch := list(islice(waiting, BATCH)):
         refusals.extend(given for given in batch if isinstance(given, Refusal))
         seen = [given for given in batch if isinstance(given, _Placed)]
@@ -105,8 +106,8 @@ def examine(file: FootageFile, original: Original, instruments: Instruments, *, 
         for placed in seen:
             keep_view(views, placed.frame)
     not_followed = 0
-    if file.kind is Kind.VIDEO and instruments.following is not None:
-        further, not_followed = _follow(file, original, frames, instruments)
+    if isinstance(told, VideoPoses) and instruments.following is not None:
+        further, not_followed = _follow(original, told, frames, instruments)
         frames = sorted((*frames, *further), key=lambda given: given.frame.index)
     if not frames and not refusals:
         refusals.append(Refusal(subject=original.name, code="no-frames", reason=_("no frame could be read from it")))
@@ -159,12 +160,14 @@ def reopen(
     if file.kind is Kind.PHOTO:
         given = [placed.frame for placed in _photo(file, original, instruments) if isinstance(placed, _Placed)]
     else:
-        given = [placed.frame for placed in _video_at(file, original, sorted(wanted.values()), instruments)]
+        told = _poses_of_video(file, original, instruments)
+        instants = sorted(wanted.values())
+        given = [] if isinstance(told, Refusal) else [placed.frame for placed in _video_at(original, told, instants)]
     return {frame.frame_id: frame for frame in given if frame.frame_id in wanted}
 
 
 def _follow(
-    file: FootageFile, original: Original, frames: Sequence[FrameFindings], instruments: Instruments
+    original: Original, told: VideoPoses, frames: Sequence[FrameFindings], instruments: Instruments
 ) -> tuple[list[FrameFindings], int]:
     """Look again shortly before and after what was found in a video; return that, and how many frames were too many."""
     if instruments.following is None:
@@ -185,7 +188,7 @@ def _follow(
             ]
             instants, more = instants_to_follow(found, following)
             too_many += more
-            waiting = _video_at(file, original, instants, instruments, key_gap_s=key_gap_s)
+            waiting = _video_at(original, told, instants, key_gap_s=key_gap_s)
             while batch := list(islice(waiting, BATCH)):
                 new = [placed for placed in batch if placed.frame.frame_id not in known]
                 known |= {placed.frame.frame_id for placed in new}
@@ -194,20 +197,12 @@ def _follow(
 
 
 def _video_at(
-    file: FootageFile,
-    original: Original,
-    instants: Sequence[datetime],
-    instruments: Instruments,
-    *,
-    key_gap_s: float = 0.0,
+    original: Original, told: VideoPoses, instants: Sequence[datetime], *, key_gap_s: float = 0.0
 ) -> Iterator[_Placed]:
     """Yield the frames of a video at given instants, with the pose that the video's other frames have.
 
     Where key frames are never farther apart than ``key_gap_s``, the nearest of them are given instead.
     """
-    told = _poses_of_video(file, original, instruments)
-    if isinstance(told, Refusal):
-        return
     for given in frames_at(
         original.path,
         instants,
@@ -218,10 +213,6 @@ def _video_at(
         key_gap_s=key_gap_s,
     ):
         yield _placed(given, told)
-
-
-def _frames(file: FootageFile, original: Original, instruments: Instruments) -> Iterator[_Placed | Refusal]:
-    return _photo(file, original, instruments) if file.kind is Kind.PHOTO else _video(file, original, instruments)
 
 
 def _photo(file: FootageFile, original: Original, instruments: Instruments) -> Iterator[_Placed | Refusal]:
@@ -279,8 +270,7 @@ def _poses_of_video(file: FootageFile, original: Original, instruments: Instrume
     return replace(told, track=track, camera=camera, started_at=began)
 
 
-def _video(file: FootageFile, original: Original, instruments: Instruments) -> Iterator[_Placed | Refusal]:
-    told = _poses_of_video(file, original, instruments)
+def _video(original: Original, told: VideoPoses | Refusal) -> Iterator[_Placed | Refusal]:
     if isinstance(told, Refusal):
         yield told
         return

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from core.whole_file import write_bytes
 from detection.frame import Frame
 from detection.frame_on_ground import View
+from detection.frames.shrinking import shrink
 from detection.ground_scale import height_above_ground_m
 from evidence.sealing.frame_record import FrameRecord
 from flight.camera import Camera
@@ -38,13 +39,10 @@ def keep_view(folder: Path, frame: Frame) -> None:
 
 def _reduced_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return RGB pixels whose longer side is :data:`WIDTH_PX` at most."""
-    import cv2
-
     height, width = pixels.shape[:2]
     scale = min(1.0, WIDTH_PX / max(height, width))
     if scale < 1:
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        pixels = shrink(pixels, max(1, round(width * scale)), max(1, round(height * scale)))
     return np.ascontiguousarray(pixels[..., ::-1])
 
 

@@ -18,6 +18,9 @@ BRIGHT: Final = 250
 LONGEST_PX: Final = 960  # images are shrunk to this before they are measured
 
 
+_WIDENED: Final = np.clip(np.rint((np.arange(256) - 16) * 255 / 219), 0, 255).astype(np.uint8)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageQuality:
     """What was measured of one image.
@@ -40,8 +43,13 @@ class ImageQuality:
         return self.dark_share < 0.6 and self.bright_share < 0.4
 
 
-def measure_quality(pixels: NDArray[np.uint8]) -> ImageQuality:
-    """Return the quality of a (height, width, 3) BGR image, or of its (height, width) brightness alone."""
+def measure_quality(pixels: NDArray[np.uint8], *, limited: bool = False) -> ImageQuality:
+    """Return the quality of a (height, width, 3) BGR image, or of its (height, width) brightness alone.
+
+    Args:
+        pixels: The image.
+        limited: Whether brightness runs from 16 to 235, as most videos store it (ITU-R BT.709-6, 3.4).
+    """
     import cv2
 
     longest = max(pixels.shape[:2])
@@ -50,6 +58,8 @@ def measure_quality(pixels: NDArray[np.uint8]) -> ImageQuality:
     grey = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     if grey.ndim == 3:
         grey = cv2.cvtColor(grey, cv2.COLOR_BGR2GRAY)
+    if limited:
+        grey = cv2.LUT(grey, _WIDENED)
     across = cv2.Sobel(grey, cv2.CV_32F, 1, 0)
     down = cv2.Sobel(grey, cv2.CV_32F, 0, 1)
     variance = float(grey.astype(np.float32).var())

@@ -12,9 +12,11 @@ Memory is bounded by the decoder's own queue, one picture a thread, however long
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -30,6 +32,7 @@ SEEK_GAP_S: Final = 4.0  # decoding through is cheaper than seeking over shorter
 PROBED: Final = 3
 LEAST_HALF_S: Final = 0.002  # time stamps in milliseconds, and a stream that calls its clock its frame rate
 SOFTWARE: Final = "software"
+_NODES: Final = {"cuda": "/dev/nvidiactl", "vaapi": "/dev/dri", "drm": "/dev/dri", "qsv": "/dev/dri"}
 _BROKEN_DEVICES: set[str] = set()  # devices that this process has found not to work; asking again costs time
 
 
@@ -72,7 +75,8 @@ def decoding(path: Path, *, hardware: bool = True) -> Iterator[Decoding]:
     try:
         if path.stat().st_size == 0:
             raise NotAVideoError(_("the file is empty"))
-        strict = _stands_strict_decoding(path)
+        known = path.stat()
+        strict = _stands_strict_decoding(path, known.st_size, known.st_mtime_ns)
         container, device = _opened(path, hardware=hardware)
     except (OSError, av.FFmpegError) as problem:
         raise NotAVideoError(
@@ -94,7 +98,7 @@ def _opened(path: Path, *, hardware: bool) -> tuple[InputContainer, str]:
     from av.codec.hwaccel import HWAccel, hwdevices_available
 
     for device in hwdevices_available() if hardware else ():
-        if device in _BROKEN_DEVICES:
+        if device in _BROKEN_DEVICES or not _may_be_here(device):
             continue
         try:
             # The fallback is FFmpeg's own: a picture that the hardware cannot decode comes from software.
@@ -112,8 +116,18 @@ def _opened(path: Path, *, hardware: bool) -> tuple[InputContainer, str]:
     return container, SOFTWARE
 
 
-def _stands_strict_decoding(path: Path) -> bool:
-    """Return whether the first pictures of a video decode without a complaint when every complaint counts."""
+def _may_be_here(device: str) -> bool:
+    """Return whether hardware may be there: on Linux it has a node, and asking FFmpeg in vain takes long."""
+    node = _NODES.get(device) if sys.platform == "linux" else None
+    return node is None or Path(node).exists()
+
+
+@lru_cache(maxsize=16)
+def _stands_strict_decoding(path: Path, _size: int, _written_ns: int) -> bool:
+    """Return whether the first pictures of a video decode without a complaint when every complaint counts.
+
+    A video is opened several times in a run; it is tried again only when its size or time of writing is another.
+    """
     import av
 
     with av.open(str(path)) as container:

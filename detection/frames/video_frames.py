@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -31,10 +32,12 @@ from detection.frames.image_quality import ImageQuality, measure_quality
 from detection.frames.video_decoding import Decoding, NotAVideoError, VideoCursor, decoding, timeline_zero_s
 from detection.seen_ground import UsualSharpness
 from flight.camera import Camera
-from flight.telemetry.container import read_frame_times
+from flight.telemetry.container import FrameTimes, read_frame_times
 from flight.track import Pose, Track, pose_at
 
 TRIES: Final = 4  # frames after a blurred one that are tried instead
+_BRIGHTNESS_FIRST: Final = frozenset({"yuv420p", "yuvj420p", "nv12"})  # formats whose first plane is it, in bytes
+_WHOLE_RANGE: Final = 2  # AVCOL_RANGE_JPEG
 
 if TYPE_CHECKING:
     import av
@@ -216,6 +219,7 @@ class _Video:
             pose=pose,
             camera=self.camera,
             quality=quality or _quality(image),
+            from_video=True,
         )
 
 
@@ -233,7 +237,8 @@ def _opened(
     refusal = _other_size(path, how, camera)
     if refusal is not None:
         return refusal
-    shown = read_frame_times(path)
+    known = path.stat()
+    shown = _times_of(path, known.st_size, known.st_mtime_ns)
     if isinstance(shown, Refusal):
         return shown
     zero_s = timeline_zero_s(how.container)
@@ -254,6 +259,12 @@ def _opened(
     if not video.has_keys_every(key_gap_s):
         return video
     return replace(video, cursor=VideoCursor(how, zero_s=zero_s, keys_only=True), keys_only=True)
+
+
+@lru_cache(maxsize=4)
+def _times_of(path: Path, _size: int, _written_ns: int) -> FrameTimes | Refusal:
+    """Return when a video's frames are shown; reading it takes all of the file, and a run asks several times."""
+    return read_frame_times(path)
 
 
 def _other_size(path: Path, how: Decoding, camera: Camera | None) -> Refusal | None:
@@ -350,7 +361,15 @@ class _Steady:
 
 
 def _quality(image: av.VideoFrame) -> ImageQuality:
-    return measure_quality(np.asarray(image.to_ndarray(format="gray"), dtype=np.uint8))
+    """Return how good a picture is, from its brightness as it was decoded: no colours are made for measuring.
+
+    What spans 16 to 235 ("limited range") is measured as it is, and its numbers are brought to the whole range.
+    """
+    if image.format.name not in _BRIGHTNESS_FIRST:
+        return measure_quality(np.asarray(image.to_ndarray(format="gray"), dtype=np.uint8))
+    plane = image.planes[0]
+    stored = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+    return measure_quality(stored, limited=image.color_range != _WHOLE_RANGE and image.format.name != "yuvj420p")
 
 
 def _pixels(image: av.VideoFrame) -> NDArray[np.uint8]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 import shutil
 import time
 from collections.abc import Iterator
@@ -221,6 +222,13 @@ def test_hardware_that_does_not_work_is_asked_once(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(av, "open", refusing)
     monkeypatch.setattr(av.codec.hwaccel, "hwdevices_available", lambda: ["cuda"])
     monkeypatch.setattr(video_decoding, "_BROKEN_DEVICES", set())
+    monkeypatch.setattr(video_decoding, "_NODES", {"cuda": str(tmp_path / "no-such-node")})
+    with decoding(path) as how:
+        assert how.device == "software"
+    assert not asked or sys.platform != "linux"  # there is no node of such a device
+    asked.clear()
+    monkeypatch.setattr(video_decoding, "_BROKEN_DEVICES", set())
+    monkeypatch.setattr(video_decoding, "_NODES", {"cuda": str(tmp_path)})
     for _time in range(2):
         with decoding(path) as how:
             assert how.device == "software"

@@ -105,15 +105,23 @@ def test_a_start_time_of_its_own_moves_the_frames(
     assert frames[-1].code == "outside-track"
 
 
-@pytest.mark.parametrize("content", [b"", b"no video at all", b"\x00" * 5000])
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"", "empty-file"),
+        (b"no video at all", "not-a-video"),
+        (b"\x00" * 5000, "not-a-video"),
+        (b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isomiso2\x00\x00\x27\x10mdat" + b"\x01" * 5000, "no-index"),
+    ],
+)
 def test_what_is_no_video_is_refused(
-    tmp_path: Path, flyover: Track, make_camera: Callable[..., Camera], content: bytes
+    tmp_path: Path, flyover: Track, make_camera: Callable[..., Camera], content: bytes, code: str
 ) -> None:
     path = tmp_path / "odd.mp4"
     path.write_bytes(content)
     (refusal,) = frames_of_video(path, sha256=SHA, track=flyover, camera=make_camera())
     assert isinstance(refusal, Refusal)
-    assert refusal.code == "not-a-video"
+    assert refusal.code == code
 
 
 def test_a_video_that_was_cut_short_never_crashes(
