@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import os
 import random
-import sys
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from fractions import Fraction
