@@ -15,7 +15,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from core.points import LocalPlane, to_plane
+from core.points import LocalPlane, from_plane, to_plane
 from core.text import _
 from geofence.attributing.extent_on_ground import polygon_of
 from geofence.attribution import Attribution, Undecided
@@ -32,6 +32,7 @@ _NORTH: Final = (
     f'<text x="{_SIZE_PX - 20}" y="42">N</text>'
 )
 _ZONE: Final = "#777777"
+_OTHER: Final = "#E4E4E4"
 _COVERED: Final = "#555555"
 
 
@@ -53,8 +54,9 @@ def draw_attribution(outcome: Attribution | Undecided, sighting: Sighting, index
     covered = _covered(outcome)
     half_m = _half_width_m(laws, covered, plane)
     window = shapely.box(-half_m, -half_m, half_m, half_m)
-    lines: list[str] = []
+    lines = _others(outcome, index, plane, window, half_m)
     legend: list[str] = []
+    has_others = bool(lines)
     for share in outcome.zones[:4]:
         zone = _seen(index.zones.shapes[index.zones.place_of[share.key]], plane, window)
         lines.append(f'<path d="{_path(zone, half_m)}" fill="none" stroke="{_ZONE}" stroke-dasharray="4 3"/>')
@@ -65,6 +67,8 @@ def draw_attribution(outcome: Attribution | Undecided, sighting: Sighting, index
         lines.append(f'<path d="{_path(shape, half_m)}" fill="{colour}" fill-opacity="0.18" stroke="{colour}"/>')
         legend.append(_legend(number, colour, f"{index.register.sites[place].name} {share.probability:.3f}"))
     outside = max(0.0, 1 - math.fsum(share.probability for share in outcome.sites))
+    if has_others:
+        legend.append(_legend(len(legend), _OTHER, _("another site, which cannot be it")))
     legend.append(_legend(len(legend), "none", _("outside all sites {share:.3f}").format(share=outside)))
     legend += [
         _legend(
@@ -94,6 +98,22 @@ def draw_attribution(outcome: Attribution | Undecided, sighting: Sighting, index
         f'<rect width="{_SIZE_PX}" height="{height}" fill="#fff"/>'
         f"{''.join(lines)}{_scale(half_m)}{_NORTH}{''.join(legend)}</svg>"
     )
+
+
+def _others(
+    outcome: Attribution | Undecided, index: SiteIndex, plane: LocalPlane, window: BaseGeometry, half_m: float
+) -> list[str]:
+    """Return the sites in the picture that are no candidates: white ground is nobody's."""
+    candidates = {share.key for share in outcome.sites[: len(_COLOURS)]}
+    corners = from_plane(plane, shapely.get_coordinates(window)[:-1])
+    (west, south), (east, north) = corners.min(axis=0), corners.max(axis=0)
+    places = np.sort(index.sites.tree.query(shapely.box(west, south, east, north))).tolist()
+    drawn = [
+        _path(_seen(index.sites.shapes[place], plane, window), half_m)
+        for place in places
+        if index.sites.keys[place] not in candidates
+    ]
+    return [f'<path d="{path}" fill="{_OTHER}" stroke="{_ZONE}"/>' for path in drawn if path]
 
 
 def _covered(outcome: Attribution | Undecided) -> BaseGeometry | None:

@@ -72,3 +72,18 @@ def test_the_ground_under_a_large_thing_is_drawn_to_scale() -> None:
     metres = next(int(text.split()[0]) for text in texts if re.fullmatch(r"\d+ m", text))
     begin, end = (float(number) for number in re.findall(r"M(\d+) \d+H(\d+\.\d)", bar)[0])
     assert width / (end - begin) == pytest.approx(12 / metres, rel=0.01)
+
+
+def test_a_neighbour_that_cannot_be_it_is_drawn_and_not_left_white() -> None:
+    parcels = np.array([shapely.box(-80, -50, 0, 50), shapely.box(0, -50, 80, 50)], dtype=object)
+    index = build_index(register_parcels(place_parcels(parcels), 0.5))
+    seen = make_sighting(0, from_plane(PLANE, [[-12.0, 0.0]])[0], np.array([1.0, 1.0, 0.0]))
+    outcome = attribute(seen, index)
+    assert len(outcome.sites) == 1
+    root = ET.fromstring(draw_attribution(outcome, seen, index))  # noqa: S314 - our own text
+    grey = [path.attrib["d"] for path in root.iter(f"{SVG}path") if path.attrib.get("fill") == "#E4E4E4"]
+    assert len(grey) == 1
+    assert "another site, which cannot be it" in [element.text for element in root.iter(f"{SVG}text")]
+    alone = make_sighting(1, from_plane(PLANE, [[-40.0, 0.0]])[0], np.array([1.0, 1.0, 0.0]))
+    plain = draw_attribution(attribute(alone, index), alone, index)
+    assert "another site" not in plain
