@@ -29,7 +29,7 @@ from geofence.rules.law import cite, penalties_on
 from geofence.rules.law_book import LawBook
 from geofence.rules.rule import RuleBook
 from geofence.rules.rule_scene import Around, Scene, build_scene, gap_minutes
-from geofence.rules.rule_trial import Facts, Match, Miss, Stand, try_rule
+from geofence.rules.rule_trial import Facts, Match, Miss, Stand, severity_of, try_rule
 from geofence.sighting import Sighting
 from geofence.site import Register, Zone
 
@@ -299,7 +299,7 @@ def _hazard(match: Match, facts: Facts, seen: tuple[Sighting, Attribution | Unde
     if unsure:
         value = Value.LEAD
     running = sorted(rule.raised_in & facts.periods)
-    severity = rule.raised_severity if running and rule.raised_severity is not None else rule.severity
+    severity = severity_of(rule, facts.periods)
     where = _("anywhere") if zone is None else f"{zone.name} ({zone.zone_type}, {zone.zone_id})"
     explanation = _(
         "{label} in {where} with probability {probability:.2f}, seen in {passes} passes and {fixes} frames, "

@@ -66,6 +66,10 @@ def _check(
             _("{rule}: no test of the file would notice if “{word}” were struck out").format(rule=rule_id, word=word),
             markup=False,
         )
+    for rule_id, code in _unknown_periods(book):
+        console.print(
+            _("{rule}: the shipped calendar has no period {code}").format(rule=rule_id, code=code), markup=False
+        )
     for code in uncovered(book, known):
         console.print(_("{code}: neither decided nor named as undecided").format(code=code), markup=False)
     unseen = _unseen(book)
@@ -114,6 +118,14 @@ def _coverage(book: RuleBook, tests: tuple[RuleTest, ...], law: LawBook) -> Tabl
 def _why_not(book: RuleBook, known: HazardClass) -> str:
     reason = book.not_decided.get(known.code, "")
     return _("not decided: {reason}").format(reason=reason) if reason else "–"
+
+
+def _unknown_periods(book: RuleBook) -> list[tuple[str, str]]:
+    """Return the periods, by rule, that no calendar of ours ever runs: a slip of the hand, or a bureau's own."""
+    from flight.calendars.periods import read_calendar
+
+    known = {period.code for period in read_calendar().periods}
+    return [(rule.rule_id, code) for rule in book.rules for code in sorted((rule.only_in | rule.raised_in) - known)]
 
 
 def _unseen(book: RuleBook) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from core.text import _
 from geofence.rules.rule import Company, Count, Motion, Rule, RuleBook
-from geofence.rules.rule_trial import Facts, Match, Stand, try_rule
+from geofence.rules.rule_trial import Facts, Match, Stand, severity_of, try_rule
 from geofence.site import ZoneType
 
 
@@ -25,11 +25,13 @@ class RuleTest:
         name: What it shows.
         facts: What is given.
         expect: Hazard codes that must come of it, in any order; empty for none.
+        severity: The greatest severity that they must have; None where the test does not ask.
     """
 
     name: str
     facts: Facts
     expect: frozenset[str]
+    severity: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,18 +82,24 @@ def decide_hazards(rules: tuple[Rule, ...], facts: Facts) -> dict[str, Match]:
 
 def failures(book: RuleBook, tests: tuple[RuleTest, ...]) -> list[str]:
     """Return one sentence for each test that fails."""
-    said = []
-    for test in tests:
-        got = set(decide_hazards(book.rules, test.facts))
-        if got != test.expect:
-            said.append(
-                _("test “{name}” expects {expected} and gets {found}").format(
-                    name=test.name,
-                    expected=", ".join(sorted(test.expect)) or _("no hazard"),
-                    found=", ".join(sorted(got)) or _("no hazard"),
-                )
-            )
-    return said
+    return [said for test in tests if (said := _failure(book.rules, test))]
+
+
+def _failure(rules: tuple[Rule, ...], test: RuleTest) -> str:
+    """Return what a test expects and does not get; "" where it passes."""
+    found = decide_hazards(rules, test.facts)
+    if set(found) != test.expect:
+        return _("test “{name}” expects {expected} and gets {found}").format(
+            name=test.name,
+            expected=", ".join(sorted(test.expect)) or _("no hazard"),
+            found=", ".join(sorted(found)) or _("no hazard"),
+        )
+    severity = max((severity_of(match.rule, test.facts.periods) for match in found.values()), default=None)
+    if test.severity not in {None, severity}:
+        return _("test “{name}” expects the severity {expected} and gets {found}").format(
+            name=test.name, expected=test.severity, found=severity
+        )
+    return ""
 
 
 def untested(book: RuleBook, tests: tuple[RuleTest, ...]) -> list[str]:
@@ -116,6 +124,7 @@ _LOOSE: Final[Mapping[str, Mapping[str, object]]] = MappingProxyType(
         "count": {"count": None},
         "hours": {"hours": None},
         "periods": {"only_in": frozenset()},
+        "raised": {"raised_in": frozenset(), "raised_severity": None},
     }
 )
 """What each word of a rule asks when nobody writes it."""
@@ -127,7 +136,7 @@ def unguarded(book: RuleBook, tests: tuple[RuleTest, ...]) -> list[tuple[str, st
     A rule whose condition is lost by a slip of the hand accuses more enterprises than its author meant, so each
     condition is worth a test that fails without it.
     """
-    before = [_said(book.rules, test.facts) for test in tests]
+    passing = [test for test in tests if not _failure(book.rules, test)]
     spared = []
     for place, rule in enumerate(book.rules):
         for word, loose in _LOOSE.items():
@@ -136,11 +145,6 @@ def unguarded(book: RuleBook, tests: tuple[RuleTest, ...]) -> list[tuple[str, st
             if looser == rule or (word == "zone_probability" and not rule.zone_types):
                 continue
             rules = (*book.rules[:place], looser, *book.rules[place + 1 :])
-            if all(_said(rules, test.facts) == said for test, said in zip(tests, before, strict=True)):
+            if not any(_failure(rules, test) for test in passing):
                 spared.append((rule.rule_id, word))
     return spared
-
-
-def _said(rules: tuple[Rule, ...], facts: Facts) -> dict[str, str]:
-    """Return which rule decides each hazard."""
-    return {code: match.rule.rule_id for code, match in decide_hazards(rules, facts).items()}

@@ -213,7 +213,7 @@ def _hours(fields: Mapping[str, Any]) -> Hours | None:
 
 
 def _test(entry: object) -> RuleTest:
-    fields = _mapping("a test", entry, {"name", "given", "expect"})
+    fields = _mapping("a test", entry, {"name", "given", "expect", "severity"})
     given = _mapping("given", fields.get("given"), _GIVEN_FIELDS)
     zones = {ZoneType(kind): share for kind, share in _numbers(given, "zones").items()}
     reach = {ZoneType(kind): share for kind, share in _numbers(given, "reach").items()}
@@ -240,7 +240,12 @@ def _test(entry: object) -> RuleTest:
         ),
     )
     expect = _list("expect", fields.get("expect"))
-    return RuleTest(name=fields["name"], facts=facts, expect=frozenset(map(str, expect)))
+    return RuleTest(
+        name=fields["name"],
+        facts=facts,
+        expect=frozenset(map(str, expect)),
+        severity=_typed(fields, "severity", (int, type(None)), None),
+    )
 
 
 def _others(entry: object) -> list[tuple[str, float]]:

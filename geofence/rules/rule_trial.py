@@ -140,6 +140,12 @@ def try_rule(rule: Rule, facts: Facts) -> Match | Miss:
     return Match(rule=rule, stand=stands[0] if stands else None, probability=min(probabilities, default=1.0))
 
 
+def severity_of(rule: Rule, periods: frozenset[str]) -> int:
+    """Return a rule's severity while certain key periods are running."""
+    raised = rule.raised_severity is not None and rule.raised_in & periods
+    return rule.raised_severity if raised and rule.raised_severity is not None else rule.severity
+
+
 _PLACE_STEP: Final = 100
 
 

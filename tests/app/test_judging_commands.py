@@ -26,9 +26,27 @@ def test_the_shipped_rules_pass_and_say_what_they_cannot_decide() -> None:
     said = call("rules", "check")
     assert re.search(r"\b(\d{2,}) of \1 tests pass", said)
     assert "not decided: A sign is missing only where one must be" in said
-    assert "goods-in-fire-lane (3)" in said
+    assert "goods-in-fire-lane (4)" in said
     assert "no installed weight reports these labels" in said
     assert "vehicle," not in said.partition("no installed weight")[2]
+
+
+def test_what_a_rule_file_leaves_unguarded_or_misspells_is_told(tmp_path: Path) -> None:
+    shipped = call("rules", "check")
+    assert "no test of the file would notice" not in shipped
+    assert "has no period" not in shipped
+    assert "hot_spot" not in shipped.partition("no installed weight")[2]  # thermal photographs report it
+    (tmp_path / "rules.yaml").write_text(
+        "schema: 1\nname: x\nrules:\n"
+        "  - {id: lane, hazard: H13, labels: [vehicle], zones: [fire_lane], motion: standing,\n"
+        "     raised: {in_periods: [XX], severity: 3}}\n"
+        "tests:\n  - name: parked\n    given: {label: vehicle, zones: {fire_lane: 0.9}, moving: false}\n"
+        "    expect: [H13]\n"
+    )
+    said = call("rules", "check", str(tmp_path / "rules.yaml"))
+    for word in ("zones", "zone_probability", "motion", "raised"):
+        assert f"lane: no test of the file would notice if “{word}” were struck out" in said
+    assert "lane: the shipped calendar has no period XX" in said
 
 
 @pytest.mark.parametrize(

@@ -241,6 +241,10 @@ def book(**changes: object) -> dict[str, object]:
           "expect": ["H13"]}]}, "fails 1 of its own 1 tests: test “parked” expects H13 and gets no hazard"),
         ({"schema": 1, "rules": [RULE], "tests": [{"name": "t", "expect": [], "given":
           {"label": "vehicle", "zones": {"fire_lane": 1}}}]}, "expects no hazard and gets H13"),
+        ({"schema": 1, "rules": [RULE], "tests": [{"name": "t", "expect": ["H13"], "severity": 2, "given":
+          {"label": "vehicle", "zones": {"fire_lane": 1}}}]}, "expects the severity 2 and gets 1"),
+        ({"schema": 1, "rules": [RULE], "tests": [{"name": "t", "expect": [], "severity": "high", "given":
+          {"label": "x"}}]}, "t: severity has the wrong type"),
     ],
 )  # fmt: skip
 def test_a_rule_that_is_not_well_formed_is_refused_at_load(tmp_path: Path, document: object, says: str) -> None:
@@ -371,6 +375,10 @@ def test_a_mutated_rule_is_caught_by_the_files_own_tests(tmp_path: Path) -> None
         ("    periods: [FS, TY]\n", ""),
         ("at_least: 79", "at_least: 2"),
         ("    score: 0.5\n", ""),
+        ("raised: {in_periods: [FF, FF+, QM], severity: 4}", "raised: {in_periods: [FF], severity: 4}"),
+        ("dwell_minutes: 20", "dwell_minutes: 19.8"),
+        ('to: "05:00"', 'to: "05:01"'),
+        ("    reach: 0.9\n", "    reach: 0.8\n"),
     ):
         assert old in head
         (tmp_path / "rules.yaml").write_text(head.replace(old, new) + "\ntests:" + tests)
