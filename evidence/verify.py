@@ -74,7 +74,20 @@ def verify_source(
     now: datetime | None = None,
 ) -> Verification:
     """Return what :func:`verify` does, for a package that is already open."""
-    reading = read_package(source)
+    return verify_reading(
+        read_package(source), name=source.where.name, trusted_keys=trusted_keys, authorities=authorities, now=now
+    )
+
+
+def verify_reading(
+    reading: Reading,
+    *,
+    name: str,
+    trusted_keys: Sequence[TrustedKey] = (),
+    authorities: TrustedAuthorities | None = None,
+    now: datetime | None = None,
+) -> Verification:
+    """Return what :func:`verify` does, for a package called ``name`` that was read through already."""
     stamped = _stamp_of(reading, authorities)
     steps: list[Callable[[Reading], Step]] = [
         _check_form,
@@ -94,7 +107,7 @@ def verify_source(
         check_review,
         lambda seen: _check_time_token(seen, stamped),
     ]
-    return Verification(package=source.where.name, steps=tuple(step(reading) for step in steps))
+    return Verification(package=name, steps=tuple(step(reading) for step in steps))
 
 
 def _check_form(seen: Reading) -> Step:

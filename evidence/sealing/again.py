@@ -27,7 +27,7 @@ from evidence.sealing.package_source import open_folder
 from evidence.sealing.reading import Reading, read_package
 from evidence.sealing.selection import CARRY_ALL
 from evidence.signing.keys import SigningKey
-from evidence.verify import verify
+from evidence.verify import verify_reading
 
 T = TypeVar("T")
 
@@ -62,14 +62,14 @@ def open_contents(package: Path) -> Contents:
     """
     if not package.is_dir():
         raise InputRefused(package, _("is no folder of a package"), _("Name a package's folder; unpack a ZIP file."))
-    findings = verify(package).findings
+    seen = read_package(open_folder(package))  # once: what is made from it is what was verified
+    findings = verify_reading(seen, name=package.name).findings
     if findings:
         raise IntegrityFailed(
             _("{package}: is not what was sealed ({finding}); nothing is made from it.").format(
                 package=package, finding=findings[0]
             )
         )
-    seen = read_package(open_folder(package))
     context = _there(seen.context)
     records = _there(seen.originals).originals
     return Contents(

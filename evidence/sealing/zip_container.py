@@ -12,11 +12,10 @@ from __future__ import annotations
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from io import RawIOBase
+from io import SEEK_END, RawIOBase
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
@@ -26,7 +25,6 @@ from core.clock import in_utc
 from core.errors import InputRefused
 from core.text import _
 from evidence.ingest import CHUNK_BYTES
-from evidence.sealing.digests import WORKERS
 from evidence.sealing.package_source import PackageSource
 from evidence.sealing.staging import durable_file, replace_durably
 
@@ -106,36 +104,42 @@ def write_zip(source: PackageSource, destination: Path, *, sealed_at: datetime) 
         entries: list[Entry] = []
         offset = 0
         for name in source.members():
-            crc32, size = _checksum(source, name)
-            entry = Entry(name=name, crc32=crc32, size_bytes=size, offset=offset)
-            header = local_header(entry, sealed_at)
-            stream.write(header)
+            entry = Entry(name=name, crc32=0, size_bytes=0, offset=offset)
+            stream.write(local_header(entry, sealed_at))  # of the same length as the true one, which is known only …
             with source.open(name) as member:
-                while chunk := member.read(CHUNK_BYTES):
-                    stream.write(chunk)
+                crc32, size = _checksum(member, stream.write)
+            entry = replace(entry, crc32=crc32, size_bytes=size)
+            stream.seek(offset)
+            stream.write(local_header(entry, sealed_at))  # … after the one time that the member is read
+            offset = stream.seek(0, SEEK_END)
             entries.append(entry)
-            offset += len(header) + size
         stream.write(directory(entries, sealed_at, offset))
     return destination
 
 
-def _checksum(source: PackageSource, name: str) -> tuple[int, int]:
+def _checksum(member: BinaryIO, sink: Callable[[bytes], object] | None = None) -> tuple[int, int]:
+    """Return the CRC-32 and the size of an open member, handing every piece to ``sink``."""
     crc32 = size = 0
-    with source.open(name) as member:
-        while chunk := member.read(CHUNK_BYTES):
-            crc32 = zlib.crc32(chunk, crc32)
-            size += len(chunk)
+    while chunk := member.read(CHUNK_BYTES):
+        crc32 = zlib.crc32(chunk, crc32)
+        size += len(chunk)
+        if sink is not None:
+            sink(chunk)
     return crc32, size
 
 
 class _Slice(RawIOBase):
-    """The bytes of one stored member, read straight from the file."""
+    """The bytes of one stored member, read straight from the file; tells their CRC-32 and size at the end of them."""
 
-    def __init__(self, path: Path, start: int, size: int) -> None:
+    def __init__(self, path: Path, start: int, size: int, tell: Callable[[tuple[int, int]], object]) -> None:
         super().__init__()
         self._file = path.open("rb", buffering=0)
         self._file.seek(start)
         self._left = size
+        self._crc32 = self._read = 0
+        self._tell = tell
+        if not size:
+            tell((0, 0))
 
     def readable(self) -> bool:
         return True
@@ -148,6 +152,10 @@ class _Slice(RawIOBase):
         window = memoryview(buffer)[: self._left]
         count = self._file.readinto(window) or 0
         self._left -= count
+        self._read += count
+        self._crc32 = zlib.crc32(window[:count], self._crc32)
+        if not self._left:
+            self._tell((self._crc32, self._read))
         return count
 
     def close(self) -> None:
@@ -162,28 +170,32 @@ class ZipSource:
     Attributes:
         where: The file.
         entries: Its members by name, in the order of the directory.
-        strangers: What is not as the writer writes it.
-        header_bytes: Length of each member's local header, by name.
+        at: The time that its members are given, aware UTC.
+        checksums: CRC-32 and size of the members that were read to their end, by name; grows by reading.
     """
 
     where: Path
     entries: Mapping[str, Entry] = field(repr=False)
-    strangers: tuple[str, ...] = ()
-    header_bytes: Mapping[str, int] = field(repr=False)
+    at: datetime
+    checksums: dict[str, tuple[int, int]] = field(default_factory=dict, repr=False)
 
     def members(self) -> tuple[str, ...]:
         """Return the paths of its members, sorted."""
         return tuple(sorted(self.entries))
 
     def oddities(self) -> tuple[str, ...]:
-        """Return what is not as the writer writes it."""
-        return self.strangers
+        """Return what is not as the writer writes it; asked after the members were read, it reads none again."""
+        return tuple(_container_findings(self))
 
     def open(self, member: str) -> BinaryIO:
         """Open a member for reading."""
         entry = self.entries[member]
-        start = entry.offset + self.header_bytes[member]
-        return cast("BinaryIO", _Slice(self.where, start, entry.size_bytes))
+        start = entry.offset + len(local_header(entry, self.at))
+
+        def tell(checksum: tuple[int, int]) -> None:
+            self.checksums[member] = checksum
+
+        return cast("BinaryIO", _Slice(self.where, start, entry.size_bytes, tell))
 
 
 def open_zip(path: Path) -> ZipSource:
@@ -215,31 +227,26 @@ def open_zip(path: Path) -> ZipSource:
         at = datetime(*rows[0].date_time, tzinfo=UTC)
     except ValueError as problem:
         raise InputRefused(path, _("states a time that no calendar has"), remedy) from problem
-    ordered = [entries[name] for name in sorted(entries)]
-    lengths = {entry.name: len(local_header(entry, at)) for entry in ordered}
-    bare = ZipSource(where=path, entries=entries, header_bytes=lengths)
-    return ZipSource(
-        where=path, entries=entries, header_bytes=lengths, strangers=tuple(_container_findings(bare, ordered, at))
-    )
+    return ZipSource(where=path, entries=entries, at=at)
 
 
-def _container_findings(source: ZipSource, ordered: Sequence[Entry], at: datetime) -> Iterator[str]:
+def _container_findings(source: ZipSource) -> Iterator[str]:
     """Yield where the container's own bytes are not those the writer would have written."""
+    ordered = [source.entries[name] for name in source.members()]
+    for name in source.entries.keys() - source.checksums.keys():
+        with source.open(name) as member:
+            _checksum(member)
     offset = 0
-    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-        checksums = dict(
-            zip((one.name for one in ordered), pool.map(lambda one: _checksum(source, one.name), ordered), strict=True)
-        )
     with source.where.open("rb") as stream:
         for entry in ordered:
-            header = local_header(entry, at)
+            header = local_header(entry, source.at)
             stream.seek(offset)
             if entry.offset != offset or stream.read(len(header)) != header:
                 yield _("{name} has another header in the ZIP file than was sealed").format(name=entry.name)
-            if checksums[entry.name] != (entry.crc32, entry.size_bytes):
+            if source.checksums.get(entry.name) != (entry.crc32, entry.size_bytes):
                 yield _("{name} has another checksum in the ZIP file than its bytes").format(name=entry.name)
             offset += len(header) + entry.size_bytes
         stream.seek(offset)
-        expected = directory(ordered, at, offset)
+        expected = directory(ordered, source.at, offset)
         if stream.read(len(expected) + 1) != expected:
             yield _("the directory of the ZIP file is not as it was sealed")
