@@ -146,9 +146,8 @@ SEVERITY_COLOURS: Final = ("#f9c932", "#ed6925", "#932667", "#1b0c41")
 AGE_CLASSES: Final = ((1, "#fee838"), (7, "#c2b065"), (30, "#8a8678"), (90, "#575d6d"), (100_000, "#00204d"))
 LEADS_CLASSES: Final = ((1, "#c6dbef"), (3, "#6baed6"), (6, "#2171b5"), (11, "#08306b"))
 HEAT_RAMP: Final = ("#00224e", "#35456c", "#666970", "#948e77", "#c8b866", "#fee838")
-# Ground looked at: more looks and finer ones are darker (samples of ColorBrewer's BuGn and GnBu).
-VIEWS_RAMP: Final = ("#b2e2e2", "#7bccb5", "#3aad85", "#18804f", "#00441b")
-GSD_RAMP: Final = ("#ccebc5", "#8fd3c0", "#52b3cf", "#1f7fb8", "#084081")
+# Ground looked at: more looks, or finer ones, are darker (ColorBrewer's Greens; open leads are its Blues).
+COVERAGE_RAMP: Final = ("#c7e9c0", "#a1d99b", "#74c476", "#31a354", "#00441b")
 # What became of ground: its sign says the same as its colour.
 CHANGE_LOOKS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {

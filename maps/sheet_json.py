@@ -24,8 +24,8 @@ from maps.coverage import VIEWS
 from maps.palette import (
     AGE_CLASSES,
     CHANGE_LOOKS,
+    COVERAGE_RAMP,
     GRADE_STYLES,
-    GSD_RAMP,
     HAZARD_COLOURS,
     HEAT_RAMP,
     LEADS_CLASSES,
@@ -35,7 +35,6 @@ from maps.palette import (
     STATE_COLOURS,
     STATE_SHAPES,
     VALUE_COLOURS,
-    VIEWS_RAMP,
     ZONE_STYLES,
     change_name,
     severity_name,
@@ -295,9 +294,9 @@ def looks_of(counts: dict[str, int], names: dict[str, str]) -> Json:
         "leads": [{"least": least, "colour": colour} for least, colour in LEADS_CLASSES],
         "grade": {name: dict(style) for name, style in GRADE_STYLES.items()} | {"": dict(NO_GRADE_STYLE)},
         "heat": list(HEAT_RAMP),
-        "views": [{"least": least, "colour": colour} for least, colour in zip(VIEWS, VIEWS_RAMP, strict=True)],
+        "views": [{"least": least, "colour": colour} for least, colour in zip(VIEWS, COVERAGE_RAMP, strict=True)],
         "gsd": [
             {"most": round(100 * most, 1), "colour": colour}
-            for most, colour in zip(reversed(GSD_STEPS_M), GSD_RAMP, strict=True)
+            for most, colour in zip(reversed(GSD_STEPS_M), COVERAGE_RAMP, strict=True)
         ],
     }

@@ -9,7 +9,7 @@ def page_words() -> dict[str, str]:
     """Return the words by the names that the script calls them by."""
     return {
         "count": _("{shown} of {all} incidents"),
-        "leftOut": _("{count} patrols are missing: their case folders cannot be read. See the fleet page."),
+        "leftOut": _("Patrols missing here: {count}. Their case folders cannot be read; the fleet page says why."),
         "noAnswer": _("the station does not answer; what is shown may be old"),
         "drawnAt": _("records of {when} Beijing time"),
         "datum": _("positions in WGS-84"),

@@ -44,12 +44,17 @@ def reason_name(reason: str) -> str:
     }[Reason(reason)]
 
 
+def verdict_name(verdict: Verdict) -> str:
+    """Return a verdict in the reader's language."""
+    return {Verdict.CONFIRM: _("confirm"), Verdict.REJECT: _("reject"), Verdict.ANOTHER_LOOK: _("another look")}[
+        verdict
+    ]
+
+
 def decision_name(decision: Decision) -> str:
     """Return what a decision did, in the reader's language: a verdict by its word, a document by its name."""
     if decision.verdict is not None:
-        return {Verdict.CONFIRM: _("confirm"), Verdict.REJECT: _("reject"), Verdict.ANOTHER_LOOK: _("another look")}[
-            decision.verdict
-        ]
+        return verdict_name(decision.verdict)
     if decision.document is not None:
         return str(decision.document.value)
     return {

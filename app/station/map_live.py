@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import threading
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -56,6 +57,9 @@ def aircraft_of(streams: Sequence[Path]) -> list[dict[str, Any]]:
         try:
             view = json.loads(line) if line else None
             if not isinstance(view, dict) or view.get("skywarden") != FORM or view.get("lon_deg") is None:
+                continue
+            numbers = [float(view[name]) for name in ("lon_deg", "lat_deg", "yaw_deg", "height_takeoff_m")]
+            if not all(map(math.isfinite, numbers)):  # no JSON that a browser would read could say it
                 continue
             found.append(
                 {

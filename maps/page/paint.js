@@ -104,11 +104,12 @@
   // Not looked at: the ground that was to be looked at, less what the chosen patrols saw.
   Sky.paintUnseen = (ink, view, page) => {
     if (!page.on.unseen) return;
-    ink.fillStyle = hatched(ink);
+    ink.fillStyle = "#000"; // a mask first: where two of them overlap, the hatching is the same
     const crs = page.crs(), chosen = page.chosen(), fill = (shape) => { if (shape.world(crs).shows(view)) { shape.trace(ink, view); ink.fill("evenodd"); } };
     for (const shape of [...page.wantedGround, ...chosen.map((patrol) => patrol.missed)]) fill(shape);
-    ink.globalCompositeOperation = "destination-out"; ink.fillStyle = "#000";
+    ink.globalCompositeOperation = "destination-out";
     for (const patrol of chosen) fill(patrol.seen);
+    ink.globalCompositeOperation = "source-in"; ink.fillStyle = hatched(ink); ink.fillRect(0, 0, view.width, view.height);
     ink.globalCompositeOperation = "source-over";
   };
 

@@ -88,6 +88,23 @@ def test_a_token_ends_when_it_is_revoked_or_over_or_its_owner_is_out(bureau: Bur
     assert read(bureau, address, headers).status_code == 401
 
 
+def test_a_token_shows_what_its_owner_may_see_now_and_changes_nothing(bureau: Bureau) -> None:
+    from app.station.models import User
+
+    headers, north, south = token_of(bureau), bureau.cases["north"], bureau.cases["south"]
+    for form in ("", ".geojson", ".cot"):
+        for query in ("", "?district=south", f"?number={south}", "?limit=500"):
+            said = read(bureau, f"/api/v1/incidents{form}{query}", headers).content.decode()
+            assert south not in said, (form, query)
+    assert north in read(bureau, "/api/v1/incidents.geojson", headers).content.decode()
+    assert read(bureau, f"/api/v1/incidents/{south}", headers).status_code == 404
+    for method in ("post", "put", "patch", "delete"):
+        for address in ("/api/v1/incidents", f"/api/v1/incidents/{north}"):
+            assert getattr(bureau.stranger(), method)(address, headers=headers).status_code in {403, 405}
+    User.objects.filter(username="commander-north").update(roles=["pilot"])  # another post: no longer a reader
+    assert read(bureau, "/api/v1/incidents", headers).status_code == 403
+
+
 def test_a_session_does_not_open_the_api_and_a_token_no_page(bureau: Bureau) -> None:
     assert bureau.browser(Role.COMMANDER).get("/api/v1/incidents").status_code == 401
     assert read(bureau, "/incidents", token_of(bureau)).headers["Location"].startswith("/sign-in")

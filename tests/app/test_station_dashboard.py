@@ -206,6 +206,27 @@ def pdf_text(content: bytes) -> str:
     return done.stdout.decode()
 
 
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_name_is_a_formula_to_a_spreadsheet(counted: Bureau, sign: str) -> None:
+    """A cell that begins so would be run by the spreadsheet of whoever opens the report (OWASP, CSV injection)."""
+    from openpyxl import load_workbook
+
+    from app.station.models import CaseCard
+
+    name = f"{sign}HYPERLINK(1)"
+    CaseCard.objects.update(site_name=name, hazard_en=name, hazard_zh=name)
+    browser = counted.browser(Role.COMMANDER, "")
+    text = browser.get("/dashboard/report.csv").content.decode("utf-8-sig")
+    rows = list(csv.reader(io.StringIO(text, newline="")))
+    cells = [cell for row in rows for cell in row]
+    assert f"'{name}" in cells
+    assert [cell for cell in cells if cell.startswith(sign) and not cell.lstrip("-").replace(".", "").isdigit()] == []
+    book = load_workbook(io.BytesIO(browser.get("/dashboard/report.xlsx").content))
+    cells_of_book = [cell for sheet in book for row in sheet.iter_rows() for cell in row]
+    assert {cell.data_type for cell in cells_of_book} <= {"s", "n", "d", "b"}  # "f" is a formula
+    assert any("HYPERLINK" in str(cell.value) for cell in cells_of_book)
+
+
 def test_unknown_forms_are_refused(counted: Bureau) -> None:
     assert counted.browser(Role.COMMANDER, "").get("/dashboard/report.exe").status_code == 400
 

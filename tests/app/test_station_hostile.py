@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import re
 import signal
+import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +105,66 @@ def test_no_page_has_a_script_a_style_or_an_address_that_the_policy_would_refuse
         assert not re.search(r"""<[^>]+\s(?:style|on[a-z]+)\s*=\s*["']""", html), page.name
         assert not re.search(r"<(?:script|style)(?![^>]*(?:src=|nonce=|application/json))", html), page.name
         assert not re.search(r"""(?:src|href|action)=["'](?:https?:)?//""", html), page.name
+
+
+def test_every_page_that_changes_something_refuses_a_form_of_another_site(bureau: Bureau) -> None:
+    from django.test import Client
+
+    writing = [page for page in PAGES if "POST" in page.methods and not page.api]
+    assert len(writing) > 15
+    for page in writing:
+        browser = Client(SERVER_NAME=HOST, enforce_csrf_checks=True)
+        if page.roles:
+            browser.force_login(bureau.person(min(page.roles)))
+        parts = {
+            "incident_id": bureau.cases["north"], "username": "chief", "code": "north", "filter_id": "1",
+            "token_id": "1", "run_id": "1", "upload_id": "0" * 32,
+        }  # fmt: skip
+        address = "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found, known=parts: known[found[1]], page.route)
+        for fields in ({}, {"csrfmiddlewaretoken": "x" * 64}):
+            assert browser.post(address, fields).status_code == 403, page.name
+
+
+def test_a_map_that_reads_slowly_holds_nobody_up(bureau: Bureau, tmp_path: Path) -> None:
+    """Somebody's telephone opens the live line and reads nothing, while aircraft report without end."""
+    from django.conf import settings
+    from django.db import connections
+
+    stream = tmp_path / "fly.jsonl"
+    cookie = bureau.browser(Role.COMMANDER, "").cookies[settings.SESSION_COOKIE_NAME].value
+    connections["default"].close()
+    view = {"skywarden": "flight-view/1", "aircraft": "一" * 40, "lon_deg": 113.5, "lat_deg": 23.1, "yaw_deg": 0.0,
+            "height_takeoff_m": 80.0, "battery": 0.5}  # fmt: skip
+    with served(bureau.store, bureau.vault, "--stream", str(stream)) as station:
+        port = int(station.address.rpartition(":")[2])
+        signed_in = f"Cookie: {settings.SESSION_COOKIE_NAME}={cookie}"
+        head = f"GET /map/live HTTP/1.1\r\nHost: {HOST}\r\n{signed_in}\r\n\r\n".encode()
+        lines = []
+        for _number in range(5):
+            line = socket.socket()
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+            line.connect((HOST, port))
+            line.sendall(head)
+            lines.append(line)
+        took = []
+        for second in range(6):
+            stream.write_text(json.dumps(view | {"at": f"2026-12-01T02:00:{second:02d}Z"}) + "\n", encoding="utf-8")
+            began = time.monotonic()
+            other = http.client.HTTPConnection(HOST, port, timeout=20)
+            other.request("GET", "/sign-in")
+            assert other.getresponse().status == 200
+            took.append(time.monotonic() - began)
+            other.close()
+            time.sleep(0.5)
+        assert sorted(took)[3] < 5  # a machine that is busy may need some of that itself
+        lines[0].settimeout(20)
+        heard = b""
+        while b"event: aircraft" not in heard:
+            heard += lines[0].recv(4096)
+        assert heard.startswith(b"HTTP/1.1 200")
+        for line in lines:
+            line.close()
+        assert station.process.poll() is None
 
 
 def test_a_foreign_host_name_is_refused(bureau: Bureau) -> None:

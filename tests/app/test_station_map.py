@@ -155,7 +155,8 @@ def _stream(path: Path, **changes: Any) -> Path:
     return path
 
 
-def test_the_last_whole_line_of_a_stream_is_where_an_aircraft_is(tmp_path: Path) -> None:
+def test_the_last_whole_line_of_a_stream_is_where_an_aircraft_is(bureau: Bureau, tmp_path: Path) -> None:
+    assert bureau.store.exists()
     from app.station.map_live import aircraft_of
 
     path = _stream(_stream(tmp_path / "fly.jsonl"), lon_deg=113.6)
@@ -166,6 +167,8 @@ def test_the_last_whole_line_of_a_stream_is_where_an_aircraft_is(tmp_path: Path)
     assert aircraft_of([_stream(tmp_path / "lost.jsonl", lon_deg=None)]) == []
     (tmp_path / "torn").write_bytes(b"\xff\xfe\n[1]\n")
     assert aircraft_of([tmp_path / "torn"]) == []
+    assert aircraft_of([_stream(tmp_path / "nan.jsonl", lon_deg=float("nan"))]) == []
+    assert aircraft_of([_stream(tmp_path / "inf.jsonl", height_takeoff_m=float("inf"))]) == []
 
 
 def test_an_aircraft_over_another_district_is_not_told(bureau: Bureau) -> None:

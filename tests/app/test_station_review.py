@@ -91,6 +91,18 @@ def test_the_second_reviewer_is_blind_and_the_two_decide(bureau: Bureau) -> None
     assert state_of(case) == State.CONFIRMED_LEAD
 
 
+def test_a_lead_that_others_decided_meanwhile_says_so(bureau: Bureau) -> None:
+    case, late = bureau.cases["north"], bureau.browser(Role.SENIOR_REVIEWER, "")
+    decide(bureau.browser(Role.REVIEWER), case, "confirm")
+    decide(bureau.browser(Role.REVIEWER, ""), case, "confirm")
+    assert state_of(case) == State.CONFIRMED_LEAD
+    said = decide(late, case, "confirm").content.decode()
+    assert "others decided it in the meantime" in said
+    assert "cannot be verdict" not in said
+    assert state_of(case) == State.CONFIRMED_LEAD
+    assert "is decided; no verdict is taken any more" in late.get(f"/review/{case}").content.decode()
+
+
 def test_one_reviewer_does_not_decide_twice(bureau: Bureau) -> None:
     case, browser = bureau.cases["north"], bureau.browser(Role.REVIEWER)
     decide(browser, case, "confirm")

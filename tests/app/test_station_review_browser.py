@@ -113,6 +113,19 @@ def test_twenty_leads_are_decided_by_keys_alone(desk: Desk) -> None:
     assert faults == []
 
 
+def test_the_last_lead_of_a_queue_is_taken_back_by_its_key(desk: Desk) -> None:
+    page, faults = opened(desk, "chen")
+    page.goto(f"{desk.address}/review")
+    last = number(page)
+    page.goto(f"{desk.address}/review?number={last}")
+    page.keyboard.press("y")
+    page.wait_for_selector(".review-end")
+    page.keyboard.press("u")
+    page.wait_for_selector(f"[data-number={last}]")
+    assert "was taken back" in page.inner_text(".said")
+    assert faults == []
+
+
 def test_zoom_box_point_and_site_by_hand(desk: Desk) -> None:
     page, faults = opened(desk, "lin")
     page.goto(f"{desk.address}/review")

@@ -17,10 +17,11 @@ from django.urls import reverse
 from app.station.audit import person_of
 from app.station.case_filter import CaseFilter, read_filter
 from app.station.context import station
+from app.station.environment import verdict_name
 from app.station.fences import fences_of
 from app.station.lead_map import LeadMap, corrected_place, lead_map
 from app.station.models import CaseCard
-from app.station.objects import cards_of, districts_of
+from app.station.objects import cards_of, districts_of, veil_of
 from app.station.paging import PER_PAGE, ListPage, page_number
 from app.station.previous_visit import visit_before
 from app.station.review_queue import (
@@ -41,11 +42,13 @@ from core.errors import InputRefused
 from core.refusal import Refusal
 from core.text import _
 from evidence.cases.life import Correction, Deed, Reason, Verdict, visible_to
+from evidence.incident import State
 from evidence.sealing.incident_json import decode_incident
 from geofence.attribution import Undecided
 
 AHEAD: Final = 3  # leads whose pictures are fetched while one is looked at
 TRAIL: Final = 50  # leads that "previous" and "undo" know
+_OPEN: Final = frozenset({State.LEAD, State.IN_REVIEW, State.NEEDS_ANOTHER_LOOK})
 MAX_SECONDS: Final = 3600.0
 # One key for each reason of a rejection; the page shows them and listens to them.
 REASON_KEYS: Final = tuple(zip("12345678", Reason, strict=True))
@@ -96,16 +99,28 @@ def decide(request: Any, incident_id: str) -> Any:  # noqa: ANN401, ARG001 - as 
         return _advance(request, said="")
     refusal = give_verdict(card, person, answer)
     if refusal is not None:  # somebody else decided it meanwhile: the next lead, and the reason why
-        fault = str(replace(refusal, subject=card.number))
+        fault = str(_too_late(card, refusal))
         return (
             _advance(request, said="", fault=fault) if request.htmx else _lead(request, card, fault=fault, status=409)
         )
     together = siblings_of(request.user, person, card) if request.POST.get("together") == "yes" else []
     lost = [given for other in together if (given := give_verdict(other, person, answer)) is not None]
-    said = _("{number}: {verdict}").format(number=card.number, verdict=answer.verdict.value)
+    said = _("{number}: {verdict}").format(number=card.number, verdict=verdict_name(answer.verdict))
     if together:
         said += " " + _("(and {count} more of the same sighting)").format(count=len(together) - len(lost))
     return _advance(request, said=" ".join([said, *map(str, lost)]))
+
+
+def _too_late(card: CaseCard, refusal: Refusal) -> Refusal:
+    """Return a refusal in words for the reviewer: a lead that others decided meanwhile is the usual one."""
+    if refusal.code != "out-of-order":
+        return replace(refusal, subject=card.number)
+    return Refusal(
+        subject=card.number,
+        code="decided-meanwhile",
+        reason=_("others decided it in the meantime, so your verdict was not taken"),
+        remedy=_("Go on with the next lead."),
+    )
 
 
 def skip(request: Any, incident_id: str) -> Any:  # noqa: ANN401, ARG001 - as above
@@ -200,6 +215,8 @@ def _lead(request: Any, card: CaseCard, *, said: str = "", fault: str = "", stat
     case = station().store.read_case(card.pk, viewer=person)
     if isinstance(case, Refusal):
         raise Http404
+    if not fault and veil_of(request.user).state_of(card.pk, State(card.state)) not in _OPEN:
+        fault = _("{number} is decided; no verdict is taken any more.").format(number=card.number)
     wanted, order = _asked(request)
     skipped = [*request.session.get("skipped", []), card.pk]
     ahead = following(request.user, person, wanted, order=order, skipped=skipped, count=AHEAD)

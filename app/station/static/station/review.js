@@ -82,6 +82,11 @@
       if (next) choose(next.dataset.picture);
       return;
     }
+    if (key === "v") {
+      const clip = find("video.clip");
+      if (clip?.paused) clip.play().catch(() => clip.focus()); else clip?.pause();
+      return;
+    }
     if (key === "c" || key === "g") {
       const ticks = all(key === "c" ? "input[name=site]" : "input[name=together]");
       const now = ticks.findIndex((tick) => tick.checked);
@@ -91,7 +96,9 @@
     }
     if (/^[1-8]$/.test(key) && !state.opened) return;
     const button = all(`[data-key="${key}"]`)[0];
-    if (button) { event.preventDefault(); button.click(); }
+    if (!button) return;
+    event.preventDefault();
+    if (button.matches("form")) button.requestSubmit(); else button.click();
   });
 
   document.addEventListener("click", (event) => {
