@@ -24,6 +24,7 @@ from evidence.sealing.digests import digest_file
 from evidence.sealing.frame_record import FrameRecord, record_frame
 from evidence.signing.keys import SigningKey, TrustedKey, ed25519_key
 from flight.track import Pose
+from tests.evidence.time_authority import make_time_authority
 from tests.incident_double import make_fix, make_incident
 
 START = datetime(2026, 10, 1, 2, 3, 4, 500_000, tzinfo=UTC)
@@ -131,3 +132,8 @@ def case_maker(tmp_path: Path) -> Callable[..., Case]:
 @pytest.fixture
 def package(case: Case, tmp_path: Path) -> Path:
     return case.seal(tmp_path / "packages")
+
+
+@pytest.fixture(scope="session")
+def tsa(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_time_authority(tmp_path_factory.mktemp("tsa"))

@@ -43,41 +43,7 @@ from evidence.signing.time_stamp import (
 )
 from evidence.verify import verify
 from evidence.verifying.verification import Outcome, Step
-
-CONFIG = """
-[tsa]
-default_tsa = here
-[here]
-dir = {folder}
-serial = $dir/serial
-crypto_device = builtin
-signer_cert = $dir/tsa.pem
-signer_key = $dir/tsa.key
-signer_digest = sha256
-default_policy = 1.2.3.4.1
-digests = sha256
-ess_cert_id_alg = sha256
-ordering = yes
-tsa_name = yes
-[extensions]
-basicConstraints = critical,CA:false
-keyUsage = critical,digitalSignature
-extendedKeyUsage = critical,timeStamping
-subjectKeyIdentifier = hash
-authorityKeyIdentifier = keyid
-"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpensslAuthority:
-    """A real authority without a network."""
-
-    folder: Path
-
-    def stamp(self, request: bytes) -> bytes | Refusal:
-        (self.folder / "request").write_bytes(request)
-        _openssl(self.folder, "ts", "-reply", "-config", "tsa.cnf", "-queryfile", "request", "-out", "reply")
-        return (self.folder / "reply").read_bytes()
+from tests.evidence.time_authority import CONFIG, OpensslAuthority
 
 
 class Unreachable:
@@ -87,28 +53,6 @@ class Unreachable:
     def stamp(self, _request: bytes) -> bytes | Refusal:
         self.asked += 1
         return Refusal(subject="tsa", code="authority-unreachable", reason="no answer")
-
-
-def _openssl(folder: Path, *arguments: str) -> None:
-    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-
-@pytest.fixture(scope="session")
-def tsa(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tsa")
-    (folder / "tsa.cnf").write_text(CONFIG.format(folder=folder))
-    (folder / "serial").write_text("01")
-    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-    _openssl(
-        folder, "req", "-x509", *curve, "-keyout", "ca.key", "-out", "ca.pem", "-days", "30", "-subj", "/CN=Test root"
-    )
-    _openssl(folder, "req", *curve, "-keyout", "tsa.key", "-out", "tsa.csr", "-subj", "/CN=Test time authority")
-    issue = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "30")
-    _openssl(
-        folder, "x509", "-req", "-in", "tsa.csr", *issue, "-extfile", "tsa.cnf", "-extensions", "extensions",
-        "-out", "tsa.pem",
-    )  # fmt: skip
-    return folder
 
 
 @pytest.fixture
@@ -383,9 +327,14 @@ def test_a_token_outlives_the_authoritys_certificate_and_none_is_made_after_it(
     ends = datetime.now(UTC) + timedelta(seconds=5)
     _certify(folder, ends)
     package = fresh.seal(tmp_path / "out")
-    assert isinstance(add_token(package, OpensslAuthority(folder=folder), roots), Stamped)
+    stamped = add_token(package, OpensslAuthority(folder=folder), roots)
+    assert isinstance(stamped, Stamped)
     time.sleep(max(0.0, (ends - datetime.now(UTC)).total_seconds()) + 1)
     assert verify(package, trusted_keys=fresh.trusted, authorities=roots).outcome is Outcome.PASS
+    by_hand = ["openssl", "ts", "-verify", "-data", package / names.ENVELOPE, "-in", package / names.TIME_TOKEN]
+    for more, holds in (((), False), (("-attime", str(int(stamped.at.timestamp()))), True)):  # as the page says it
+        checked = subprocess.run([*by_hand, "-CAfile", tsa / "ca.pem", *more], check=False, capture_output=True)
+        assert (checked.returncode == 0) == holds
     second = replace(fresh, clock=FrozenClock(instant=datetime.now(UTC))).seal(tmp_path / "late")
     late = add_token(second, OpensslAuthority(folder=folder), roots)
     assert isinstance(late, Refusal)

@@ -7,14 +7,18 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from core.clock import FrozenClock
 from evidence.sealing import package as names
 from evidence.signing.keys import create_key, ephemeral_key
 from evidence.signing.public_key import Algorithm, public_pem
+from evidence.signing.time_stamp import Stamped, add_token, read_authorities
+from tests.evidence.time_authority import OpensslAuthority, make_time_authority
 
 PAGE = Path(__file__).parents[2] / "docs/verify-without-skywarden.md"
 
@@ -81,3 +85,32 @@ def test_another_key_stops_it(package: Path, tmp_path: Path) -> None:
     done = _run(package, public_pem(ephemeral_key().public), tmp_path)
     assert done.returncode != 0
     assert "Verification Failure" in done.stdout + done.stderr
+
+
+def test_a_stamped_package_passes_with_the_authoritys_root_and_with_nothing_else(
+    case: Any, tsa: Path, tmp_path: Path
+) -> None:
+    sealed = datetime.now(UTC)
+    package = replace(case, clock=FrozenClock(instant=sealed)).seal(tmp_path / "stamped")
+    roots = read_authorities(tsa / "ca.pem")
+    stamped = add_token(package, OpensslAuthority(folder=tsa), roots)
+    assert isinstance(stamped, Stamped)
+    key = public_pem(case.key.public)
+    done = _run(package, key, tmp_path, AUTHORITY=str(tsa / "ca.pem"))
+    assert done.returncode == 0, done.stderr
+    assert "Verification: OK" in done.stdout + done.stderr
+    assert f"{sealed:sealed %Y-%m-%dT%H:%M}" in done.stdout
+    assert f"{stamped.at:%H:%M:%S} {stamped.at.year} GMT by the authority" in done.stdout
+    unnamed = _run(package, key, tmp_path)
+    assert unnamed.returncode != 0
+    assert "the root certificate of the time-stamping authority" in unnamed.stderr
+    stranger = make_time_authority(_folder(tmp_path / "stranger"))
+    assert _run(package, key, tmp_path, AUTHORITY=str(stranger / "ca.pem")).returncode != 0
+    older = replace(case, clock=FrozenClock(instant=sealed + timedelta(hours=1))).seal(tmp_path / "older")
+    (older / names.TIME_TOKEN).write_bytes((package / names.TIME_TOKEN).read_bytes())  # another package's token
+    assert _run(older, key, tmp_path, AUTHORITY=str(tsa / "ca.pem")).returncode != 0
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir()
+    return path
