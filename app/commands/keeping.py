@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,6 +34,7 @@ from evidence.cases.case_store import actor_of, incident_digest
 from evidence.cases.retention import YEARS, dispose, holds_of, retention_of
 from evidence.custody import Action
 from evidence.sealing.again import Contents
+from evidence.sealing.chain import PROGRAM_ACTOR
 from evidence.sealing.derivation import Derivation, Derived
 
 if TYPE_CHECKING:
@@ -367,6 +368,12 @@ def _backup(
     kept = opened(store)
     kept.back_up(out)
     entries = kept.audit()
+    with out.open("rb") as copy:
+        digest = file_digest(copy, "sha256").hexdigest()
+    # Whoever has the copy can read every case, so that it was made is written down as any copy of a case is.
+    kept.note_station(
+        "store:backup", Action.COPIED, actor=PROGRAM_ACTOR, subject_sha256=digest, facts={"name": out.name}
+    )
     Console(markup=False, highlight=False).print(
         _("{path}: {count} cases, checked; the audit ended at entry {entries}").format(
             path=out, count=len(kept.list_cases()), entries=len(entries)

@@ -26,6 +26,7 @@ from core.errors import InputRefused, IntegrityFailed, SkywardenError, StoreFail
 from detection.detection import Box, Detection
 from detection.frame import Frame
 from evidence.cases.life import Reason
+from evidence.custody import Action
 from evidence.sealing.clip import encode_pictures
 from evidence.sealing.derivation import Derivation, Derived
 from evidence.sealing.package_source import open_folder
@@ -164,9 +165,18 @@ def test_what_was_done_to_the_audit_is_said_in_words(run: Run, opened: Any, tmp_
     assert "removed: entry 1 is gone" in done.output
 
 
-def test_the_store_is_backed_up_and_put_back(run: Run, opened: Any) -> None:
+def test_the_store_is_backed_up_and_put_back(run: Run, opened: Any, tmp_path: Path) -> None:
     _reviewed(run, opened.incident.number)
     assert "1 cases" in run("backup", "backups/one.sqlite3")
+    store = open_store(tmp_path / "cases.sqlite3", SystemClock())
+    noted = store.audit()[-1]
+    store.close()
+    assert (noted.action, noted.subject, dict(noted.facts)) == (
+        Action.COPIED,
+        "store:backup",
+        {"name": "one.sqlite3"},
+    )
+    assert noted.subject_sha256 == sha256((tmp_path / "backups/one.sqlite3").read_bytes()).hexdigest()
     with pytest.raises(StoreFailed, match="never replaced"):
         run("backup", "backups/one.sqlite3")
     assert "1 cases restored" in run("restore", "backups/one.sqlite3", "--store", "again.sqlite3")
