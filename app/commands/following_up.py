@@ -46,7 +46,8 @@ def _list(*, ledger: Folder) -> None:
     known = read_ledger(ledger_folder(ledger))
     numbers, names = numbers_of(known.patrols), site_names(known)
     late = {standing.standing_id for standing in overdue(known.standings, now=SystemClock().now())}
-    table = Table(title=_("Hazards over {count} patrols").format(count=len(known.patrols)), title_justify="left")
+    title = _("Hazards over patrols (so far: {count})").format(count=len(known.patrols))
+    table = Table(title=title, title_justify="left")
     for name in (_("incidents"), _("hazard"), _("enterprise"), _("patrols said"), _("deadline")):
         table.add_column(name, overflow="fold")
     for standing in sorted(known.standings, key=lambda one: (not one.is_there, -one.severity, one.standing_id)):

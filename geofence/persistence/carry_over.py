@@ -62,7 +62,7 @@ def _match(standings: Sequence[Standing], found: Sequence[Found]) -> dict[int, i
         for column in tree.query(_box(standing.point, FARTHEST_M)).tolist():
             costs[row, column] = _cost(standing, found[column])
     rows, columns = linear_sum_assignment(costs)
-    return {int(row): int(column) for row, column in zip(rows, columns, strict=True) if costs[row, column] <= GATE}
+    return {int(row): int(column) for row, column in zip(rows, columns, strict=True) if costs[row, column] < _FAR}
 
 
 def _cost(standing: Standing, one: Found) -> float:
@@ -74,7 +74,9 @@ def _cost(standing: Standing, one: Found) -> float:
     if float(np.hypot(*off)) > FARTHEST_M:
         return _FAR
     common = standing.covariance.matrix() + one.sighting.covariance.matrix()
-    return float(off @ np.linalg.solve(common, off))
+    cost = float(off @ np.linalg.solve(common, off))
+    # Beyond the gate all are equally impossible: a sum must not be made small by pairs that are then thrown away.
+    return cost if cost <= GATE else _FAR
 
 
 def _box(point: GeoPoint, reach_m: float) -> Polygon:

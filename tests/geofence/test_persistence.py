@@ -81,6 +81,13 @@ def test_two_things_side_by_side_are_matched_together_not_greedily() -> None:
     assert after[0].point.lon_deg < after[1].point.lon_deg
 
 
+def test_a_pair_that_is_thrown_away_takes_nothing_from_one_that_fits() -> None:
+    """Two pairs beyond the gate may cost less together than the one that fits and a farther one."""
+    before = carry_over((), look(0), [found(0.0), found(-4.0)])
+    after = carry_over(before, look(1), [found(1.0, day=1), found(6.5, day=1)])
+    assert [events(one) for one in after] == [["opened", "seen-again"], ["opened", "gone"], ["opened"]]
+
+
 @pytest.mark.parametrize("other", [{"code": "H14"}, {"label": "truck"}, {"north": 9.0}])
 def test_another_class_or_place_is_another_hazard(other: dict[str, object]) -> None:
     before = carry_over((), look(0), [found(0)])
