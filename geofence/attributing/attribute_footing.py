@@ -132,6 +132,8 @@ def ground_of(sighting: Sighting) -> Ground | None:
     Of its boxes the one of middling size is taken; those below half of the largest are pieces.
     """
     form = stature_of(sighting.label).form
+    if sighting.height_above_ground_m is not None:
+        return None  # on a roof: its boxes cover other ground than that below it
     if form is Form.PLUME or sighting.label in _PEOPLE or (sighting.moving and form is not Form.FLAT):
         return None
     laid = [quad for fix in sighting.fixes if (quad := _standing_outline(fix)) is not None]
