@@ -48,6 +48,7 @@ _NODES: Final = 256
 _EDGE_SHARE: Final = 0.057  # of a box's size, one sigma of an edge: the centre's 4 % times √2 (see locate_contact)
 _TOUCH_M: Final = 0.01
 _REACH_SIGMAS: Final = 4.5
+_METRES_PER_DEGREE: Final = 111_000.0
 _PEOPLE: Final = frozenset({"person", "human", "bare_head", "person_no_harness", "point"})
 
 Floats = NDArray[np.float64]
@@ -98,7 +99,8 @@ def attribute_footing(
     if laid is None or outcome.origin is not None:
         return outcome
     footing = lay_footing(sighting, laid, index)
-    names = {site.code: site.name for site in index.register.sites if site.code in _keys(footing)}
+    places = {overlap.key: index.sites.place_of[overlap.key] for overlap in footing.on_sites}
+    names = {key: index.register.sites[place].name for key, place in places.items()}
     told = tell_footing(footing, names)
     if _is_astride(footing, threshold):
         reason = _("it stands across a fence: {where}; whose it is can only be told on site").format(where=told)
@@ -113,10 +115,6 @@ def attribute_footing(
     if isinstance(outcome, Undecided):
         return replace(outcome, footing=footing, reason=f"{outcome.reason}; {told}")
     return replace(outcome, footing=footing)
-
-
-def _keys(footing: Footing) -> set[str]:
-    return {overlap.key for overlap in footing.on_sites}
 
 
 def _is_astride(footing: Footing, threshold: float) -> bool:
@@ -136,16 +134,21 @@ def ground_of(sighting: Sighting) -> Ground | None:
         return None  # on a roof: its boxes cover other ground than that below it
     if form is Form.PLUME or sighting.label in _PEOPLE or (sighting.moving and form is not Form.FLAT):
         return None
+    if not any(_longest_m(np.array(fix.outline_m)) >= LONGEST_M for fix in sighting.fixes if fix.outline_m):
+        return None  # most things are small, and are done with here
     laid = [quad for fix in sighting.fixes if (quad := _standing_outline(fix)) is not None]
     if not laid:
         return None
     largest = max(area for area, _corners, _sigma in laid)
     whole = sorted((quad for quad in laid if quad[0] >= largest / 2), key=lambda quad: quad[0])
     _area, corners, edge_m = whole[len(whole) // 2]
-    longest = float(np.hypot(*(np.roll(corners, -1, axis=0) - corners).T).max())
-    if longest < LONGEST_M:
+    if _longest_m(corners) < LONGEST_M:
         return None
     return Ground(corners=corners, boxed=True, covariance=sighting.covariance.matrix() + edge_m**2 * np.eye(2))
+
+
+def _longest_m(corners: Floats) -> float:
+    return float(np.hypot(*(np.roll(corners, -1, axis=0) - corners).T).max())
 
 
 def _own_ground(sighting: Sighting, outline: Polygon) -> Ground | None:
@@ -169,7 +172,13 @@ def _standing_outline(fix: Fix) -> tuple[float, Floats, float] | None:
     corners = np.array(fix.outline_m)
     if _signed_area(corners) < 0:
         corners = corners[::-1]
-    along = -to_plane(LocalPlane(origin=fix.point), [[fix.camera_point.lon_deg, fix.camera_point.lat_deg]])[0]
+    along = np.array(
+        [
+            (fix.point.lon_deg - fix.camera_point.lon_deg) * math.cos(math.radians(fix.point.lat_deg)),
+            fix.point.lat_deg - fix.camera_point.lat_deg,
+        ]
+    )
+    along *= _METRES_PER_DEGREE  # a hundredth off does not matter to how far a body leans
     level = float(np.hypot(*along))
     up = math.sqrt(max(1e-6, 1 - min(1.0, level / fix.slant_m) ** 2))
     slope = (level / fix.slant_m) / up  # cotangent of the depression
@@ -215,9 +224,12 @@ def lay_footing(sighting: Sighting, laid: Ground, index: SiteIndex) -> Footing:
     """
     plane = LocalPlane(origin=sighting.point)
     area = abs(_signed_area(laid.corners))
-    zones = index.register.zones
-    valid = {place for place, zone in enumerate(zones) if zone_holds_at(zone, sighting.last_seen)}
-    sites = _near(index.sites, laid, plane, None)
+    zones = [
+        (place, shape)
+        for place, shape in _near(index.zones, laid, plane)
+        if zone_holds_at(index.register.zones[place], sighting.last_seen)
+    ]
+    sites = _near(index.sites, laid, plane)
     moved_by = cache(lambda sigma_m: _moved(laid, sigma_m))  # fences of one map share their sigma
     union = shapely.union_all([shape for _place, shape in sites])
     outside_m2, outside = 0.0, 0.0
@@ -231,7 +243,7 @@ def lay_footing(sighting: Sighting, laid: Ground, index: SiteIndex) -> Footing:
         area_m2=round(area, 2),
         boxed=laid.boxed,
         on_sites=_overlaps(index.sites, sites, laid, moved_by),
-        on_zones=_overlaps(index.zones, _near(index.zones, laid, plane, valid), laid, moved_by),
+        on_zones=_overlaps(index.zones, zones, laid, moved_by),
         outside_m2=round(outside_m2, 2),
         outside=outside,
     )
@@ -248,7 +260,7 @@ def chance_of_reaching(laid: Ground, fence: BaseGeometry, sigma_m: float) -> flo
     return _reach(_moved(laid, sigma_m), fence)
 
 
-def _near(fences: Fences, laid: Ground, plane: LocalPlane, among: set[int] | None) -> list[tuple[int, BaseGeometry]]:
+def _near(fences: Fences, laid: Ground, plane: LocalPlane) -> list[tuple[int, BaseGeometry]]:
     """Return the fences that a thing may reach, cut to its surroundings, in metres."""
     if not fences.keys:
         return []
@@ -257,8 +269,6 @@ def _near(fences: Fences, laid: Ground, plane: LocalPlane, among: set[int] | Non
     (west, south), (east, north) = around.min(axis=0), around.max(axis=0)
     found = []
     for place in np.sort(fences.tree.query(shapely.box(west, south, east, north))).tolist():
-        if among is not None and place not in among:
-            continue
         # A little more than the window in degrees, so that its own edge is nowhere the cut.
         near = shapely.clip_by_rect(fences.shapes[place], west - 1e-4, south - 1e-4, east + 1e-4, north + 1e-4)
         metric = shapely.transform(near, lambda lonlat: to_plane(plane, lonlat))

@@ -169,7 +169,7 @@ def test_what_leans_in_the_picture_stands_on_less_than_its_box_covers() -> None:
     flat = ground_of(seen_at(-30.0, camera=(-60.0, 0.0, 60.0)))
     assert leaning is not None
     assert flat is not None
-    assert np.ptp(leaning.corners, axis=0) == pytest.approx([12 - 3.2, 6.0], abs=0.02)
+    assert np.ptp(leaning.corners, axis=0) == pytest.approx([12 - 3.2, 6.0], abs=0.06)
     assert np.ptp(flat.corners, axis=0) == pytest.approx([12.0, 6.0], abs=0.02)
     assert leaning.covariance[0, 0] > flat.covariance[0, 0] - 0.1
 
