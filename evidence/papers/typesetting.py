@@ -1,7 +1,8 @@
 """Sets a typst template as PDF: the one module of this room that speaks to typst.
 
 All words go in as JSON strings, which typst sets as text and never reads as markup. The font is embedded; a bureau's
-own fonts can be put before it. The same inputs give the same bytes.
+own fonts can be put before it. A character that none of them has is set by its number. The same inputs give the same
+bytes.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Final
 
 from core.errors import StoreFailed
 from core.text import _
+from evidence.papers.glyphs import printable
 
 FONT_FAMILY: Final = "Noto Sans CJK SC"
 
@@ -52,7 +54,12 @@ def typeset(
                 root=root,
                 font_paths=[Path(str(FONT_PATH)).parent, *font_folders],
                 ignore_system_fonts=True,
-                sys_inputs={key: json.dumps(value, ensure_ascii=False) for key, value in inputs.items()},
+                sys_inputs={
+                    key: json.dumps(
+                        printable(value, font=Path(str(FONT_PATH)), font_folders=font_folders), ensure_ascii=False
+                    )
+                    for key, value in inputs.items()
+                },
             )
             pdf = compiler.compile(format="pdf", timestamp=int(at.timestamp()))
         except (typst.TypstError, RuntimeError, OSError) as problem:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
 
 from core.errors import StoreFailed
 from evidence.cases.life import Person
@@ -168,6 +170,37 @@ def test_however_long_the_words_are_none_runs_off_the_page_or_over_another(
         assert all(name in text for name in names_of)
     if paper is not Paper.EXTRACTION_RECORD:
         assert LONG_NAME in text
+
+
+def test_a_character_that_no_font_has_is_printed_by_its_number_and_no_other_is(
+    case_file: CaseFile, tmp_path: Path
+) -> None:
+    party = Party(name="㙍𠮷𬭎䶮（Ø・σ）\U00031350公司", address="路\U0001f600")
+    pdf = write_document(Paper.ON_SITE_RECORD, case_file, replace(FULL, party=party))
+    text = _text(pdf, tmp_path)
+    assert "㙍𠮷𬭎䶮（Ø・σ）〔U+31350〕公司" in text
+    assert "路〔U+1F600〕" in text
+    font = tmp_path / "fonts/bureau.ttf"  # a bureau's own font that has it
+    font.parent.mkdir()
+    made = FontBuilder(1000)
+    made.setupGlyphOrder([".notdef", "rare"])
+    made.setupCharacterMap({0x31350: "rare"})
+    made.setupGlyf({name: TTGlyphPen(None).glyph() for name in (".notdef", "rare")})
+    made.setupHorizontalMetrics(dict.fromkeys((".notdef", "rare"), (1000, 0)))
+    made.setupHorizontalHeader(ascent=800, descent=-200)
+    made.setupNameTable({"familyName": "Bureau", "styleName": "Regular"})
+    made.setupOS2()
+    made.setupPost()
+    made.save(font)
+    pdf = write_document(
+        Paper.ON_SITE_RECORD,
+        case_file,
+        replace(FULL, party=party),
+        font_folders=(font.parent,),
+        font_families=("Bureau",),
+    )
+    assert "〔U+1F600〕" in (text := _text(pdf, tmp_path))
+    assert "〔U+31350〕" not in text
 
 
 def test_drafts_of_a_case_that_is_over_say_that_they_may_not_be_used(case_file: CaseFile, tmp_path: Path) -> None:
