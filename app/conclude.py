@@ -66,6 +66,7 @@ def conclude(
     opened_at: datetime,
     wind: Wind | None = None,
     recall: Recall | None = None,
+    further: Sequence[Sighting] = (),
 ) -> Conclusion:
     """Return what the findings come to under a jurisdiction.
 
@@ -75,12 +76,13 @@ def conclude(
         opened_at: The time at which incidents are opened.
         wind: The wind during the flight, or None where nobody knows it.
         recall: The share of people that the weight finds, where it was measured.
+        further: Sightings that no frame shows by itself: what changed since an earlier patrol.
     """
     fixes = sorted(
         (fix for given in findings for frame in given.frames for fix in frame.fixes),
         key=lambda fix: (fix.captured_at, fix.detection.detection_id),
     )
-    sightings = gather(fixes)
+    sightings = (*gather(fixes), *further)
     index = build_index(jurisdiction.register)
     attributions = tuple(
         _special(sighting, index, jurisdiction, wind) or attribute_footing(sighting, outcome, index)

@@ -9,6 +9,7 @@ The case folder::
     coverage.geojson           which ground was seen how often, how finely, and which never
     fences.jsonl               the fences that incidents refer to, as they were
     packages/NUMBER/           one sealed package per incident
+    changes/                   what changed since the earlier patrol that it was compared with, if any
     cases.sqlite3              the store of its cases, unless another is named
     patrols/                   hazards over patrols, unless a ledger elsewhere was named
     work/                      the journal; may be deleted once the run is done
@@ -29,6 +30,8 @@ from urllib.parse import quote
 
 from shapely.geometry.base import BaseGeometry
 
+from app.comparing.change_leads import Compared, attachments_of, compare_run, write_compared
+from app.comparing.patrol_view import PatrolView, open_case_folder, seen_in
 from app.conclude import Conclusion, conclude
 from app.coverage_file import map_coverage, write_coverage
 from app.examine import examine, recall_looks, reopen, take_in
@@ -47,15 +50,16 @@ from app.publish import Sealed, context_of, fixes_to_mark, register_of, scene_of
 from app.roof_alarms import RoofAlarm
 from app.run_report import IncidentLine, RunReport, crowd_line, write_report
 from core.clock import from_iso, iso_utc
-from core.errors import StoreFailed
+from core.errors import InputRefused, StoreFailed
 from core.refusal import Refusal
 from core.text import _
 from core.whole_file import write_text
+from detection.changes import method as changes_method
 from detection.frame import Frame
-from detection.thermal.hot_spot_detector import METHOD_CARD, METHOD_SHA256
+from detection.thermal import hot_spot_detector
 from evidence.incident import Incident
 from evidence.original import Original
-from evidence.sealing.context import FlightApproval
+from evidence.sealing.context import Context, FlightApproval
 from evidence.sealing.package import VIEWER
 from flight.patrol import NoFlyZone, Patrol
 from geofence.attributing.attribute_extended import Wind
@@ -76,6 +80,9 @@ REPORT: Final = "report.json"
 PACKAGES: Final = "packages"
 STORE: Final = "cases.sqlite3"
 LEDGER: Final = "patrols"
+METHOD_CARDS: Final = {
+    method.METHOD_SHA256: method.METHOD_CARD for method in (hot_spot_detector, changes_method)
+}  # what stands for a weight's card where no weight saw it
 ORIGINALS_OPEN: Final = 4  # originals whose wanted frames are kept while sealing; neighbouring incidents share them
 
 
@@ -98,6 +105,7 @@ class Job:
         area: The ground that the patrol was to look at, longitude and latitude; None where it is not known.
         wind: The wind during the flight, which tells where smoke comes from; None where nobody knows it.
         recall: The share of people that the weight finds, for counting crowds; None where nobody measured it.
+        compare_with: The case folder of an earlier patrol of the same place; None for no comparison.
     """
 
     footage: Path
@@ -114,6 +122,7 @@ class Job:
     area: BaseGeometry | None = None
     wind: Wind | None = None
     recall: Recall | None = None
+    compare_with: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,10 +178,21 @@ def _disk_told(out: Path) -> Iterator[None]:
 
 def _run(files: tuple[FootageFile, ...], job: Job, station: Station) -> RunReport:
     _instant(job, station, "started")
+    early = None if job.compare_with is None else open_case_folder(job.compare_with)  # refused before hours of work
     taken = _watched(_examine_all(files, job, station), station)
     opened_at = _instant(job, station, "opened")
-    conclusion = conclude(taken.findings, station.jurisdiction, opened_at=opened_at, wind=job.wind, recall=job.recall)
-    sealed = _seal_all(conclusion, taken, job, station)
+    compared, taken = _compared(early, taken, job, station)
+    conclusion = conclude(
+        taken.findings,
+        station.jurisdiction,
+        opened_at=opened_at,
+        wind=job.wind,
+        recall=job.recall,
+        further=() if compared is None else compared.sightings,
+    )
+    sealed = _seal_all(conclusion, taken, job, station, compared)
+    if compared is not None:
+        write_compared(compared, job.out, station.jurisdiction, conclusion.incidents)
     archive_register(register_of(conclusion, station.jurisdiction), job.out / ARCHIVE, at=opened_at)
     patrol = _patrol(taken, conclusion, job, station)
     ledger = None if patrol is None else keep_patrol(patrol, job.ledger or job.out / LEDGER)
@@ -203,6 +223,26 @@ def _run(files: tuple[FootageFile, ...], job: Job, station: Station) -> RunRepor
         report = replace(report, over_patrols=tell_over_patrols(ledger, patrol, register, now=opened_at))
     write_report(report, job.out / REPORT)
     return report
+
+
+def _compared(early: PatrolView | None, taken: _Taken, job: Job, station: Station) -> tuple[Compared | None, _Taken]:
+    """Compare the run with an earlier patrol; where that cannot be done it is refused, and the run goes on."""
+    if early is None or job.compare_with is None:
+        return None, taken
+    try:
+        late = seen_in(job.out, taken.findings, _work(job) / "views")
+        compared = compare_run(
+            job.compare_with,
+            early,
+            late,
+            instruments=station.instruments,
+            jurisdiction=station.jurisdiction,
+            progress=station.progress,
+        )
+    except InputRefused as refused:
+        told = Refusal(subject=str(refused.path), code="not-compared", reason=refused.problem, remedy=refused.remedy)
+        return None, replace(taken, refusals=(*taken.refusals, told))
+    return compared, taken
 
 
 def _links(sealed: dict[str, Sealed], out: Path) -> dict[str, str]:
@@ -348,8 +388,10 @@ def _duplicate(again: Original, first: Original) -> Refusal:
     )
 
 
-def _seal_all(conclusion: Conclusion, taken: _Taken, job: Job, station: Station) -> dict[str, Sealed]:
-    """Seal every incident and return where, by incident id."""
+def _seal_all(
+    conclusion: Conclusion, taken: _Taken, job: Job, station: Station, compared: Compared | None
+) -> dict[str, Sealed]:
+    """Seal every incident and return where, by incident id; one about a change with what it was compared with."""
     frames = {frame.frame.frame_id: frame for given in taken.findings for frame in given.frames}
     originals = {original.sha256: original for original in taken.originals}
     wanted: dict[str, dict[str, datetime]] = {}
@@ -374,15 +416,7 @@ def _seal_all(conclusion: Conclusion, taken: _Taken, job: Job, station: Station)
             incident,
             frames={frame_id: frame.frame for frame_id, frame in frames.items()},
             originals=taken.originals,
-            context=context_of(
-                incident,
-                station.jurisdiction,
-                program=job.program,
-                parameters=job.settings,
-                model_cards={METHOD_SHA256: METHOD_CARD, **station.instruments.weight_cards},
-                flight=job.flight,
-                picture=conclusion.pictures[incident.sighting.sighting_id],
-            ),
+            context=_context(incident, conclusion, job, station, compared),
             signing=station.signing,
             open_frame=open_frame,
             clock=station.instruments.clock,
@@ -392,6 +426,25 @@ def _seal_all(conclusion: Conclusion, taken: _Taken, job: Job, station: Station)
         )
         station.progress.step()
     return sealed
+
+
+def _context(
+    incident: Incident, conclusion: Conclusion, job: Job, station: Station, compared: Compared | None
+) -> Context:
+    context = context_of(
+        incident,
+        station.jurisdiction,
+        program=job.program,
+        parameters=job.settings,
+        model_cards={**METHOD_CARDS, **station.instruments.weight_cards},
+        flight=job.flight,
+        picture=conclusion.pictures[incident.sighting.sighting_id],
+    )
+    change = None if compared is None else compared.behind(incident)
+    if change is None or compared is None:
+        return context
+    further = attachments_of(change, compared, station.instruments, station.jurisdiction)
+    return replace(context, attachments=(*context.attachments, *further))
 
 
 def _report(taken: _Taken, conclusion: Conclusion, sealed: dict[str, Sealed], job: Job, station: Station) -> RunReport:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from app.comparing.patrol_view import PatrolView
     from app.instruments import Instruments, Jurisdiction, Progress
     from evidence.incident import Incident
-    from geofence.locating.ground import Ground
 
 SHOWN = 20
 
@@ -53,6 +52,7 @@ def _changes(
     device: Annotated[str, typer.Option(help=_("auto, cpu, cuda or openvino."))] = "auto",
 ) -> None:
     from app.bars import bars_on
+    from app.comparing.change_leads import compare_patrols
     from app.wiring import open_ground, open_instruments, open_jurisdiction
 
     console = Console()
@@ -67,58 +67,8 @@ def _changes(
     with bars_on(console) as bars:
         early = _opened(before, instruments, out / "work" / "before", bars)
         late = _opened(after, instruments, out / "work" / "after", bars)
-        found = compare(early, late, ground=ground, jurisdiction=jurisdiction, progress=bars, least_m2=least)
+        found = compare_patrols(early, late, ground=ground, jurisdiction=jurisdiction, progress=bars, least_m2=least)
     tell(found, early, late, out=out, jurisdiction=jurisdiction, incidents=_incidents(after), console=console)
-
-
-def compare_with(before: Path, after: Path, instruments: Instruments, jurisdiction: Jurisdiction) -> None:
-    """Compare a case folder that was just written with an earlier patrol, into its folder ``changes``.
-
-    Args:
-        before: The earlier patrol's case folder.
-        after: The case folder.
-        instruments: Of the run.
-        jurisdiction: Of the run.
-
-    Raises:
-        InputRefused: The two cannot be compared.
-    """
-    from app.bars import bars_on
-    from app.comparing.patrol_view import open_case_folder
-    from maps.change_file import CHANGES
-
-    console = Console()
-    early, late = open_case_folder(before), open_case_folder(after)
-    with bars_on(console) as bars:
-        found = compare(early, late, ground=instruments.ground, jurisdiction=jurisdiction, progress=bars)
-    out = after / CHANGES
-    tell(found, early, late, out=out, jurisdiction=jurisdiction, incidents=_incidents(after), console=console)
-
-
-def compare(
-    early: PatrolView,
-    late: PatrolView,
-    *,
-    ground: Ground,
-    jurisdiction: Jurisdiction,
-    progress: Progress,
-    least_m2: float = 1.5,
-) -> GroundChanges:
-    """Return what changed between two patrols.
-
-    Raises:
-        InputRefused: They were flown the other way round, or show no ground in common.
-    """
-    from app.comparing.ground_changes import find_changes
-
-    if early.frames[0].captured_at > late.frames[0].captured_at:
-        problem = _("was flown after {other}").format(other=late.name)
-        raise InputRefused(early.name, problem, _("Name the earlier patrol first."))
-    found = find_changes(early, late, ground=ground, jurisdiction=jurisdiction, progress=progress, least_m2=least_m2)
-    if not found.squares:
-        problem = _("shows no ground that {other} shows too").format(other=early.name)
-        raise InputRefused(late.name, problem, _("Name patrols of one place."))
-    return found
 
 
 def tell(

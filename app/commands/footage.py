@@ -122,7 +122,8 @@ def add_commands(application: typer.Typer) -> None:
         compare_to: Annotated[
             Path | None,
             typer.Option(
-                "--compare-with", help=_("Case folder of an earlier patrol: what changed since, in “changes”.")
+                "--compare-with",
+                help=_("Case folder of an earlier patrol: what changed since becomes leads; all of it in “changes”."),
             ),
         ] = None,
         emissivity: Annotated[
@@ -217,6 +218,7 @@ def add_commands(application: typer.Typer) -> None:
             ledger=patrols or out.resolve().parent / LEDGER,
             wind=wind_of(wind),
             recall=recall_of(person_recall),
+            compare_with=compare_to,
         )
         cases = open_case_store(store or str(out / STORE), clock, new=True)
         with bars_on(console) as bars:
@@ -228,10 +230,6 @@ def add_commands(application: typer.Typer) -> None:
 
         announce_run(out, title=job.title, at=clock.now(), alias=cases.alias)
         print_report(report, console, places=places_of(out))
-        if compare_to is not None:
-            from app.commands.comparing import compare_with
-
-            compare_with(compare_to, out, instruments, jurisdiction)
 
 
 def settings_of(
@@ -271,4 +269,5 @@ def places_of(out: Path) -> list[tuple[str, Path]]:
         (_("packages"), out / PACKAGES),
         (_("report"), out / REPORT),
         (_("ground seen"), out / COVERAGE),
+        *([(_("changes"), changes)] if (changes := out / FOLDER / PAGE).is_file() else ()),
     ]

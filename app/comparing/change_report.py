@@ -56,7 +56,7 @@ def write_changes(
     records, cards = [], []
     for change in found.changes:
         record = change_as_json(change, names=names, zones=zones, incidents=there)
-        drawn = _drawn(change, pictures)
+        drawn = draw_change(change, pictures)
         if drawn is not None:
             for when, content in (("before", drawn.before), ("after", drawn.after)):
                 path = out / IMAGES / f"{record['number']}-{when}.jpg"
@@ -164,7 +164,8 @@ def _lies_on(incident: Incident, change: GroundChange) -> bool:
     return bool(change.outline.buffer(2e-5).covers(shapely.Point(point.lon_deg, point.lat_deg)))
 
 
-def _drawn(change: GroundChange, pictures: Pictures) -> ChangePictures | None:
+def draw_change(change: GroundChange, pictures: Pictures) -> ChangePictures | None:
+    """Return a change before and after; None when one of its pictures is no longer there."""
     views = [pictures.epoch([frame])[0].views for frame in change.frames]
     return draw_pictures(change, views[0][0], views[1][0]) if all(views) else None
 
@@ -186,7 +187,7 @@ def _card(change: GroundChange, record: Mapping[str, Any], drawn: ChangePictures
             lat=record["lat_deg"], lon=record["lon_deg"], error=record["error_90_m"]
         ),
         "strength": f"{record['strength']:.2f}",
-        "remarks": record["remarks"],
+        "remarks": [*record["remarks"], *([] if record["incidents"] else [_("no rule says what it means: undecided")])],
         "incidents": record["incidents"],
         "before": f"{first.captured_at.astimezone(BEIJING):%Y-%m-%d %H:%M} · {first.original_name}",
         "after": f"{last.captured_at.astimezone(BEIJING):%Y-%m-%d %H:%M} · {last.original_name}",

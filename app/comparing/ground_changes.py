@@ -15,6 +15,7 @@ from shapely import Polygon
 from app.comparing.ground_squares import CORE_M, Pictures, Twice, seen_twice
 from app.comparing.patrol_view import PatrolView
 from app.instruments import Jurisdiction, Progress
+from core.clock import iso_utc
 from core.ids import derived_id
 from core.points import LocalPlane, from_plane, to_plane
 from core.refusal import Refusal
@@ -228,7 +229,8 @@ def _placed(  # noqa: PLR0917 - one patch, and all that it is placed by
     """Return a patch on the ground, or why it cannot be put there."""
     gone = patch.becoming in {Becoming.GONE, Becoming.SHRANK}
     shown, frames = (comparison.before, early) if gone else (comparison.after, late)
-    remarks = _remarks(patch, comparison)
+    first, last = early[comparison.before[0].number], late[comparison.after[0].number]
+    remarks = (*_remarks(patch, comparison), _told_frames(first, last))
     fixes, codes = [], []
     for laid in shown:
         outcome = _fix(patch, comparison.square, laid, frames[laid.number], ground, remarks)
@@ -300,6 +302,15 @@ def label_of(patch: Patch) -> str:
 
 def _remarks(patch: Patch, comparison: Comparison) -> tuple[str, ...]:
     return tuple(_said(patch, comparison))
+
+
+def _told_frames(before: FrameRecord, after: FrameRecord) -> str:
+    return _("compared: {before} of {then} with {after} of {now}").format(
+        before=before.original_name,
+        then=iso_utc(before.captured_at),
+        after=after.original_name,
+        now=iso_utc(after.captured_at),
+    )
 
 
 def _said(patch: Patch, comparison: Comparison) -> Iterator[str]:

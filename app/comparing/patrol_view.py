@@ -6,7 +6,7 @@ examined first, and its pictures are kept beside the comparison.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -70,7 +70,7 @@ def open_case_folder(folder: Path) -> PatrolView:
         )
     entries = sorted(settings[-1].glob("*.json"))
     findings = [decode(SCHEMA, InputFindings, entry.read_bytes(), entry) for entry in entries]
-    return _seen(folder, findings, work / "views")
+    return seen_in(folder, findings, work / "views")
 
 
 def examine_footage(folder: Path, instruments: Instruments, *, work: Path, progress: Progress) -> PatrolView:
@@ -102,13 +102,26 @@ def examine_footage(folder: Path, instruments: Instruments, *, work: Path, progr
                 remember(journal, found)
             findings.append(found)
         progress.step()
-    return _seen(folder, findings, work / "views", refused=refused)
+    return seen_in(folder, findings, work / "views", refused=refused)
 
 
-def _seen(
-    folder: Path, findings: list[InputFindings], views: Path, *, refused: list[Refusal] | None = None
+def seen_in(
+    folder: Path, findings: Sequence[InputFindings], views: Path, *, refused: Sequence[Refusal] = ()
 ) -> PatrolView:
-    frames = [given.frame for found in findings for given in found.frames if _is_daylight(given.frame)]
+    """Return what findings show of a patrol.
+
+    Args:
+        folder: The patrol's folder, for its name.
+        findings: Of its originals.
+        views: Where the pictures of its frames are kept.
+        refused: What could not be examined.
+
+    Raises:
+        InputRefused: They hold nothing that can be compared.
+    """
+    frames = [
+        given.frame for found in findings for given in found.frames if not given.thermal and _is_daylight(given.frame)
+    ]
     located = [frame for frame in frames if isinstance(frame.pose.position, GeoPoint)]
     if not located:
         raise InputRefused(
@@ -121,7 +134,7 @@ def _seen(
         frames=tuple(sorted(located, key=lambda frame: (frame.captured_at, frame.frame_id))),
         fixes=tuple(fix for found in findings for given in found.frames for fix in given.fixes),
         view_of=lambda frame: read_view(views, frame),
-        refusals=(*(refused or ()), *(refusal for found in findings for refusal in found.refusals)),
+        refusals=(*refused, *(refusal for found in findings for refusal in found.refusals)),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from app.comparing.ground_changes import GroundChanges, find_changes
 from app.comparing.ground_squares import Pictures
 from app.comparing.patrol_view import PatrolView, examine_footage, is_case_folder, open_case_folder
 from app.instruments import Jurisdiction, Station
+from app.process import Job, process
 from app.wiring import open_jurisdiction
 from core.errors import InputRefused
 from core.ids import derived_id
@@ -25,6 +27,7 @@ from core.points import GeoPoint, LocalPlane, from_plane
 from detection.changes.patches import Becoming
 from detection.detection import Box
 from detection.scripted import ScriptedDetector
+from evidence.verify import verify
 from flight.calendars.sun import sun_place
 from flight.flight_log import Trigger
 from flight.rehearsal.footage import write_photos
@@ -181,6 +184,68 @@ def test_a_case_folder_is_opened_from_what_its_run_kept(run: Run, tmp_path: Path
     shutil.rmtree(folder / "work")
     with pytest.raises(InputRefused, match="no longer has its folder"):
         open_case_folder(folder)
+
+
+def test_a_change_becomes_a_sealed_lead_with_what_it_was_compared_with(
+    yard: Yard, station: Station, tmp_path: Path
+) -> None:
+    nothing = ScriptedDetector({}, labels=("vehicle",))
+    instruments = replace(station.instruments, detector=nothing, weight_cards={nothing.weight_sha256: b"# none\n"})
+    here = replace(station, instruments=instruments, jurisdiction=yard.jurisdiction)
+    footage = tmp_path / "early-card"
+    shutil.copytree(yard.early, footage)
+
+    def job(footage: Path, out: str, compare_with: Path | None = None) -> Job:
+        return Job(
+            footage=footage,
+            out=tmp_path / out,
+            title=out,
+            program="skywarden test",
+            settings={"weight_sha256": nothing.weight_sha256},
+            compare_with=compare_with,
+        )
+
+    assert process(job(footage, "first"), here).incidents == ()
+    made = job(yard.late, "second", tmp_path / "first")
+    report = process(made, here)
+    (line,) = [line for line in report.incidents if line.hazard.startswith("H04 ")]  # a stain that grew at the tanks
+    assert line.zone == "罐区"
+    assert off_m(line.lon_deg, line.lat_deg, STAIN) < 3
+    assert report.without["no-rule"] >= 1  # what appeared is told, and undecided
+    assert report.sightings == report.with_incident + sum(report.without.values())
+    package = made.out / line.package
+    assert verify(package).findings == ()
+    context = package / "data" / "context"
+    told = json.loads((context / "compared.json").read_text(encoding="utf-8"))
+    before = (context / told["before"]["file"]).read_bytes()
+    assert hashlib.sha256(before).hexdigest() == told["before"]["sha256"]
+    assert before in {path.read_bytes() for path in footage.iterdir()}
+    assert told["before"]["captured_at"] < told["after"]["captured_at"]
+    assert told["after"]["sha256"] in {hashlib.sha256(path.read_bytes()).hexdigest() for path in yard.late.iterdir()}
+    assert told["change"]["became"] == "grew"
+    assert (context / "change-before.jpg").is_file()
+    sealed = json.loads((package / "data/incident.json").read_text(encoding="utf-8"))
+    (fix, *_others) = sealed["sighting"]["fixes"]
+    compared = next(said for said in fix["detection"]["remarks"] if said.startswith("compared: "))
+    assert told["before"]["captured_at"] in compared
+    assert any("Changes between two patrols" in path.read_text() for path in context.glob("model-card*.md"))
+    page = json.loads((made.out / "changes" / REPORT).read_text(encoding="utf-8"))
+    assert [line.number] in [record["incidents"] for record in page["changes"]]
+    again = process(made, here)  # a run that goes on writes the same, and seals nothing twice
+    assert [each.package for each in again.incidents] == [each.package for each in report.incidents]
+    shutil.rmtree(footage)
+    gone = process(job(yard.late, "third", tmp_path / "first"), here)
+    (line,) = [line for line in gone.incidents if line.hazard.startswith("H04 ")]
+    told = json.loads((tmp_path / "third" / line.package / "data/context/compared.json").read_text(encoding="utf-8"))
+    assert "file" not in told["before"]
+    assert len(told["before"]["sha256"]) == 64
+    # The other way round nothing can be compared; the run itself is not lost.
+    turned = process(replace(job(yard.early, "fourth"), compare_with=tmp_path / "second"), here)
+    assert "not-compared" in {refusal.code for refusal in turned.refusals}
+    assert turned.results == 2
+    (tmp_path / "bare").mkdir()
+    with pytest.raises(InputRefused, match="no longer has its folder"):
+        process(job(yard.late, "fifth", tmp_path / "bare"), here)
 
 
 @pytest.mark.parametrize(
