@@ -13,6 +13,7 @@ from rich.console import Console
 from app.bars import bars_on
 from app.commands.keys import HardwareOption, SigningRingOption, key_that_may_sign
 from app.commands.version import program_version
+from app.comparing.change_leads import FOLDER
 from app.instruments import Instruments, Station
 from app.languages import language_of
 from app.process import GEOJSON, LEDGER, MAP, PACKAGES, REPORT, STORE, Job, process
@@ -38,6 +39,7 @@ from detection.thermal.thermogram import AS_WRITTEN, Conditions, Unit
 from flight.planning.patrol_file import read_patrol
 from geofence.datums import Datum
 from geofence.locating.ground import described
+from maps.change_file import PAGE
 from maps.coverage_file import COVERAGE
 from maps.geo_files import GEOPACKAGE
 
