@@ -21,6 +21,7 @@ from core.whole_file import write_bytes, write_text
 from detection.changes.method import METHOD_SHA256
 from detection.changes.patches import Becoming, Stuff
 from evidence.incident import Incident
+from geofence.attributing.origin_words import tell_ground
 from geofence.attribution import Undecided
 from maps.change_file import PAGE, SHAPES
 from maps.changes_page import render_changes
@@ -146,6 +147,8 @@ def change_as_json(
         "site_code": decided or "",
         "site_name": names.get(decided or "", ""),
         "sites": {share.key: round(share.probability, 3) for share in outcome.sites},
+        "undecided_because": outcome.reason if isinstance(outcome, Undecided) else "",
+        "covers_sites": tell_ground(outcome, names),
         "zones": {zones.get(share.key, share.key): round(share.probability, 3) for share in outcome.zones},
         "before_at": iso_utc(first.captured_at),
         "after_at": iso_utc(last.captured_at),
@@ -183,6 +186,7 @@ def _card(change: GroundChange, record: Mapping[str, Any], drawn: ChangePictures
         "seems": stuff_name(change.patch.stuff),
         "size": size_of(change),
         "where": " · ".join([sites, *zones]),
+        "whose": record["undecided_because"] or record["covers_sites"],
         "place": _("{lat:.6f}, {lon:.6f} ± {error:.1f} m").format(
             lat=record["lat_deg"], lon=record["lon_deg"], error=record["error_90_m"]
         ),

@@ -144,6 +144,10 @@ def test_the_folder_holds_a_page_a_report_and_shapes_that_agree(yard: Yard, tmp_
         assert (tmp_path / record["picture_before"]).stat().st_size > 1_000
         assert record["before_at"] < record["after_at"]
         assert record["error_90_m"] > 0
+        assert not (record["undecided_because"] and record["site_code"])
+        assert not (record["undecided_because"] and record["covers_sites"])  # told once
+    for change in yard.found.changes:
+        assert change.outcome.footing is None or not change.outcome.footing.boxed  # its own outline is known
     grew = next(record for record in report["changes"] if record["became"] == "grew")
     assert grew["after_m2"] > 2 * grew["before_m2"] > 0
     page = (tmp_path / PAGE).read_text(encoding="utf-8")
