@@ -18,10 +18,12 @@ from app.station.cards import Districts
 from app.station.models import District, Run
 from app.station.objects import district_scope
 from core.errors import InputRefused
+from core.text import _
 from flight.patrol import Patrol
 from geofence.site import Register, Site, Zone
 from maps.case_folder import CaseFolder, read_case_folder
-from maps.change_file import CHANGES, SHAPES, Change
+from maps.change_file import CHANGES, SHAPES, Change, read_changes
+from maps.coverage_file import COVERAGE
 from maps.geo_files import GEOPACKAGE, MOSAIC
 from maps.planned_areas import PlannedArea, planned_areas
 from maps.sheet import Premises, Seen, patrols_of, premises_of
@@ -54,6 +56,10 @@ class Ground:
     runs: int
 
 
+_unfit: Final[dict[str, tuple[tuple[int, int], str]]] = {}
+"""Why folders could not be read when they were as they were then."""
+
+
 @lru_cache(maxsize=128)
 def _read(folder: str, _changed: tuple[int, int]) -> tuple[CaseFolder, tuple[Seen, ...]]:
     read = read_case_folder(Path(folder))
@@ -63,8 +69,13 @@ def _read(folder: str, _changed: tuple[int, int]) -> tuple[CaseFolder, tuple[See
 def folder_of(run: Run) -> tuple[CaseFolder, tuple[Seen, ...]] | None:
     """Return what a run left for the map, or None where its folder is gone or unreadable."""
     try:
-        return _read(run.folder, _changed(run))
-    except (OSError, InputRefused):
+        changed = _changed(run)
+    except OSError:
+        return None
+    try:
+        return _read(run.folder, changed)
+    except (OSError, InputRefused) as unfit:
+        _unfit[run.folder] = changed, str(unfit)
         return None
 
 
@@ -74,15 +85,35 @@ def _changed(run: Run) -> tuple[int, int]:
     return (Path(run.folder) / GEOPACKAGE).stat().st_mtime_ns, compared.stat().st_mtime_ns if compared.exists() else 0
 
 
-def fault_of(run: Run) -> str:
-    """Return why a run's folder cannot be read, or an empty text."""
+@lru_cache(maxsize=256)
+def _changes(folder: str, _changed_ns: int) -> tuple[Change, ...]:
+    return read_changes(Path(folder))
+
+
+def changes_of(run: Run) -> tuple[Change, ...]:
+    """Return what a comparison of a run with an earlier patrol found; the rest of its folder is not read for that."""
+    folder = Path(run.folder) / CHANGES
     try:
-        _read(run.folder, _changed(run))
+        return _changes(str(folder), (folder / SHAPES).stat().st_mtime_ns)
+    except (OSError, InputRefused):
+        return ()
+
+
+def fault_of(run: Run) -> str:
+    """Return why a run's folder cannot be read, or an empty text.
+
+    What is in it is not read for that: whoever drew its patrol last (the map, the dashboard) left word of it here.
+    """
+    try:
+        changed = _changed(run)
     except OSError as gone:
         return f"{run.folder}: {gone.strerror}"
-    except InputRefused as unfit:
-        return str(unfit)
-    return ""
+    if not (Path(run.folder) / COVERAGE).is_file():
+        return _("{path}: is missing, so nobody knows what the run looked at. Process the footage again.").format(
+            path=Path(run.folder) / COVERAGE
+        )
+    known, why = _unfit.get(run.folder, (changed, ""))
+    return why if known == changed else ""
 
 
 def runs_of(user: Any, *, since: datetime | None = None, until: datetime | None = None) -> list[Run]:  # noqa: ANN401 - Django
@@ -154,9 +185,7 @@ def _zones(register: Register, sites: dict[str, Site]) -> list[Zone]:
 def change_of(user: Any, run_id: int, number: str) -> tuple[Run, Change] | None:  # noqa: ANN401 - as above
     """Return a change that a run of somebody's districts was compared to find, or None where there is none for them."""
     run = next((one for one in runs_of(user) if one.pk == run_id), None)
-    found = None if run is None else folder_of(run)
-    trace = None if found is None else found[0].trace
-    change = None if trace is None else next((one for one in trace.changes if one.number == number), None)
+    change = None if run is None else next((one for one in changes_of(run) if one.number == number), None)
     return None if run is None or change is None else (run, change)
 
 

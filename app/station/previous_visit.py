@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.station.map_ground import folder_of
+from app.station.map_ground import changes_of
 from app.station.models import CaseCard, MediaRow, Run, User
 from app.station.objects import cards_of
 from maps.change_file import CHANGES, Change, picture_of
@@ -59,9 +59,7 @@ def visit_before(user: User, card: CaseCard) -> Visit | None:
 
 def changes_at(card: CaseCard) -> tuple[Change, ...]:
     """Return the changes that a case lies on."""
-    found = None if card.run is None else folder_of(card.run)
-    trace = None if found is None else found[0].trace
-    return () if trace is None else tuple(one for one in trace.changes if card.number in one.incidents)
+    return () if card.run is None else tuple(one for one in changes_of(card.run) if card.number in one.incidents)
 
 
 def change_picture(run: Run | None, change: Change, when: str) -> Path | None:
