@@ -33,6 +33,7 @@ from shapely import Polygon
 
 from core.points import GeoPoint, LocalPlane, distance_m, from_plane, to_plane
 from geofence.fix import Covariance, Fix
+from geofence.gathering.gather_drive import join_driven
 from geofence.gathering.gather_group import Group, Member, Stand, definite, difference, in_order, motion_of
 from geofence.gathering.gather_likeness import UNLIKE_ALTOGETHER, unlike
 from geofence.gathering.gather_parts import Look, one_thing_each
@@ -115,6 +116,7 @@ def _gather_area(fixes: Sequence[Fix], rules: Gathering) -> list[Sighting]:
     sightings = []
     for gathered in groups.values():
         kin = raise_groups(gathered, fastest_m_s=rules.fastest_m_s, by_colour=rules.by_colour)
+        kin = join_driven(kin, follow_s=rules.follow_s, fastest_m_s=rules.fastest_m_s, by_colour=rules.by_colour)
         for first, *parts in one_thing_each([_looks(group) for group in kin]):
             sightings.append(_sighting(kin[first], [kin[at] for at in parts], plane, rules))
     return sightings
@@ -285,7 +287,7 @@ def _velocity(group: Group, rules: Gathering) -> Floats | None:
 
 def _sighting(group: Group, parts: Sequence[Group], plane: LocalPlane, rules: Gathering) -> Sighting:
     """Return a finished group as a sighting; pieces of it that were boxed apart count as seen, but do not place it."""
-    moving, velocity = motion_of(group) if group.stand is None else (False if group.stand.told else None, None)
+    moving, velocity = _motion(group)
     if moving is None and any(motion_of(part)[0] is False for part in parts):
         moving = False  # a piece that was seen to stand stands with the whole
     if group.stand is not None:
@@ -312,6 +314,15 @@ def _sighting(group: Group, parts: Sequence[Group], plane: LocalPlane, rules: Ga
         height_above_ground_m=group.stand.height_m if group.stand is not None and group.stand.told else None,
         height_sigma_m=group.stand.sigma_m if group.stand is not None and group.stand.told else None,
     )
+
+
+def _motion(group: Group) -> tuple[bool | None, tuple[float, float] | None]:
+    """Return whether a group moves, and its velocity: as its rays or its pieces told, else by its ends."""
+    if group.stand is not None:
+        return (False if group.stand.told else None), None
+    if group.velocity_m_s is not None:
+        return True, group.velocity_m_s
+    return motion_of(group)
 
 
 def _standing(group: Group, stand: Stand) -> tuple[Floats, Floats]:

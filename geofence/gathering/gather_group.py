@@ -84,6 +84,7 @@ class Group:
     moving: bool = False
     followed: bool = False  # a look was taken for it that cannot be at the same place: it set off, however slowly
     stand: Stand | None = None
+    velocity_m_s: tuple[float, float] | None = None  # of what was gathered in pieces and drives
 
     def add(self, member: Member) -> None:
         """Take a member in: weights are inverse whole covariances."""

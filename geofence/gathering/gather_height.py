@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtri
 
-from geofence.gathering.gather_group import Member, Stand, definite
+from geofence.gathering.gather_group import MOVING_CHI2, Member, Stand, definite, in_order
 from geofence.locating.locate_contact import Stature
 
 Floats = NDArray[np.float64]
@@ -45,6 +45,7 @@ _OCCAM: Final = 4.6
 # to be no moving thing is taken for moving where nothing but the height speaks; no roof is taken to be above 100 m.
 USUAL_ROOF_M: Final = 24.0
 HIGHEST_ROOF_M: Final = 100.0
+_SPLIT_CHI2: Final = 6.0  # what two things, which need one unknown more and a detector that sees them by turns, cost
 _MOST_OF_DROP: Final = 0.8  # of the camera's own height
 _AT_POSITION: Final = frozenset({"east", "north", "height", "ground", "lift"})  # causes that height does not shrink
 # A frame's own share of the position error against the flight's: four fifths of the variance are the flight's.
@@ -53,9 +54,25 @@ _TELLING_M: Final = 2.0  # looks tell the ground from a roof where their own err
 _GROUND_SIGMAS: Final = 2.0
 _SHORT_S: Final = 20.0  # for so long a vehicle's way has one acceleration
 _ACCELERATION_M_S2: Final = 1.0  # one sigma
+_LEAST_DRIVEN: Final = 4
+_PER_UNKNOWN: Final = 2.0
+_PIECES_CHI2: Final = 4.0  # what one thing that drives must be better by than pieces that stand by turns
 _LEVEL_M: Final = 0.2
 _ROUGH_M: Final = 0.3
 _STEEP: Final = 0.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drive:
+    """How one thing drives that was gathered in pieces.
+
+    Attributes:
+        velocity_m_s: East and north, in the middle of its looks.
+        told: Whether it is told from pieces that stand and from a thing on a roof.
+    """
+
+    velocity_m_s: tuple[float, float]
+    told: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +96,27 @@ class _Rows:
     risen: Floats
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Raised:
+    """The story of one thing above the ground.
+
+    Attributes:
+        chi2: Its least sum of squares, which tells whether the rays meet.
+        nested: The same with the errors of the ground: against the ground's it tells whether a height is needed at all.
+        cost: Made comparable with stories that have no height either.
+        place, covariance: (2,) and (2, 2) plumb below it.
+        height_m, sigma_m: How high above the ground.
+    """
+
+    chi2: float
+    nested: float
+    cost: float
+    place: Floats
+    covariance: Floats
+    height_m: float
+    sigma_m: float
+
+
 def chance_of_roof(stature: Stature) -> float:
     """Return the squared distance by which the ground must fail before a thing of that class is lifted; inf: never."""
     share = stature.raised_share
@@ -97,27 +135,27 @@ def judge_stand(members: Sequence[Member], stature: Stature, *, fastest_m_s: flo
     looks = _evenly([member for member in members if member.slope is not None])
     if not math.isfinite(needed) or len(looks) < LEAST_LOOKS or len(looks) < min(len(members), MOST_LOOKS):
         return None
-    count = len(looks)
     rows, _sigma = _rows(looks)
-    ground, _p, _c = _solve(rows.place, rows)
-    raised, found, covariance = _solve(np.concatenate([rows.place, rows.height], axis=2), rows, risen=True)
-    height = float(found[2])
+    raised = _raised(looks, rows)
     most = min(HIGHEST_ROOF_M, _MOST_OF_DROP * min(look.drop_m for look in looks))
-    if not 0 < height <= most or ground - raised < needed or not _meet(raised, 2 * count - 3):
+    if raised is None or raised.height_m > most or not _meet(raised.chi2, 2 * len(looks) - 3):
         return None
-    if _split(rows, looks) - raised < TOLD_CHI2:
+    ground, _place, _spread = _solve(rows.place, rows)
+    if ground - raised.nested < needed or _split(rows, looks) - raised.cost < _SPLIT_CHI2:
         return None
     told = True
     if stature.moves:
-        moving = _moving(rows, looks, fastest_m_s=fastest_m_s)
-        told = moving - raised >= TOLD_CHI2
-        if raised - moving >= TOLD_CHI2 or (not told and height > USUAL_ROOF_M):
+        moving, _velocity = _moving(rows, looks, fastest_m_s=fastest_m_s)
+        # Each is told by what speaks least for it: how large the errors look is no evidence for either.
+        told = moving - raised.cost >= TOLD_CHI2
+        if raised.nested - moving >= TOLD_CHI2 or (not told and raised.height_m > USUAL_ROOF_M):
             return None  # it moves
-    again, ground_sigma_m = _rows(looks, height_m=height, place=found[:2])
-    _chi2, found, covariance = _solve(np.concatenate([again.place, again.height], axis=2), again, risen=True)
-    sigma = math.hypot(math.sqrt(float(covariance[2, 2])), ground_sigma_m)
     return Stand(
-        place=found[:2], covariance=definite(covariance[:2, :2]), height_m=float(found[2]), sigma_m=sigma, told=told
+        place=raised.place,
+        covariance=raised.covariance,
+        height_m=raised.height_m,
+        sigma_m=raised.sigma_m,
+        told=told,
     )
 
 
@@ -134,6 +172,33 @@ def stays_on_ground(members: Sequence[Member]) -> bool:
     ground, _p, _c = _solve(rows.place, rows)
     _raised, found, covariance = _solve(np.concatenate([rows.place, rows.height], axis=2), rows, risen=True)
     return float(found[2]) < _GROUND_SIGMAS * math.sqrt(float(covariance[2, 2])) and _meet(ground, 2 * len(looks) - 2)
+
+
+def judge_motion(pieces: Sequence[Sequence[Member]], *, fastest_m_s: float) -> Drive | None:
+    """Return how one thing drives that was gathered in pieces, each as standing; None where the looks do not meet so.
+
+    Args:
+        pieces: The looks of each piece, in order of time; at least two, and no two looks of one frame among them.
+        fastest_m_s: How fast things move at most, metres per second.
+    """
+    whose = {id(look): at for at, piece in enumerate(pieces) for look in piece}
+    looks = _evenly(in_order(look for piece in pieces for look in piece))
+    if len(looks) < _LEAST_DRIVEN or any(look.slope is None for look in looks):
+        return None
+    rows, _sigma = _rows(looks)
+    moving, velocity = _moving(rows, looks, fastest_m_s=fastest_m_s)
+    if not math.isfinite(moving) or not _meet(moving, 2 * len(looks) - 4):
+        return None
+    of = np.array([whose[id(look)] for look in looks])
+    parts = [rows.place * (of == piece)[:, None, None] for piece in np.unique(of)]
+    standing, _places, _spread = _solve(np.concatenate(parts, axis=2), rows)
+    ground, _place, _spread = _solve(rows.place, rows)
+    raised = _raised(looks, rows)
+    on_roof = raised is not None and raised.height_m <= USUAL_ROOF_M and raised.nested - moving < TOLD_CHI2
+    told = ground - moving >= MOVING_CHI2 and not on_roof
+    # A thing that stands costs two unknowns, one that drives four: each is paid for as a piece of evidence of its own.
+    told = told and standing - moving >= _PER_UNKNOWN * (4 - 2 * len(parts)) + _PIECES_CHI2
+    return Drive(velocity_m_s=(float(velocity[0]), float(velocity[1])), told=told)
 
 
 def _evenly(looks: Sequence[Member]) -> list[Member]:
@@ -223,19 +288,51 @@ def _solve(columns: Floats, rows: _Rows, *, risen: bool = False) -> tuple[float,
     return chi2, found[:unknowns], inverse[:unknowns, :unknowns]
 
 
-def _moving(rows: _Rows, looks: Sequence[Member], *, fastest_m_s: float) -> float:
-    """Return the least sum of squares of one thing that drives, evenly or (over a short way) evenly faster; or inf."""
+def _raised(looks: Sequence[Member], rows: _Rows) -> _Raised | None:
+    """Return where the rays meet above the ground; None where they meet below it or above the cameras.
+
+    A look at a thing on a roof errs more on the ground than it does up there. To compare this story with those on the
+    ground, all of which speak of errors on the ground, its cost counts how much wider its errors are there (minus twice
+    the logarithm of the likelihood, up to what all stories have in common).
+    """
+    nested, found, _spread = _solve(np.concatenate([rows.place, rows.height], axis=2), rows, risen=True)
+    drops = np.array([look.drop_m for look in looks])
+    if not 0 < float(found[2]) < _MOST_OF_DROP * float(drops.min()):
+        return None
+    there, ground_sigma_m = _rows(looks, height_m=float(found[2]), place=found[:2])
+    chi2, last, spread = _solve(np.concatenate([there.place, there.height], axis=2), there, risen=True)
+    if not 0 < float(last[2]) < float(drops.min()):
+        return None
+    # ``place`` is the inverse root of a look's own covariance: its determinant tells how narrow that is.
+    wider = np.log(np.linalg.det(rows.place)) - np.log(np.linalg.det(there.place)) - 2 * np.log(1 - found[2] / drops)
+    return _Raised(
+        chi2=chi2,
+        nested=nested,
+        cost=chi2 + 2 * float(wider.sum()),
+        place=last[:2],
+        covariance=definite(spread[:2, :2]),
+        height_m=float(last[2]),
+        sigma_m=math.hypot(math.sqrt(float(spread[2, 2])), ground_sigma_m),
+    )
+
+
+def _moving(rows: _Rows, looks: Sequence[Member], *, fastest_m_s: float) -> tuple[float, Floats]:
+    """Return the least sum of squares of one thing that drives, evenly or (over a short way) evenly faster, and how.
+
+    Infinite where it would have to be faster than things are.
+    """
     times = np.array([look.time_s for look in looks])
     columns = np.concatenate([rows.place, rows.time], axis=2)
     least, way, spread = _solve(columns, rows)
     speed, slack = float(np.hypot(*way[2:])), 3 * math.sqrt(float(np.trace(spread[2:, 2:])))
     if speed - slack > fastest_m_s:
-        return math.inf
+        return math.inf, way[2:]
     if float(np.ptp(times)) > _SHORT_S:
-        return least
+        return least, way[2:]
     bent = rows.place * (_ACCELERATION_M_S2 * (times - times.mean()) ** 2 / 2)[:, None, None]
     # The acceleration is one more cause with a prior: it is there if the looks ask for it.
-    return _solve(columns, replace(rows, causes=np.concatenate([rows.causes, bent], axis=2)))[0]
+    least, way, _spread = _solve(columns, replace(rows, causes=np.concatenate([rows.causes, bent], axis=2)))
+    return least, way[2:]
 
 
 def _split(rows: _Rows, looks: Sequence[Member]) -> float:

@@ -39,6 +39,11 @@ def unlike(look: Fix, looks: Sequence[Fix], *, by_colour: bool) -> float:
     return differs if differs == np.inf else min(differs, UNLIKE_ALTOGETHER)
 
 
+def alike(look: Fix, looks: Sequence[Fix], *, by_colour: bool) -> bool:
+    """Return whether a look can be at the thing that others show, as far as size and colour tell."""
+    return bool(np.isfinite(unlike(look, looks, by_colour=by_colour)))
+
+
 def _other_size(look: Fix, looks: Sequence[Fix]) -> float:
     sizes = [length for one in looks if (length := _length_m(one)) > 0]
     own = _length_m(look)

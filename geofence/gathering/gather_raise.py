@@ -20,7 +20,7 @@ from scipy.spatial import cKDTree
 
 from geofence.gathering.gather_group import Group, Stand, group_of, in_order
 from geofence.gathering.gather_height import HIGHEST_ROOF_M, LEAST_LOOKS, judge_stand, stays_on_ground
-from geofence.gathering.gather_likeness import unlike
+from geofence.gathering.gather_likeness import alike
 from geofence.locating.locate_contact import Stature, stature_of
 
 Floats = NDArray[np.float64]
@@ -99,7 +99,7 @@ def _with_more(
         reach2 = _PAST**2 * (float(np.trace(stand.covariance)) + other.width)
         if len(other.members) >= most or float(off @ off) > reach2 or frames & _frames(other):
             continue
-        if not _alike(other, made_of[0], by_colour=by_colour):
+        if not alike(other.members[-1].fix, [member.fix for member in made_of[0].members], by_colour=by_colour):
             continue
         members = in_order(member for group in (*made_of, other) for member in group.members)
         again = judge_stand(members, stature, fastest_m_s=fastest_m_s)
@@ -191,18 +191,16 @@ def _clusters(groups: Sequence[Group], *, by_colour: bool) -> list[list[Group]]:
         partners = {
             int(by[row]): (float(heights[row]), float(sigma[row] / length[row]))
             for row in np.flatnonzero(near)[np.argsort((past / sigma)[near])]
-            if not frames[at] & frames[by[row]] and _alike(group, groups[int(by[row])], by_colour=by_colour)
+            if not frames[at] & frames[by[row]]
+            and alike(
+                group.members[-1].fix, [member.fix for member in groups[int(by[row])].members], by_colour=by_colour
+            )
         }
         if partners:
             chosen = _agreeing(partners, frames=frames, looks=[len(one.members) for one in groups])
             cluster = frozenset((at, *chosen))
             found.setdefault(cluster, [groups[j] for j in sorted(cluster)])
     return [cluster for cluster in found.values() if sum(len(group.members) for group in cluster) >= LEAST_LOOKS]
-
-
-def _alike(one: Group, other: Group, *, by_colour: bool) -> bool:
-    looks = [member.fix for member in other.members]
-    return bool(np.isfinite(unlike(one.members[-1].fix, looks, by_colour=by_colour)))
 
 
 def _agreeing(

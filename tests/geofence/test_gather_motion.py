@@ -16,6 +16,7 @@ from geofence.locate import locate
 from geofence.locating.error_budget import DeviceClass, class_budget
 from geofence.locating.ground import FlatAtTakeoff
 from geofence.sighting import Sighting
+from tests.geofence.drawn_roofs import Pass, Thing, fly
 from tests.geofence.locating import CAMERA, PLANE, pose, seen
 
 BUDGET = class_budget(DeviceClass.GNSS)
@@ -97,3 +98,24 @@ def test_a_car_that_passes_between_two_photographs_is_never_called_parked() -> N
         found = looks(rng, count=3, every_s=4.0, speed_m_s=9.0)
         assert len(found) == 3
         assert all(sighting.moving is None and sighting.dwell_s == 0 for sighting in found)
+
+
+@pytest.mark.parametrize("every_s", [0.25, 0.5, 1.0, 1.4])
+@pytest.mark.parametrize("way", [(8.0, 0.0), (0.0, 8.0), (0.0, -8.0), (-6.0, 5.0)])
+def test_one_moving_car_is_one_thing_however_closely_frames_follow(every_s: float, way: tuple[float, float]) -> None:
+    """At four frames a second each look hardly moves: pieces that look parked were what came of it."""
+    rng = np.random.default_rng(6)
+    shots = int(8 / every_s) + 1
+    middle_s = (shots - 1) * every_s / 2
+    run = Pass(pitch_deg=-70, every_s=every_s, speed_m_s=4.0, shots=shots)
+    whole = parked = 0
+    for _ in range(8):
+        east, north = rng.uniform(-8, 8, 2) - middle_s * np.array(way)
+        fixes, _truth = fly([Thing(name="car", east_m=east, north_m=north, velocity_m_s=way)], [run], rng)
+        sightings = gather(fixes)
+        whole += len(sightings) == 1 and sightings[0].moving is True
+        parked += sum(sighting.moving is False for sighting in sightings)
+        if len(sightings) == 1 and sightings[0].velocity_m_s:
+            assert sightings[0].velocity_m_s == pytest.approx(way, abs=2.5)
+    assert whole >= 7
+    assert parked <= 1
