@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from core.errors import InputRefused
 from core.text import _
@@ -13,6 +14,8 @@ from detection.networks.open_network import DEVICES, Threads
 from detection.registry import SHIPPED, Registry, bureau_register, read_registry
 from detection.several import SeveralDetectors
 from detection.yolo import YoloDetector
+
+DEFAULTS: Final = "default"
 
 
 def open_registry(register: Path | None = None) -> Registry:
@@ -50,13 +53,28 @@ def registered_weight(name: str, registry: Registry) -> Path:
         ) from unknown
 
 
+def chosen_weights(names: Sequence[str], registry: Registry) -> list[Path]:
+    """Return the files of the weights that a run uses: those named, "default" standing for all defaults.
+
+    Raises:
+        InputRefused: A name is of no registered weight and no file.
+    """
+    chosen: list[Path] = []
+    for name in names or (DEFAULTS,):
+        if name == DEFAULTS:
+            chosen += [each.path for each in registry.defaults()]
+        else:
+            chosen.append(registered_weight(name, registry))
+    return list(dict.fromkeys(chosen))
+
+
 def open_detector(
     weights: Sequence[str], *, device: str, threads: Threads = None, lookout: Lookout | None = None
 ) -> tuple[Detector, Mapping[str, bytes]]:
     """Return the detector and the model card of each of its weights, by the weight's digest.
 
     Args:
-        weights: Names of registered weights, or their files; the defaults when empty.
+        weights: Names of registered weights, or their files, or "default" for the defaults; these when empty.
         device: As :class:`detection.yolo.YoloDetector` takes it.
         threads: CPU threads, "auto" for the fastest number, or None for the runtime's own choice.
         lookout: Chooses what of a frame is worth looking at; None for all of it.
@@ -68,7 +86,7 @@ def open_detector(
     if device not in DEVICES:
         raise InputRefused(device, _("is no device"), _("Say one of {known}.").format(known=", ".join(DEVICES)))
     registry = open_registry()
-    paths = [registered_weight(name, registry) for name in weights] or [each.path for each in registry.defaults()]
+    paths = chosen_weights(weights, registry)
     detectors = [
         YoloDetector(path, registry=registry, device=device, threads=threads, lookout=lookout) for path in paths
     ]

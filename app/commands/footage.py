@@ -63,7 +63,12 @@ def add_commands(application: typer.Typer) -> None:
         rules: Annotated[Path | None, typer.Option(help=_("Rule file instead of the shipped one."))] = None,
         weight: Annotated[
             list[str] | None,
-            typer.Option(help=_("Registered detector weight, by name or file; may be repeated, one for each label.")),
+            typer.Option(
+                help=_(
+                    "Registered detector weight, by name or file, or default for the defaults; may be repeated, one "
+                    "for each label."
+                )
+            ),
         ] = None,
         datum: Annotated[Datum, typer.Option(help=_("What the degrees of the register's files are in."))] = Datum.WGS84,
         camera: Annotated[
