@@ -23,7 +23,7 @@ class WeightCard:
     """One registered weight.
 
     Attributes:
-        name: Short name, unique in a registry ("vehicle-n").
+        name: Short name, unique in a registry ("vehicle-n-3").
         file: File name of the weight, beside the registry file.
         sha256: Digest of the weight file, hex.
         classes: The weight's own class names, by class number.

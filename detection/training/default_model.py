@@ -1,7 +1,8 @@
 """The training set of the vehicle weight, and of a weight for all classes.
 
-The set is made of two outside sets (``aerial_vehicles/train``, ``forest_fire``), of scenes that
-``flight.rehearsal.scenes`` renders, and of drawn clutter. How it is trained on says :mod:`detection.training.recipes`.
+The set is made of outside sets (``aerial_vehicles/train``, ``forest_fire`` and, for vehicles, ``kit_ais``), of scenes
+that ``flight.rehearsal.scenes`` renders, and of drawn clutter. How it is trained on says
+:mod:`detection.training.recipes`.
 
 What is not in it: the eight photos that the weight is measured on, and AU-AIR, whose own annotation file states a
 licence for non-commercial use.
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.training.clutter import draw_clutter
+from detection.training.look_alikes import strew
 from detection.training.sets import Source, write_sources
 from detection.training.yolo_sets import Labelled, compose, cut_training_tiles, read_yolo_set
 
@@ -37,9 +39,15 @@ FLIGHT_GSD_M: Final[Mapping[str, float]] = {
     "DJI_0762": 0.075,
 }
 VALIDATION_FLIGHT: Final = "DJI_0013"
+# The same for the three aerial sequences of KIT AIS, by how their files begin. Their streets run between houses, so
+# they show what the flights above do not: roof lights, dormers and balconies beside cars.
+STREET_GSD_M: Final[Mapping[str, float]] = {"MOS1": 0.135, "MOS": 0.118, "MunichStreet02": 0.123}
+STREET_GSD_RANGE_M: Final = (0.08, 0.14)
 FIRE_CLASSES: Final[Mapping[int, str]] = {0: "smoke", 1: "fire", 2: "smoke", 3: "fire", 4: "fire"}
 SCENE_CLASSES: Final = ("vehicle", "truck", "person", "smoke", "fire", "drums", "container", "tank", "debris", "tent")
 TILES_PER_PHOTO: Final = 7
+VEHICLE_TILES_PER_PHOTO: Final = 16
+TILES_PER_STREET: Final = 7
 FIRE_IMAGES: Final = {"train": 480, "val": 60}
 CLUTTER_IMAGES: Final = 60
 
@@ -55,7 +63,7 @@ def prepare_default_set(
 
     Args:
         folder: A new folder for the set.
-        data: Holds ``aerial_vehicles/train`` and ``forest_fire``.
+        data: Holds ``aerial_vehicles/train`` and ``forest_fire``; for vehicles also ``kit_ais``.
         scenes: A YOLO-format folder of rendered scenes, split into ``train`` and ``val``.
         vehicles_only: One class, ``vehicle``, for cars, vans, lorries and buses alike; everything else is background.
         seed: Settles every choice.
@@ -64,7 +72,8 @@ def prepare_default_set(
         InputRefused: A set is missing or malformed.
     """
     random = np.random.default_rng(seed)
-    cars = list(_car_tiles(data / "aerial_vehicles" / "train", random))
+    count, squeezed_to = (VEHICLE_TILES_PER_PHOTO, 0.33) if vehicles_only else (TILES_PER_PHOTO, 0.45)
+    cars = list(_car_tiles(data / "aerial_vehicles" / "train", count, squeezed_to, random))
     empty = [tile.pixels for _split, tile in cars if not tile.labels and (tile.pixels == 114).mean() < 0.1]
     kept = [(split, tile) for split, tile in cars if tile.labels or random.random() > 0.6]
     sources = [
@@ -92,6 +101,12 @@ def prepare_default_set(
         Source(name="clutter", images=_clutter(empty, pictures, random), searched_for=CLASSES, split="train")
     )
     if vehicles_only:
+        # Tiles without a vehicle stay: houses and gardens fill them.
+        streets = list(_street_tiles(data / "kit_ais", random))
+        on_roads = [tile for split, tile in cars if split == "train"]
+        strewn = [strew(tile, gsd_m=GSD_RANGE_M, random=random) for tile in (*on_roads, *streets)]
+        for name, images in (("streets", streets), ("strewn", strewn)):
+            sources.append(Source(name=name, images=images, searched_for=("vehicle", "truck"), split="train"))
         sources = [
             replace(source, images=map(_vehicles_of, source.images), searched_for=("vehicle",)) for source in sources
         ]
@@ -105,7 +120,9 @@ def _vehicles_of(image: Labelled) -> Labelled:
     return replace(image, boxes=image.boxes[kept], labels=("vehicle",) * sum(kept))
 
 
-def _car_tiles(folder: Path, random: np.random.Generator) -> Iterator[tuple[str, Labelled]]:
+def _car_tiles(
+    folder: Path, count: int, squeezed_to: float, random: np.random.Generator
+) -> Iterator[tuple[str, Labelled]]:
     for image in read_yolo_set(folder, folder, CAR_CLASSES):
         gsd_m = FLIGHT_GSD_M[image.flight]
         lengths_m = (image.boxes[:, 2:] - image.boxes[:, :2]).max(axis=1) * gsd_m if len(image.boxes) else []
@@ -118,11 +135,29 @@ def _car_tiles(folder: Path, random: np.random.Generator) -> Iterator[tuple[str,
             replace(image, labels=labels),
             gsd_m=gsd_m,
             tile_px=TILE_PX,
-            count=TILES_PER_PHOTO,
+            count=count,
             gsd_range_m=GSD_RANGE_M,
             random=random,
+            squeezed_to=squeezed_to,
         ):
             yield split, tile
+
+
+def _street_tiles(folder: Path, random: np.random.Generator) -> Iterator[Labelled]:
+    """Yield tiles of the aerial sequences of KIT AIS, every second frame: neighbours are nearly the same."""
+    for number, image in enumerate(read_yolo_set(folder, folder, CAR_CLASSES)):
+        begin = next((begin for begin in STREET_GSD_M if image.name.startswith(begin)), None)
+        if begin is None or number % 2:
+            continue
+        yield from cut_training_tiles(
+            image,
+            gsd_m=STREET_GSD_M[begin],
+            tile_px=TILE_PX,
+            count=TILES_PER_STREET,
+            gsd_range_m=STREET_GSD_RANGE_M,
+            random=random,
+            squeezed_to=0.33,
+        )
 
 
 def _fire_tiles(folder: Path, count: int, random: np.random.Generator) -> Iterator[Labelled]:

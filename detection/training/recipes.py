@@ -63,7 +63,7 @@ class Recipe:
 
 _YARDS: Final = SceneSettings(tile_px=TILE_PX, gsd_m=(0.04, 0.13), nadir_share=1 / 3)
 _GENTLY: Final = TrainingSettings(
-    image_px=TILE_PX, epochs=2, learning_rate=0.0005, frozen_layers=10, keep_statistics=True, bfloat16=True
+    image_px=TILE_PX, epochs=4, learning_rate=0.0005, frozen_layers=10, keep_statistics=True, bfloat16=True
 )
 
 RECIPES: Final[Mapping[str, Recipe]] = {
@@ -71,12 +71,13 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     for recipe in (
         Recipe(
             name="vehicle",
-            initial="vehicle-n",
+            initial="vehicle-n-2",
             prepare=partial(prepare_default_set, vehicles_only=True),
             scenes=_YARDS,
             scene_images=480,
             scene_seed=1,
             settings=_GENTLY,
+            needs=("aerial_vehicles/train", "forest_fire", "kit_ais"),
         ),
         Recipe(
             name="fire",

@@ -136,10 +136,32 @@ def train_weight(
     )
     trained = work / "run" / "weights" / "last.pt"
     aside = out.with_suffix(".part")
-    shutil.copyfile(trained, aside)
+    _copy_without_paths(trained, aside)
     aside.replace(out)
     shutil.rmtree(work, ignore_errors=True)
     return out
+
+
+def _copy_without_paths(trained: Path, out: Path) -> None:
+    """Copy a checkpoint, leaving of the paths that Ultralytics notes in it only the last parts.
+
+    Where a weight was trained is nobody's business who gets it.
+    """
+    import torch
+
+    checkpoint = torch.load(trained, map_location="cpu", weights_only=False)  # written by this very run
+    module = checkpoint["model"]
+    for noted in (checkpoint.get("train_args"), getattr(module, "args", None)):
+        if isinstance(noted, dict):
+            noted.update({key: Path(text).name for key, text in noted.items() if _is_path(text)})
+    for name in ("yaml_file", "pt_path"):
+        if _is_path(getattr(module, name, None)):
+            setattr(module, name, Path(getattr(module, name)).name)
+    torch.save(checkpoint, out)
+
+
+def _is_path(noted: object) -> bool:
+    return isinstance(noted, str) and Path(noted).is_absolute()
 
 
 def read_sources(folder: Path) -> Mapping[str, tuple[str, ...]]:

@@ -118,6 +118,7 @@ def cut_training_tiles(
     count: int,
     gsd_range_m: tuple[float, float],
     random: np.random.Generator,
+    squeezed_to: float = 0.45,
 ) -> Iterator[Labelled]:
     """Yield ``count`` tiles of ``image``, each at a GSD drawn log-uniformly from a range and squeezed at random.
 
@@ -128,13 +129,14 @@ def cut_training_tiles(
         count: How many.
         gsd_range_m: Finest and coarsest GSD of a tile.
         random: Where chance comes from.
+        squeezed_to: The most that a tile is squeezed along one axis: the sine of the flattest view's depression.
     """
     import cv2
 
     finest, coarsest = gsd_range_m
     for number in range(count):
         scale = gsd_m / float(np.exp(random.uniform(np.log(finest), np.log(coarsest))))
-        squeeze = float(random.uniform(0.45, 1.0)) if random.random() < 0.5 else 1.0
+        squeeze = float(random.uniform(squeezed_to, 1.0)) if random.random() < 0.5 else 1.0
         factors = np.array([scale, scale * squeeze] if random.random() < 0.5 else [scale * squeeze, scale])
         size = (
             max(1, round(image.pixels.shape[1] * factors[0])),

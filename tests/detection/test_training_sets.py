@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -139,7 +140,7 @@ def test_training_changes_what_is_known_and_leaves_the_rest(tmp_path: Path) -> N
     images = [image(f"DJI_1-{number}", [[10, 20, 50, 40]], ("vehicle",), side=64) for number in range(4)]
     sources = [Source(name="cars", images=images, searched_for=("vehicle",), split="train")]
     write_sources(tmp_path / "set", sources, ["vehicle", "smoke"])
-    initial = SHIPPED.parent / read_registry().named("vehicle-n").card.file
+    initial = SHIPPED.parent / read_registry().named("vehicle-n-2").card.file
     epochs: list[tuple[int, int]] = []
     out = train_weight(
         tmp_path / "set",
@@ -185,11 +186,12 @@ def test_a_detector_is_scored_on_labelled_images() -> None:
 
 
 def test_the_default_recipe_holds_out_whole_flights_and_says_what_was_searched_for(tmp_path: Path) -> None:
-    from detection.training.default_model import prepare_default_set
+    from detection.training.default_model import TILES_PER_STREET, prepare_default_set
 
     cars = tmp_path / "data" / "aerial_vehicles" / "train"
     scenes = tmp_path / "scenes"
-    for folder in (cars, *(tmp_path / "data/forest_fire" / part / "images" for part in ("train", "valid"))):
+    streets = tmp_path / "data" / "kit_ais"
+    for folder in (cars, streets, *(tmp_path / "data/forest_fire" / part / "images" for part in ("train", "valid"))):
         folder.mkdir(parents=True)
     for part in ("train", "valid"):
         (tmp_path / "data/forest_fire" / part / "labels").mkdir()
@@ -201,6 +203,9 @@ def test_the_default_recipe_holds_out_whole_flights_and_says_what_was_searched_f
     for flight in ("DJI_0013", "DJI_0762"):
         cv2.imwrite(str(cars / f"{flight}-0001.jpg"), np.full((540, 960, 3), 80, np.uint8))
         (cars / f"{flight}-0001.txt").write_text("0 0.5 0.5 0.08 0.04\n2 0.5 0.7 0.2 0.05\n")
+    for name in ("MOS155", "MOS156", "MunichStreet02-MOS74"):
+        cv2.imwrite(str(streets / f"{name}.png"), np.full((380, 700, 3), 120, np.uint8))
+        (streets / f"{name}.txt").write_text("0 0.5 0.5 0.05 0.05\n")
     for split in ("train", "val"):
         for kind in ("images", "labels"):
             (scenes / kind / split).mkdir(parents=True)
@@ -215,5 +220,8 @@ def test_the_default_recipe_holds_out_whole_flights_and_says_what_was_searched_f
     assert "person" in searched["rendered-train"]
     prepare_default_set(tmp_path / "one", data=tmp_path / "data", scenes=scenes, vehicles_only=True)
     assert set(read_sources(tmp_path / "one").values()) == {("vehicle",)}
+    kinds = Counter(path.name.split("__")[0] for path in (tmp_path / "one/images/train").iterdir())
+    assert kinds["streets"] == 2 * TILES_PER_STREET  # every second frame
+    assert kinds["strewn"] >= kinds["streets"]
     lines = (tmp_path / "one/labels/train/rendered-train__s0.txt").read_text().splitlines()
     assert [line.split()[0] for line in lines] == ["0"]
