@@ -37,7 +37,8 @@ class _View:
         along = np.array([np.cos(self.turn), np.sin(self.turn) * self.squeeze])
         across = np.array([-np.sin(self.turn), np.cos(self.turn) * self.squeeze])
         lifted = np.array([0.0, -up_m * np.sqrt(1 - self.squeeze**2)])
-        return (plane[:, :1] * along + plane[:, 1:] * across + lifted) / self.gsd_m
+        pixels: NDArray[np.float64] = (plane[:, :1] * along + plane[:, 1:] * across + lifted) / self.gsd_m
+        return pixels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,14 +93,16 @@ def strew(tile: Labelled, *, gsd_m: tuple[float, float], random: np.random.Gener
 
 
 def _kind(random: np.random.Generator) -> _Kind:
-    lid = np.array(LIDS[int(random.integers(len(LIDS)))], float) + random.integers(-20, 21)
+    lid: NDArray[np.float64] = np.array(LIDS[int(random.integers(len(LIDS)))], np.float64) + int(
+        random.integers(-20, 21)
+    )
     if random.random() < 0.15:
-        lid = random.integers(20, 235, 3).astype(float)
+        lid = random.integers(20, 235, 3).astype(np.float64)
     return _Kind(
         length_m=float(random.uniform(1.5, 5.2)),
         width_m=float(random.uniform(0.9, 2.4)),
         height_m=float(random.choice([0.02, 1.0], p=[0.15, 0.85]) * random.uniform(0.2, 1.1)),
-        lid=lid * random.uniform(0.6, 1.05),
+        lid=np.asarray(lid * float(random.uniform(0.6, 1.05)), np.float64),
         side=np.array(SIDES[int(random.integers(len(SIDES)))], float) + random.integers(-20, 21),
         ridged=bool(random.random() < 0.35),
         framed=bool(random.random() < 0.5),
