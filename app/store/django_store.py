@@ -16,7 +16,7 @@ from django.db import DatabaseError, connections, transaction
 from app.store.backup import back_up
 from app.store.models import AuditHead, AuditRow, CaseRow, DecisionRow
 from core.clock import Clock
-from core.errors import InputRefused, StoreFailed
+from core.errors import InputRefused, IntegrityFailed, StoreFailed
 from core.refusal import Refusal
 from core.text import _
 from evidence.cases.audit_check import Anchor, AuditLine, check_lines
@@ -101,6 +101,12 @@ class DjangoCaseStore:
     def _append(self, actor: str, action: Action, subject: str, digest: str, facts: dict[str, str]) -> None:
         last = AuditRow.objects.using(self.alias).order_by("-seq").first()
         tail = () if last is None else (decode(AUDIT_SCHEMA, CustodyEntry, last.document.encode(), "audit"),)
+        head = AuditHead.objects.using(self.alias).first()
+        kept = None if head is None else (head.entries, head.sha256)
+        if kept != ((tail[0].seq + 1, tail[0].sha256) if tail else None):  # another entry would cover it up
+            raise IntegrityFailed(
+                _("The audit does not end where it was left; run skywarden audit verify, and restore a backup.")
+            )
         entry = append(
             tail,
             at=entry_time(self.clock.now(), tail[-1] if tail else None),
@@ -117,9 +123,11 @@ class DjangoCaseStore:
             document=encode(AUDIT_SCHEMA, entry).decode(),
             sha256=entry.sha256,
         )
-        AuditHead.objects.using(self.alias).update_or_create(
-            only=1, defaults={"entries": entry.seq + 1, "sha256": entry.sha256}
-        )
+        end = {"entries": entry.seq + 1, "sha256": entry.sha256}
+        if head is None:
+            AuditHead.objects.using(self.alias).create(only=1, **end)
+        else:
+            AuditHead.objects.using(self.alias).update(**end)
 
     def _incident(self, incident_id: str) -> Incident | None:
         row = CaseRow.objects.using(self.alias).filter(incident_id=incident_id).first()

@@ -439,6 +439,22 @@ def test_tampering_past_the_triggers_is_found_placed_and_called_by_its_name(kept
     assert all(str(one.position) in one.reason or case.incident.number in one.reason for one in breaks)
 
 
+@pytest.mark.parametrize("name", ["cut off", "end forgotten", "all removed", "put at the end"])
+def test_a_store_whose_audit_was_cut_takes_nothing_more_that_would_cover_it_up(
+    kept: Kept, case: Any, name: str
+) -> None:
+    kept.store.open_case(case.incident, actor="program:skywarden")
+    _confirm(case, kept.store)
+    statement, expected = TAMPERINGS[name]
+    kept.tamper(statement)
+    key = case.incident.incident_id
+    with pytest.raises(IntegrityFailed, match="does not end where it was left"):
+        kept.store.read_case(key, viewer=CHEN)
+    with pytest.raises(IntegrityFailed, match="audit verify"):
+        kept.store.note(key, Action.SEALED, actor="陈", subject_sha256="ab" * 32, facts={})
+    assert [(one.position, one.flaw) for one in kept.store.audit_breaks()] == expected
+
+
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_a_backup_is_whole_checked_never_replaced_and_can_be_put_back_anywhere(
     kind: str, case: Any, tmp_path: Path, request: pytest.FixtureRequest
