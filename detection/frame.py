@@ -28,7 +28,6 @@ class Frame:
         pose: Where the camera was; fields may be missing.
         camera: The camera at this image size, or None when it is unknown.
         quality: How sharp and how exposed the image was measured to be; None where nobody measured it.
-        from_video: Whether it is one of many frames, each of which may be reduced quickly rather than exactly.
     """
 
     original_sha256: str
@@ -39,7 +38,6 @@ class Frame:
     pose: Pose
     camera: Camera | None
     quality: ImageQuality | None = None
-    from_video: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "captured_at", in_utc(self.captured_at))

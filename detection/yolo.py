@@ -236,8 +236,8 @@ def _centred_in(rows: NDArray[np.float64], tiles: Sequence[Tile]) -> NDArray[np.
 def _shown(frame: Frame, tile: Tile) -> NDArray[np.uint8]:
     """Return (height, width, 3) BGR of what the network sees of ``tile``, padded to whole strides.
 
-    Photos are reduced by the area mean, as thresholds were measured. That takes a third as long as the network; of a
-    video, which shows everything many times, frames are reduced five times as quickly and almost as well.
+    The area mean would take a third as long as the network; :func:`~detection.frames.shrinking.shrink` takes a fifth
+    of that, and thresholds were measured with it.
     """
     import cv2
 
@@ -247,10 +247,10 @@ def _shown(frame: Frame, tile: Tile) -> NDArray[np.uint8]:
         min(width, max(1, round(part.shape[1] * tile.scale))),
         min(height, max(1, round(part.shape[0] * tile.scale))),
     )
-    if frame.from_video and inner[0] <= part.shape[1] and inner[1] <= part.shape[0]:
+    if inner[0] <= part.shape[1] and inner[1] <= part.shape[0]:
         part = shrink(part, *inner)
     elif inner != (part.shape[1], part.shape[0]):
-        part = cv2.resize(part, inner, interpolation=cv2.INTER_AREA if tile.scale < 1 else cv2.INTER_LINEAR)
+        part = cv2.resize(part, inner, interpolation=cv2.INTER_LINEAR)
     canvas = np.full((height, width, 3), GREY, dtype=np.uint8)
     canvas[: inner[1], : inner[0]] = part
     return canvas

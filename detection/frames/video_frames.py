@@ -219,7 +219,6 @@ class _Video:
             pose=pose,
             camera=self.camera,
             quality=quality or _quality(image),
-            from_video=True,
         )
 
 
