@@ -195,7 +195,11 @@ def choose_point(checked: Checked, *, false_per_km2: float, on: str) -> Measured
     )
     if best is None or not best.threshold < 1:
         return None
-    return point_at(checked, max(LEAST_THRESHOLD, math.floor(best.threshold * 1000) / 1000), on=on)
+    # Rounded down where that lets nothing in besides, else up: the review load was promised.
+    point = point_at(checked, max(LEAST_THRESHOLD, math.floor(best.threshold * 1000) / 1000), on=on)
+    if point.false_per_km2 <= false_per_km2:
+        return point
+    return point_at(checked, max(LEAST_THRESHOLD, math.ceil(best.threshold * 1000) / 1000), on=on)
 
 
 def with_points(card: WeightCard, points: Mapping[str, MeasuredPoint]) -> WeightCard:

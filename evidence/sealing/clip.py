@@ -286,7 +286,8 @@ def _encoded(first: VideoFrame, rest: Iterator[VideoFrame], cursor: VideoCursor,
 
 def _stream_of(sink: OutputContainer, width_px: int, height_px: int) -> Any:  # noqa: ANN401 - PyAV's own stream
     """Add the stream that clips are encoded as."""
-    out: Any = sink.add_stream("libx264", options={"crf": "20", "preset": "veryfast", "bf": "0"})
+    # One thread: with more, the slices, and so the bytes, depend on the machine's cores.
+    out: Any = sink.add_stream("libx264", options={"crf": "20", "preset": "veryfast", "bf": "0", "threads": "1"})
     out.width, out.height, out.pix_fmt = width_px, height_px, "yuv420p"
     out.time_base = out.codec_context.time_base = Fraction(1, TICKS)
     return out

@@ -215,7 +215,7 @@ def test_a_change_becomes_a_sealed_lead_with_what_it_was_compared_with(
     (line,) = [line for line in report.incidents if line.hazard.startswith("H04 ")]  # a stain that grew at the tanks
     assert line.zone == "罐区"
     assert off_m(line.lon_deg, line.lat_deg, STAIN) < 3
-    assert report.without["no-rule"] >= 1  # what appeared is told, and undecided
+    assert report.without["no-zone"] >= 1  # what appeared on no roof is told, and undecided
     assert report.sightings == report.with_incident + sum(report.without.values())
     package = made.out / line.package
     assert verify(package).findings == ()

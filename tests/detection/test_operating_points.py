@@ -122,6 +122,18 @@ def test_the_threshold_keeps_to_the_review_load_and_the_next_lower_score_would_n
     assert higher.found >= point.found
 
 
+def test_a_threshold_is_not_rounded_down_to_let_more_in_than_was_promised() -> None:
+    close = replace(
+        CHECKED,
+        scores=np.array([0.9, 0.8008, 0.8004, 0.8002]),
+        hits=np.array([True, True, False, False]),
+        area_km2=0.01,
+    )
+    point = choose_point(close, false_per_km2=50, on="a test")
+    assert point is not None
+    assert (point.threshold, point.false, point.found) == (0.801, 0, 1)
+
+
 def test_a_label_that_the_sample_does_not_show_keeps_its_threshold() -> None:
     assert choose_point(replace(CHECKED, true=0), false_per_km2=10, on="a test") is None
     assert choose_point(replace(CHECKED, hits=~CHECKED.hits, scores=CHECKED.scores), false_per_km2=5, on="x") is None
