@@ -16,7 +16,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import Http404, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import reverse
 
-from app.station.access import About, Page
+from app.station.access import About, Page, Rate
 from app.station.access_table import BY_NAME
 from app.station.api_tokens import owner_of
 from app.station.audit import note_refused, note_seen
@@ -53,12 +53,16 @@ class AccessMiddleware:
 
 
 def _too_often(request: Any, page: Page) -> Any:  # noqa: ANN401 - as above
-    """Refuse who asks too often; guesses at secrets are counted by address, whoever is signed in."""
+    """Refuse who asks too often; guesses at secrets are counted by address, whoever is signed in.
+
+    To look at a form is no guess: an office behind one address opens it twenty times on a Monday morning.
+    """
     here = station()
     who = f"address {request.META.get('REMOTE_ADDR', '')}"
     if not page.public and request.user.is_authenticated:
         who = f"account {request.user.pk}"
-    wait_s = here.limits.admit(who, page.rate, here.clock.monotonic_s()) if request.method != "HEAD" else 0.0
+    rate = Rate.PAGE if page.rate is Rate.SECRET and request.method == "GET" else page.rate
+    wait_s = here.limits.admit(who, rate, here.clock.monotonic_s()) if request.method != "HEAD" else 0.0
     return failures.too_often(request, wait_s) if wait_s else None
 
 
