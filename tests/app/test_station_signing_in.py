@@ -24,7 +24,7 @@ def fresh(tmp_path: Path) -> Iterator[Bureau]:
 
 
 @pytest.fixture
-def quick_hash() -> Iterator[None]:
+def quick_hash(bureau: Bureau) -> Iterator[None]:  # noqa: ARG001 - settings must exist before one is overridden
     """Hash passwords quickly; the station's own hasher takes its time on purpose."""
     from django.test import override_settings
 
