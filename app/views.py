@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +15,7 @@ from detection.frame_on_ground import View
 from detection.frames.shrinking import shrink
 from detection.ground_scale import height_above_ground_m
 from evidence.sealing.frame_record import FrameRecord
-from flight.camera import Camera
+from flight.camera import resized
 from flight.track import orientation_of
 
 WIDTH_PX: Final = 1_200
@@ -60,20 +59,13 @@ def read_view(folder: Path, record: FrameRecord) -> View | None:
         pixels = np.ascontiguousarray(np.asarray(picture.convert("RGB"))[..., ::-1])
     return View(
         pixels=pixels,
-        camera=_reduced(record.camera, pixels.shape[1] / record.camera.width_px, pixels.shape[1], pixels.shape[0]),
+        camera=resized(
+            record.camera,
+            pixels.shape[1] / record.camera.width_px,
+            width_px=pixels.shape[1],
+            height_px=pixels.shape[0],
+        ),
         orientation=orientation,
         point=record.pose.position,
         height_m=height_m,
-    )
-
-
-def _reduced(camera: Camera, scale: float, width_px: int, height_px: int) -> Camera:
-    return replace(
-        camera,
-        width_px=width_px,
-        height_px=height_px,
-        focal_px=camera.focal_px * scale,
-        focal_y_px=None if camera.focal_y_px is None else camera.focal_y_px * scale,
-        centre_x_px=camera.centre_x_px * scale,
-        centre_y_px=camera.centre_y_px * scale,
     )

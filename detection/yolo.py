@@ -120,7 +120,7 @@ class YoloDetector:
 
     def canvases_of(self, frame: Frame) -> list[NDArray[np.uint8]]:
         """Return what the network is shown of ``frame``, tile by tile."""
-        return [_shown(frame, tile) for tile in self.tiles_of(frame)]
+        return [_shown(frame.pixels, tile) for tile in self.tiles_of(frame)]
 
     def tiles_of(self, frame: Frame) -> list[Tile]:
         """Return the tiles that :meth:`detect` runs for ``frame``, unless a lookout leaves some out."""
@@ -138,7 +138,7 @@ class YoloDetector:
         left_out = [tile for tile in planned if tile not in tiles] if len(tiles) < len(planned) else []
         found = [np.empty((0, 6))]
         cut = [np.empty((0, 4), dtype=bool)]
-        for tile, rows in self._run(frame, tiles):
+        for tile, rows in self._run(frame.pixels, tiles):
             inner = np.array([tile.left_px > 0, tile.top_px > 0, tile.right_px < width_px, tile.bottom_px < height_px])
             edges = np.array([tile.left_px, tile.top_px, tile.right_px, tile.bottom_px], dtype=np.float64)
             sides = (np.abs(rows[:, :4] - edges) < 2 / tile.scale) & inner
@@ -182,7 +182,7 @@ class YoloDetector:
         fits: NDArray[np.bool_] = ((length_m >= bounds[:, 0]) | ~whole) & (length_m <= bounds[:, 1])
         return fits
 
-    def _run(self, frame: Frame, tiles: Sequence[Tile]) -> list[tuple[Tile, NDArray[np.float64]]]:
+    def _run(self, pixels: NDArray[np.uint8], tiles: Sequence[Tile]) -> list[tuple[Tile, NDArray[np.float64]]]:
         """Return for each tile its (n, 6) boxes in image pixels, score and class number, above the classes' floors."""
         by_canvas: dict[tuple[int, int], list[Tile]] = {}
         for tile in tiles:
@@ -194,7 +194,7 @@ class YoloDetector:
             while start < len(alike):
                 batch = alike[start : start + step]
                 try:
-                    raw = self._network.run(np.stack([_shown(frame, tile) for tile in batch]))
+                    raw = self._network.run(np.stack([_shown(pixels, tile) for tile in batch]))
                 except DeviceMemoryShort as problem:
                     step = self._make_room(step, problem)
                     continue
@@ -233,7 +233,7 @@ def _centred_in(rows: NDArray[np.float64], tiles: Sequence[Tile]) -> NDArray[np.
     return inside
 
 
-def _shown(frame: Frame, tile: Tile) -> NDArray[np.uint8]:
+def _shown(pixels: NDArray[np.uint8], tile: Tile) -> NDArray[np.uint8]:
     """Return (height, width, 3) BGR of what the network sees of ``tile``, padded to whole strides.
 
     The area mean would take a third as long as the network; :func:`~detection.frames.shrinking.shrink` takes a fifth
@@ -241,7 +241,7 @@ def _shown(frame: Frame, tile: Tile) -> NDArray[np.uint8]:
     """
     import cv2
 
-    part = frame.pixels[tile.top_px : tile.bottom_px, tile.left_px : tile.right_px]
+    part = pixels[tile.top_px : tile.bottom_px, tile.left_px : tile.right_px]
     width, height = tile.canvas_px
     inner = (
         min(width, max(1, round(part.shape[1] * tile.scale))),

@@ -349,6 +349,19 @@ def _nearest(angle_deg: float, to_deg: float) -> float:
     return to_deg + (angle_deg - to_deg + 180.0) % 360.0 - 180.0
 
 
+def resized(camera: Camera, scale: float, *, width_px: int, height_px: int) -> Camera:
+    """Return the camera of the same image made ``scale`` times as large, which came out at the given whole pixels."""
+    return replace(
+        camera,
+        width_px=width_px,
+        height_px=height_px,
+        focal_px=camera.focal_px * scale,
+        focal_y_px=None if camera.focal_y_px is None else camera.focal_y_px * scale,
+        centre_x_px=camera.centre_x_px * scale,
+        centre_y_px=camera.centre_y_px * scale,
+    )
+
+
 def turned_half(camera: Camera) -> Camera:
     """Return the camera of the same photos stored turned by 180°: centre, tangential terms and mount are mirrored."""
     yaw, pitch, roll = camera.mount_deg

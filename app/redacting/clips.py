@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.redacting.looking import look_at_frame, scaled_box, tell_detectors
-from app.redacting.made_from import record_of, resized_camera
+from app.redacting.made_from import record_of
 from app.redacting.secret_file import SecretGround
 from core.refusal import Refusal
 from core.text import _
@@ -22,7 +22,7 @@ from evidence.handing_out.secret_ground import secret_pixels
 from evidence.sealing.again import Contents
 from evidence.sealing.derivation import Derived
 from evidence.sealing.frame_record import FrameRecord
-from flight.camera import Camera
+from flight.camera import Camera, resized
 from flight.track import Pose, Track, pose_at
 
 SAME_FRAME_S = 0.002
@@ -130,7 +130,7 @@ class _ClipTimes:
         camera = self.record.camera
         if camera is None or abs(self.record.height_px * scale - shape[0]) > 2:
             return None
-        return resized_camera(camera, scale, width_px=shape[1], height_px=shape[0])
+        return resized(camera, scale, width_px=shape[1], height_px=shape[0])
 
     def nearest_pose(self, at: datetime) -> Pose:
         """Return the pose nearest in time: near enough to tell how large things are, not where they are."""

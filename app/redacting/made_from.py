@@ -7,7 +7,7 @@ from dataclasses import replace
 from evidence.sealing.again import Contents
 from evidence.sealing.derivation import Derived
 from evidence.sealing.frame_record import FrameRecord
-from flight.camera import Camera
+from flight.camera import Camera, resized
 
 
 def record_of(copy: Derived, contents: Contents) -> FrameRecord | None:
@@ -34,17 +34,4 @@ def camera_of(copy: Derived, record: FrameRecord, shape: tuple[int, ...]) -> Cam
         return None
     scale = shape[1] / record.width_px
     height_px = min(shape[0], max(1, round(record.height_px * scale)))
-    return resized_camera(camera, scale, width_px=shape[1], height_px=height_px)
-
-
-def resized_camera(camera: Camera, scale: float, *, width_px: int, height_px: int) -> Camera:
-    """Return a camera whose picture was made smaller or larger."""
-    return replace(
-        camera,
-        width_px=width_px,
-        height_px=height_px,
-        focal_px=camera.focal_px * scale,
-        focal_y_px=None if camera.focal_y_px is None else camera.focal_y_px * scale,
-        centre_x_px=camera.centre_x_px * scale,
-        centre_y_px=camera.centre_y_px * scale,
-    )
+    return resized(camera, scale, width_px=shape[1], height_px=height_px)

@@ -48,6 +48,7 @@ SCENE_CLASSES: Final = ("vehicle", "truck", "person", "smoke", "fire", "drums", 
 TILES_PER_PHOTO: Final = 7
 VEHICLE_TILES_PER_PHOTO: Final = 16
 TILES_PER_STREET: Final = 7
+VEHICLE_SQUEEZED_TO: Final = 0.33  # the sine of 19°, the flattest view that vehicles are looked for in
 FIRE_IMAGES: Final = {"train": 480, "val": 60}
 CLUTTER_IMAGES: Final = 60
 
@@ -72,7 +73,7 @@ def prepare_default_set(
         InputRefused: A set is missing or malformed.
     """
     random = np.random.default_rng(seed)
-    count, squeezed_to = (VEHICLE_TILES_PER_PHOTO, 0.33) if vehicles_only else (TILES_PER_PHOTO, 0.45)
+    count, squeezed_to = (VEHICLE_TILES_PER_PHOTO, VEHICLE_SQUEEZED_TO) if vehicles_only else (TILES_PER_PHOTO, 0.45)
     cars = list(_car_tiles(data / "aerial_vehicles" / "train", count, squeezed_to, random))
     empty = [tile.pixels for _split, tile in cars if not tile.labels and (tile.pixels == 114).mean() < 0.1]
     kept = [(split, tile) for split, tile in cars if tile.labels or random.random() > 0.6]
@@ -156,7 +157,7 @@ def _street_tiles(folder: Path, random: np.random.Generator) -> Iterator[Labelle
             count=TILES_PER_STREET,
             gsd_range_m=STREET_GSD_RANGE_M,
             random=random,
-            squeezed_to=0.33,
+            squeezed_to=VEHICLE_SQUEEZED_TO,
         )
 
 
