@@ -17,6 +17,7 @@ from typing import Final
 
 import numpy as np
 
+from app.case_folder import views_of
 from app.inputs import Kind, list_inputs
 from app.over_patrols import event_name, tell_story
 from app.patrol_ledger import Ledger, PatrolRecord, incident_numbers, numbers_of
@@ -239,7 +240,7 @@ def _view(patrol: PatrolRecord, frame: FrameRecord, height_m: float) -> View | N
                     point=frame.pose.position,
                     height_m=height_m,
                 )
-    kept = read_view(Path(patrol.case_folder) / "work" / "views", frame)
+    kept = read_view(views_of(Path(patrol.case_folder)), frame)
     return None if kept is None else replace(kept, height_m=height_m)
 
 

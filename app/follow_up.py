@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from app.case_folder import LEDGER
 from app.patrol_ledger import Ledger, incident_numbers, numbers_of
 from core.clock import BEIJING
 from core.errors import InputRefused
@@ -119,7 +120,7 @@ def ledger_folder(folder: Path) -> Path:
     Raises:
         InputRefused: There is none.
     """
-    for place in (folder, folder / "patrols", folder.resolve().parent / "patrols"):
+    for place in (folder, folder / LEDGER, folder.resolve().parent / LEDGER):
         if (place / "standings.json").is_file():
             return place
     problem = _("holds no ledger of patrols")

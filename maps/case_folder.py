@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 import shapely
 
@@ -20,7 +20,7 @@ from core.errors import InputRefused
 from core.points import GeoPoint
 from core.text import _
 from evidence.incident import State
-from evidence.sealing.package import VIEWER
+from evidence.sealing.package import PACKAGES, VIEWER
 from flight.patrol import Patrol
 from geofence.hazard import Value
 from geofence.site import Register, Site, Zone, ZoneType
@@ -33,8 +33,6 @@ from maps.planned_areas import planned_areas
 from maps.scene import Footprint, Trace
 from maps.sheet import Mark, Sheet, open_leads, patrols_of, premises_of
 from maps.sheet_json import PICTURES_BYTES
-
-PACKAGES: Final = "packages"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

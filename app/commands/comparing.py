@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from app.case_folder import work_of
 from core.clock import BEIJING, SystemClock
 from core.errors import InputRefused
 from core.heights import HeightDatum
@@ -65,8 +66,8 @@ def _changes(
         return open_instruments(zone=camera_zone, ground=ground, device=device, clock=SystemClock())
 
     with bars_on(console) as bars:
-        early = _opened(before, instruments, out / "work" / "before", bars)
-        late = _opened(after, instruments, out / "work" / "after", bars)
+        early = _opened(before, instruments, work_of(out) / "before", bars)
+        late = _opened(after, instruments, work_of(out) / "after", bars)
         found = compare_patrols(early, late, ground=ground, jurisdiction=jurisdiction, progress=bars, least_m2=least)
     tell(found, early, late, out=out, jurisdiction=jurisdiction, incidents=_incidents(after), console=console)
 

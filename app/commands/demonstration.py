@@ -11,13 +11,15 @@ from rich.console import Console
 from rich.table import Table
 
 from app.bars import bars_on
+from app.case_folder import STORE, work_of
 from app.commands.footage import places_of, settings_of
 from app.commands.planning import print_plan
 from app.commands.version import program_version
 from app.demo import DISTRICT, PATROL, Finding, Score, planted_in, rehearse, score
 from app.instruments import Station
 from app.languages import language_of
-from app.process import STORE, Job, process
+from app.process import process
+from app.processing.job import Job
 from app.run_report import print_report
 from app.wiring import (
     area_of,
@@ -71,7 +73,7 @@ def add_commands(application: typer.Typer) -> None:
             station = Station(
                 instruments=instruments,
                 jurisdiction=jurisdiction,
-                signing=open_signing(None, work=cases / "work"),
+                signing=open_signing(None, work=work_of(cases)),
                 progress=bars,
                 store=open_case_store(str(cases / STORE), clock, new=True),
             )

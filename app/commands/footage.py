@@ -11,12 +11,13 @@ import typer
 from rich.console import Console
 
 from app.bars import bars_on
+from app.case_folder import GEOJSON, LEDGER, MAP, REPORT, STORE, work_of
 from app.commands.keys import HardwareOption, SigningRingOption, key_that_may_sign
 from app.commands.version import program_version
-from app.comparing.change_leads import FOLDER
 from app.instruments import Instruments, Station
 from app.languages import language_of
-from app.process import GEOJSON, LEDGER, MAP, PACKAGES, REPORT, STORE, Job, process
+from app.process import process
+from app.processing.job import Job
 from app.run_report import print_report
 from app.wiring import (
     area_of,
@@ -36,10 +37,11 @@ from core.errors import InputRefused
 from core.heights import HeightDatum
 from core.text import _
 from detection.thermal.thermogram import AS_WRITTEN, Conditions, Unit
+from evidence.sealing.package import PACKAGES
 from flight.planning.patrol_file import read_patrol
 from geofence.datums import Datum
 from geofence.locating.ground import described
-from maps.change_file import PAGE
+from maps.change_file import CHANGES, PAGE
 from maps.coverage_file import COVERAGE
 from maps.geo_files import GEOPACKAGE
 
@@ -207,7 +209,7 @@ def add_commands(application: typer.Typer) -> None:
             follow=follow,
             threads=threads,
         )
-        signing = open_signing(signer, work=out / "work")
+        signing = open_signing(signer, work=work_of(out))
         plan = None if patrol is None else read_patrol(patrol)
         job = Job(
             footage=footage,
@@ -276,5 +278,5 @@ def places_of(out: Path) -> list[tuple[str, Path]]:
         (_("packages"), out / PACKAGES),
         (_("report"), out / REPORT),
         (_("ground seen"), out / COVERAGE),
-        *([(_("changes"), changes)] if (changes := out / FOLDER / PAGE).is_file() else ()),
+        *([(_("changes"), changes)] if (changes := out / CHANGES / PAGE).is_file() else ()),
     ]

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from app.case_folder import REPORT
 from app.comparing.change_report import change_as_json, draw_change, write_changes
 from app.comparing.ground_changes import GroundChange, GroundChanges, find_changes
 from app.comparing.ground_squares import Pictures
-from app.comparing.patrol_view import REPORT, PatrolView
+from app.comparing.patrol_view import PatrolView
 from app.examine import take_in
 from app.inputs import FootageFile, Kind, list_inputs
 from app.instruments import Instruments, Jurisdiction, Progress
@@ -31,9 +32,9 @@ from evidence.sealing.context import Attachment
 from evidence.sealing.frame_record import FrameRecord
 from geofence.locating.ground import Ground
 from geofence.sighting import Sighting
+from maps.change_file import CHANGES
 
 SCHEMA: Final = "skywarden/compared/1"
-FOLDER: Final = "changes"
 LEADING: Final = frozenset({Becoming.APPEARED, Becoming.GREW, Becoming.ALTERED})
 """What is there now; what is gone can be no hazard any more."""
 MOST_BYTES: Final = 64 * 1024 * 1024  # of an earlier original that is carried; a longer one is named by its digest
@@ -127,7 +128,7 @@ def _footage_of(folder: Path) -> Path:
 def write_compared(compared: Compared, out: Path, jurisdiction: Jurisdiction, incidents: Sequence[Incident]) -> None:
     """Write the page, report, shapes and pictures of a comparison into a case folder."""
     write_changes(
-        compared.found, out / FOLDER, pictures=compared.pictures, jurisdiction=jurisdiction, incidents=incidents
+        compared.found, out / CHANGES, pictures=compared.pictures, jurisdiction=jurisdiction, incidents=incidents
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from app.case_folder import REPORT, views_of, work_of
 from app.examine import examine, take_in
 from app.inputs import Kind, list_inputs
 from app.instruments import Instruments, Progress
@@ -24,8 +25,6 @@ from evidence.sealing.canonical import decode
 from evidence.sealing.frame_record import FrameRecord
 from flight.cameras.catalogue import is_thermal
 from geofence.fix import Fix
-
-REPORT = "report.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +48,7 @@ class PatrolView:
 
 def is_case_folder(folder: Path) -> bool:
     """Return whether a folder is one that ``process`` wrote."""
-    return (folder / REPORT).is_file() or (folder / "work").is_dir()
+    return (folder / REPORT).is_file() or work_of(folder).is_dir()
 
 
 def open_case_folder(folder: Path) -> PatrolView:
@@ -58,11 +57,11 @@ def open_case_folder(folder: Path) -> PatrolView:
     Raises:
         InputRefused: Its folder ``work`` is gone, or holds nothing that can be compared.
     """
-    work = folder / "work"
+    views = views_of(folder)
     settings = sorted(
-        (path for path in work.glob("*") if any(path.glob("*.json"))), key=lambda path: path.stat().st_mtime
+        (path for path in work_of(folder).glob("*") if any(path.glob("*.json"))), key=lambda path: path.stat().st_mtime
     )
-    if not settings or not (work / "views").is_dir():
+    if not settings or not views.is_dir():
         raise InputRefused(
             folder,
             _("no longer has its folder “work”, where the pictures and poses of its frames are kept"),
@@ -70,7 +69,7 @@ def open_case_folder(folder: Path) -> PatrolView:
         )
     entries = sorted(settings[-1].glob("*.json"))
     findings = [decode(SCHEMA, InputFindings, entry.read_bytes(), entry) for entry in entries]
-    return seen_in(folder, findings, work / "views")
+    return seen_in(folder, findings, views)
 
 
 def examine_footage(folder: Path, instruments: Instruments, *, work: Path, progress: Progress) -> PatrolView:

@@ -16,7 +16,7 @@ from typing import Any
 
 from django.db import transaction
 
-from app.process import PACKAGES, REPORT
+from app.case_folder import REPORT
 from app.run_report import SCHEMA, RunReport
 from app.station.cards import Districts, make_card
 from app.station.context import station
@@ -32,7 +32,7 @@ from evidence.ingest import CHUNK_BYTES
 from evidence.originals.vault_store import VaultStore
 from evidence.sealing.canonical import decode, encode
 from evidence.sealing.incident_json import decode_incident
-from evidence.sealing.package import CONTEXT, DERIVATIONS, INCIDENT, ORIGINALS
+from evidence.sealing.package import CONTEXT, DERIVATIONS, INCIDENT, ORIGINALS, PACKAGES
 from geofence.register.site_folder import ARCHIVE
 
 

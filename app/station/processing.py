@@ -16,6 +16,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Final
 
+from app.case_folder import work_of
 from app.station.audit import actor_of_user
 from app.station.background import Worker
 from app.station.context import station
@@ -77,7 +78,7 @@ def progress_of(job: ProcessingJob) -> tuple[int, int]:
     """Return how many of a job's files have been examined, and how many there are."""
     if job.state in {"done", "failed"}:
         return len(job.files), len(job.files)
-    journal = job_folder(job) / "cases" / "work"
+    journal = work_of(job_folder(job) / "cases")
     return min(len(job.files), len(list(journal.glob("*/*.json")))), len(job.files)
 
 

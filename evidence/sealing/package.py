@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+PACKAGES: Final = "packages"  # the folder of a run that holds them
 INCIDENT: Final = "data/incident.json"
 FRAMES: Final = "data/frames.json"
 ORIGINALS: Final = "data/originals.json"

@@ -12,9 +12,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from app.case_folder import LEDGER
 from app.instruments import Instruments, Jurisdiction, Signing, Station
 from app.patrol_ledger import PatrolRecord, read_patrols
-from app.process import LEDGER, Job, process
+from app.process import process
+from app.processing.job import Job
 from app.run_report import RunReport
 from app.wiring import open_jurisdiction
 from core.clock import FrozenClock

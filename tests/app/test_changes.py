@@ -19,7 +19,8 @@ from app.comparing.ground_changes import GroundChanges, find_changes
 from app.comparing.ground_squares import Pictures
 from app.comparing.patrol_view import PatrolView, examine_footage, is_case_folder, open_case_folder
 from app.instruments import Jurisdiction, Station
-from app.process import Job, process
+from app.process import process
+from app.processing.job import Job
 from app.wiring import open_jurisdiction
 from core.errors import InputRefused
 from core.ids import derived_id

@@ -20,7 +20,8 @@ from PIL import Image
 
 from app.footage_pose import VideoPoses, poses_of_video
 from app.instruments import Instruments, Station
-from app.process import Job, process
+from app.process import process
+from app.processing.job import Job
 from app.wiring import clock_offset_of, declaration_of
 from core.errors import InputRefused
 from core.ids import derived_id

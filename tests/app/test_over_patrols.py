@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import shapely
 
+from app.case_folder import GEOJSON, LEDGER, MAP, REPORT
 from app.instruments import Station
 from app.looked_at import GRADES_M, ground_looked_at
 from app.over_patrols import histories, tell_over_patrols, tell_story
@@ -26,7 +27,8 @@ from app.patrol_ledger import (
     read_patrols,
     set_deadline,
 )
-from app.process import GEOJSON, LEDGER, MAP, REPORT, Job, process
+from app.process import process
+from app.processing.job import Job
 from core.errors import InputRefused, StoreFailed
 from core.points import LocalPlane, to_plane
 from geofence.persistence.standing import Event

@@ -14,12 +14,14 @@ import pytest
 import shapely
 from rich.console import Console
 
+from app.case_folder import GEOJSON
 from app.conclude import conclude
 from app.examine import examine
 from app.inputs import list_inputs
 from app.instruments import Station
 from app.plume_watch import watch_bursts
-from app.process import GEOJSON, Job, process
+from app.process import process
+from app.processing.job import Job
 from app.run_report import print_report
 from app.wiring import recall_of, wind_of
 from core.clock import BEIJING, from_iso

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from app.case_folder import GEOJSON, MAP, REPORT
 from app.instruments import Station
-from app.process import GEOJSON, MAP, PACKAGES, REPORT, Job, process
+from app.process import process
+from app.processing.job import Job
 from core.errors import InputRefused, StoreFailed
 from detection.detection import Detection, Detector
 from detection.frame import Frame
@@ -20,6 +22,7 @@ from evidence.cases.case_store import MemoryCaseStore
 from evidence.cases.life import Decision, Deed, Person, Verdict
 from evidence.custody import Action
 from evidence.sealing.context import FlightApproval
+from evidence.sealing.package import PACKAGES
 from evidence.sealing.package_source import open_folder
 from evidence.sealing.reading import read_package
 from evidence.verify import verify

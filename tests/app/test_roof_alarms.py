@@ -14,7 +14,7 @@ from rich.console import Console
 from app.conclude import conclude
 from app.instruments import Station
 from app.journal import FrameFindings, InputFindings
-from app.process import _alarm_line
+from app.processing.sum_up import _alarm_line
 from app.roof_alarms import roof_alarms
 from app.run_report import RunReport, print_report
 from core.points import from_plane

@@ -12,7 +12,8 @@ from shapely.geometry import Polygon
 
 from app.conclude import Conclusion
 from app.instruments import Jurisdiction
-from app.process import _findings, _Taken
+from app.processing.examine_all import Taken
+from app.processing.sum_up import _findings
 from core.points import GeoPoint, LocalPlane, from_plane
 from geofence.datums import Datum, wgs84_to_gcj02
 from geofence.site import Register, Site
@@ -36,7 +37,7 @@ def findings(*, shifted: bool, sightings: int, frames: int) -> tuple[str, ...]:
         sites=(Site(code="91440115MADM0P017J", name="x", shape=shape, version="1"),), zones=(), sha256="0"
     )
     poses = [SimpleNamespace(frame=SimpleNamespace(pose=SimpleNamespace(position=place))) for place in places(frames)]
-    taken = cast("_Taken", SimpleNamespace(findings=[SimpleNamespace(frames=poses)]))
+    taken = cast("Taken", SimpleNamespace(findings=[SimpleNamespace(frames=poses)]))
     seen = cast("Conclusion", SimpleNamespace(sightings=[SimpleNamespace(point=place) for place in places(sightings)]))
     return _findings(taken, seen, cast("Jurisdiction", SimpleNamespace(register=register, datum=Datum.WGS84)))
 

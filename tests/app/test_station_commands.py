@@ -18,7 +18,8 @@ from typer.testing import CliRunner
 
 from app.commands import build
 from app.instruments import Station
-from app.process import Job, process
+from app.process import process
+from app.processing.job import Job
 from app.station.options import StationOptions
 from app.station.roles import Role
 from core.errors import InputRefused

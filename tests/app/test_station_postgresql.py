@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.instruments import Station
-from app.process import Job, process
+from app.process import process
+from app.processing.job import Job
 from app.station.opening import open_station
 from app.station.options import StationOptions
 from app.station.roles import Role

@@ -14,11 +14,13 @@ import pytest
 from PIL import Image
 from shapely import Point
 
+from app.case_folder import LEDGER
 from app.examine import examine, take_in
 from app.inputs import Kind, list_inputs
 from app.instruments import Station
 from app.patrol_ledger import read_patrols
-from app.process import LEDGER, Job, process
+from app.process import process
+from app.processing.job import Job
 from app.run_report import RunReport
 from app.wiring import open_jurisdiction
 from core.points import GeoPoint, LocalPlane, from_plane
