@@ -50,3 +50,10 @@ def motion_between(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArr
     if homography is None or agreeing.sum() < max(LEAST_AGREEING, LEAST_SHARE * sure.sum()):
         return None
     return np.asarray(homography, dtype=np.float64)
+
+
+def motion_tool_version() -> str:
+    """Return the version of what finds the motion."""
+    import cv2
+
+    return str(cv2.__version__)

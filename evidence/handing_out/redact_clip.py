@@ -27,7 +27,7 @@ from core.refusal import Refusal
 from core.text import _
 from detection.detection import Box, Detection
 from detection.frames.video_decoding import NotAVideoError
-from evidence.handing_out.picture_motion import motion_between
+from evidence.handing_out.picture_motion import motion_between, motion_tool_version
 from evidence.handing_out.redact import CELLS, COVER, MUST_LOOK_FOR, Region, coarsen, cover_where
 from evidence.handing_out.region_tracks import (
     Covered,
@@ -328,6 +328,8 @@ def _described(
     told: dict[str, str],
 ) -> Derived | Refusal:
     """Return the redacted clip with the record of how it was made, once its own pictures were counted."""
+    import PIL
+
     tracks, covered = covering
     if has_sound(content) or sum(1 for _picture in clip_pictures(content)) != len(covered):
         return Refusal(subject=clip.name, code="damaged", reason=_("the redacted clip does not hold every frame"))
@@ -347,7 +349,7 @@ def _described(
             source_index=0,
             operation="redact",
             tool="skywarden",
-            tool_version=f"PyAV {clip_tool_version()}, Pillow, OpenCV",
+            tool_version=f"PyAV {clip_tool_version()}, Pillow {PIL.__version__}, OpenCV {motion_tool_version()}",
             parameters=parameters_of(
                 {
                     **told,
