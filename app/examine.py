@@ -34,6 +34,7 @@ from detection.frames.video_burst import BurstSource
 from detection.frames.video_frames import frames_at, frames_of_video
 from detection.lookout import PastLook
 from detection.thermal.hot_spot_detector import detect_hot_spots
+from detection.thermal.read_thermogram import refuse_sequence
 from detection.thermal.thermogram import Thermogram
 from evidence.ingest import ingest_file
 from evidence.original import Original
@@ -75,7 +76,7 @@ def take_in(file: FootageFile, instruments: Instruments) -> Original | Refusal:
             remedy=_("Let the camera write JPEG; a photo converted later has often lost its pose."),
         )
     if file.kind is Kind.OTHER:
-        return Refusal(
+        return refuse_sequence(file.path) or Refusal(
             subject=file.path.name,
             code="not-footage",
             reason=_("the file is neither a photo nor a video with its subtitles"),

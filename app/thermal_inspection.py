@@ -12,7 +12,7 @@ from app.thermal_photos import slant_m
 from core.refusal import Refusal
 from core.text import _
 from detection.thermal.hot_spots import HotSpot, find_hot_spots
-from detection.thermal.read_thermogram import EXPORTED, read_thermogram
+from detection.thermal.read_thermogram import EXPORTED, read_thermogram, refuse_sequence
 from detection.thermal.thermogram import Conditions, Scale, Thermogram
 from flight.cameras.catalogue import is_thermal
 from flight.telemetry.file_kind import FileKind
@@ -30,6 +30,9 @@ def with_thermal(seen: Inspection, path: Path, conditions: Conditions) -> Inspec
         path: The file.
         conditions: What is declared of the measurement.
     """
+    sequence = refuse_sequence(path)
+    if sequence is not None and seen.kind is FileKind.UNKNOWN:
+        return replace(seen, refusals=(sequence,))
     if seen.kind is not FileKind.PHOTO and path.suffix.lower() not in EXPORTED:
         return seen
     beside = next((one for suffix in EXPORTED if (one := path.with_suffix(suffix)).is_file() and one != path), None)
@@ -61,7 +64,8 @@ def _is_infrared(path: Path) -> bool:
 def _facts(found: Thermogram) -> list[Fact]:
     unit = "°C" if found.scale is Scale.CELSIUS else _("counts, no temperatures")
     measured = found.values[np.isfinite(found.values)]
-    low, middle, high = (f"{value:.1f}" for value in (measured.min(), np.median(measured), measured.max()))
+    digits = 1 if found.scale is Scale.CELSIUS else 0
+    low, middle, high = (f"{value:.{digits}f}" for value in (measured.min(), np.median(measured), measured.max()))
     size = f"{found.width_px} × {found.height_px}"
     spread = _("{low} to {high}, median {middle} {unit}").format(low=low, high=high, middle=middle, unit=unit)
     facts = [

@@ -40,6 +40,7 @@ class Flir:
     order: str = "<"
     piece: int = 60_000
     with_calibration: bool = True
+    range_k: tuple[float, float] = (0.0, 823.15)  # what the camera says that it measures; some say nothing
 
 
 def counts_of(celsius: NDArray[np.float64]) -> NDArray[np.uint16]:
@@ -47,7 +48,7 @@ def counts_of(celsius: NDArray[np.float64]) -> NDArray[np.uint16]:
     return np.rint(counts_through(CALIBRATION, PATH, celsius + 273.15)).astype(np.uint16)
 
 
-def camera_record(counts: NDArray[np.uint16], order: str) -> bytes:
+def camera_record(counts: NDArray[np.uint16], order: str, range_k: tuple[float, float] = (0.0, 823.15)) -> bytes:
     record = bytearray(0x400)
 
     def put(at: int, code: str, *values: float) -> None:
@@ -60,7 +61,7 @@ def camera_record(counts: NDArray[np.uint16], order: str) -> bytes:
     c = CALIBRATION
     put(0x58, "3f", c.r1, c.b, c.f)
     put(0x70, "5f", c.alpha1, c.alpha2, c.beta1, c.beta2, c.x)
-    put(0x90, "f", 823.15)
+    put(0x90, "2f", range_k[1], range_k[0])
     record[0xD4:0xDC] = b"TestCore"
     put(0x308, "i", int(c.o))
     put(0x30C, "f", c.r2)
@@ -80,7 +81,7 @@ def fff(counts: NDArray[np.uint16], how: Flir) -> bytes:
         raw += counts.astype(np.dtype(how.order + "u2")).tobytes()
     records = [(0x01, bytes(raw))]
     if how.with_calibration:
-        records.append((0x20, camera_record(counts, how.order)))
+        records.append((0x20, camera_record(counts, how.order, how.range_k)))
     at = 64 + 32 * len(records)
     directory, bodies = b"", b""
     for kind, body in records:
@@ -116,11 +117,38 @@ def flir_jpeg(celsius: NDArray[np.float64], how: Flir | None = None) -> bytes:
     return picture[:2] + b"".join(flir_segments(celsius, how)) + picture[2:]
 
 
-def dji_segments(counts: NDArray[np.uint16]) -> list[bytes]:
-    stored = counts.astype("<u2").tobytes()
-    parts = [segment(0xE3, stored[at : at + 65_532]) for at in range(0, len(stored), 65_532)]
-    settings = struct.pack("<5f", 25.0, 5.0, 0.95, 0.7, 23.0).ljust(32, b"\x00") + b"\x2c\x01\x20\x00" + bytes(200)
-    return [*parts, segment(0xE4, settings), segment(0xE5, bytes(32_768))]
+NAMED = b"\xff\xd2\xd1\xff"
+
+
+def dji_settings(kind: str, *, emissivity: float = 0.95, distance_m: float = 5.0) -> bytes:
+    """APP4 as the cameras of a kind write it: lengths, heads and places are those of their files."""
+    measured = struct.pack("<5f", 25.0, distance_m, emissivity, 0.7, 23.0)
+    if kind == "M2EA":  # no name; the settings stand first
+        return measured.ljust(32, b"\x00") + b"\x2c\x01\x20\x00" + bytes(188)
+    if kind == "iirp":  # H20N, M3T, M3TD, M30T
+        return (NAMED + b"iirp").ljust(32, b"\x00") + measured.ljust(32, b"\x00") + b"\x2c\x01\x20\x00" + bytes(188)
+    if kind == "iirp-1280":  # H30T, M4T: longer, and without the number behind the settings
+        return ((NAMED + b"iirp").ljust(32, b"\x00") + measured).ljust(1280, b"\x00")
+    if kind == "girp":  # M30T
+        numbers = struct.pack("<4H", 60, round(distance_m * 10), round(emissivity * 100), 230)
+        return ((NAMED + b"girp").ljust(32, b"\x00") + b"\xaa\x55\x38\x00" + numbers).ljust(316, b"\x00")
+    if kind == "hirp":  # M3TD, M4T
+        return (NAMED + b"hirp").ljust(64, b"\x00") + b"\x02\x32\x32\x32" + bytes(76)
+    if kind == "H20T":
+        numbers = struct.pack("<4H", round(distance_m), 70, round(emissivity * 100), 230)
+        return (b"\xaa\x55\x12\x06".ljust(0x44, b"\x01") + numbers).ljust(2560, b"\x00")
+    raise ValueError(kind)
+
+
+def pieces(marker: int, stored: bytes) -> list[bytes]:
+    return [segment(marker, stored[at : at + 65_532]) for at in range(0, len(stored), 65_532)]
+
+
+def dji_segments(counts: NDArray[np.uint16], kind: str = "M2EA") -> list[bytes]:
+    stored, table = counts.astype("<u2").tobytes(), bytes(32_768)
+    if kind == "XT S":  # the calibration where the others have the counts, and the counts where they have the settings
+        return [segment(0xE3, table), *pieces(0xE4, stored)]
+    return [*pieces(0xE3, stored), segment(0xE4, dji_settings(kind)), segment(0xE5, table)]
 
 
 def make_exif(maker: str) -> bytes:
@@ -129,10 +157,10 @@ def make_exif(maker: str) -> bytes:
     return segment(0xE1, exif.tobytes())
 
 
-def dji_jpeg(counts: NDArray[np.uint16]) -> bytes:
+def dji_jpeg(counts: NDArray[np.uint16], kind: str = "M2EA") -> bytes:
     """A radiometric JPEG as DJI's cameras write it."""
     picture = plain_jpeg(counts.shape[1], counts.shape[0])
-    return picture[:2] + make_exif("DJI") + b"".join(dji_segments(counts)) + picture[2:]
+    return picture[:2] + make_exif("DJI") + b"".join(dji_segments(counts, kind)) + picture[2:]
 
 
 def scene(

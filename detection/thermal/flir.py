@@ -48,6 +48,7 @@ _PNG: Final = b"\x89PNG\r\n\x1a\n"
 ACCURACY_K: Final = 5.0
 ACCURACY_SHARE: Final = 0.05
 """FLIR Vue Pro R and DJI Zenmuse XT, specifications: ± 5 °C or ± 5 % of the reading."""
+_BEYOND_SHARE: Final = 0.005
 _AS_DELIVERED_M: Final = 5.0  # a stated distance below this is the maker's default, not an aircraft's height
 
 
@@ -218,7 +219,7 @@ def _thermogram(counts: NDArray[np.uint16], camera: tuple[bytes, str], condition
     alpha1, alpha2, beta1, beta2, x = floats(0x70, 5)
     (o,) = struct.unpack_from(order + "i", record, 0x308)
     (r2,) = floats(0x30C, 1)
-    (most_k,) = floats(0x90, 1)
+    most_k, least_k = floats(0x90, 2)
     notes = []
     if conditions.emissivity is not None:
         emissivity = conditions.emissivity
@@ -254,6 +255,7 @@ def _thermogram(counts: NDArray[np.uint16], camera: tuple[bytes, str], condition
     kelvin = kelvin_through(calibration, path, counts)
     if not np.isfinite(kelvin).any() or not math.isfinite(float(counts_through(calibration, path, 300.0))):
         raise _Unfit("no-calibration", _("by its calibration no pixel has a temperature"))
+    notes += _beyond(kelvin, least_k, most_k)
     # The range ends where the maker says so, or where sixteen bits do.
     limits_k = [float(kelvin_through(calibration, path, np.iinfo(np.uint16).max))]
     limits_k += [most_k] if 100 < most_k < 5000 else []
@@ -267,3 +269,14 @@ def _thermogram(counts: NDArray[np.uint16], camera: tuple[bytes, str], condition
         ceiling=float(np.nanmin(limits_k)) - ZERO_CELSIUS_K if np.isfinite(limits_k).any() else None,
         notes=tuple(notes),
     )
+
+
+def _beyond(kelvin: NDArray[np.float64], least_k: float, most_k: float) -> list[str]:
+    """Return a sentence on pixels beyond the range that the camera states, for which its formula is not fitted."""
+    if not 100 < least_k < most_k < 5000:
+        return []
+    share = float(np.mean((kelvin < least_k) | (kelvin > most_k)))
+    if share < _BEYOND_SHARE:
+        return []
+    said = _("{share:.0f} per cent of it lies beyond the camera's range of {low:.0f} to {high:.0f} °C")
+    return [said.format(share=share * 100, low=least_k - ZERO_CELSIUS_K, high=most_k - ZERO_CELSIUS_K)]

@@ -11,17 +11,19 @@ from detection.detection import Box, Detection
 from detection.frame import Frame
 from detection.ground_scale import gsd_at
 from detection.thermal.heat_caveats import caveats
-from detection.thermal.hot_spots import LEAST_PX, LEAST_RISE_K, LEAST_SPREADS, HotSpot, find_hot_spots
+from detection.thermal.hot_spots import LEAST_PX, LEAST_RISE_K, LEAST_SPREADS, WARMER_TIMES, HotSpot, find_hot_spots
 from detection.thermal.thermogram import Scale, Thermogram
 
 LABEL: Final = "hot_spot"
 _SAME_SHAPE: Final = 0.01
 
-METHOD_CARD: Final = f"""# Hot spots, method 1
+METHOD_CARD: Final = f"""# Hot spots, method 2
 
 Not a trained weight: a rule. A spot rises above the ground around it by {LEAST_SPREADS:g} spreads of the scene (and by
-{LEAST_RISE_K:g} K at least, where the file gives temperatures) over {LEAST_PX} pixels or more. Its score is a strength,
-not a probability. Measured on thermograms that were written for tests; on no camera's own file.
+{LEAST_RISE_K:g} K at least, where the file gives temperatures) over {LEAST_PX} pixels or more. Where the file gives
+counts, it also lies {WARMER_TIMES:g} times as far above the picture's median as nine tenths of the picture do. Its
+score is a strength, not a probability. Tried on 62 photos of cameras by DJI and FLIR, of which nobody had marked what
+is hot: no recall and no share of true ones is known.
 """.encode()
 METHOD_SHA256: Final = hashlib.sha256(METHOD_CARD).hexdigest()
 """Stands where a detection names the weight that saw it."""

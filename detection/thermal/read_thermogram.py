@@ -16,6 +16,21 @@ PHOTO_DRIVERS: Final[tuple[ThermalDriver, ...]] = (FlirDriver(), DjiDriver())
 EXPORTED: Final[dict[str, ThermalDriver]] = {".tif": TiffDriver(), ".tiff": TiffDriver(), ".raw": MatrixDriver()}
 """By suffix: what may stand beside a thermal photo, under its name, with temperatures in it."""
 
+SEQUENCES: Final = frozenset({".seq", ".csq", ".fcf"})
+"""Suffixes of FLIR's thermal videos (XT2, hand-held cameras), which nothing here reads."""
+
+
+def refuse_sequence(path: Path) -> Refusal | None:
+    """Return why a file is not read where its name says that it is a thermal video; refusal: "thermal-sequence"."""
+    if path.suffix.lower() not in SEQUENCES:
+        return None
+    return Refusal(
+        subject=path.name,
+        code="thermal-sequence",
+        reason=_("is a thermal video of FLIR's, which is not read"),
+        remedy=_("Let the camera take radiometric JPEGs, or export single ones from it with FLIR's program."),
+    )
+
 
 def read_thermogram(
     path: Path, *, infrared: bool, exported: Path | None = None, conditions: Conditions = AS_WRITTEN
@@ -51,5 +66,7 @@ def read_thermogram(
         subject=path.name,
         code="not-radiometric",
         reason=_("is a thermal picture without measurements: its colours are no temperatures"),
-        remedy=_("Set the camera to radiometric JPEG (R-JPEG), and copy files from the card as they are."),
+        remedy=_(
+            "Set the camera to radiometric JPEG (R-JPEG) where it has it, and copy files from the card as they are."
+        ),
     )

@@ -5,7 +5,8 @@ structures (``parent/child``) alike. The prefix is the packet's own; makers keep
 addresses change with firmware.
 
 Entities and document types are refused (``defusedxml``): a photo is input from outside. Some firmware writes stray line
-breaks and unescaped ampersands; such a packet is read by pattern instead, and the reader is told so.
+breaks and unescaped ampersands, and the Zenmuse XT S declares one namespace twice and calls it "DJI" instead of
+"drone-dji"; such a packet is read by pattern instead, and the reader is told so.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ MAX_PACKET_BYTES: Final = 4 << 20  # ISO 16684-3 extended packets stay far below
 
 _ATTRIBUTE: Final = re.compile(r"([A-Za-z][\w.-]{0,60}:[A-Za-z]\w{0,80})\s{0,20}=\s{0,20}\"([^\"<>]{0,4000})\"")
 _ELEMENT: Final = re.compile(r"<([A-Za-z][\w.-]{0,60}:[A-Za-z]\w{0,80})>([^<>]{0,4000})</\1\s{0,20}>")
+_DJI: Final = "drone-dji:"
 _RDF: Final = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 
 
@@ -81,5 +83,6 @@ def _matched(text: str) -> dict[str, str]:
     for pattern in (_ATTRIBUTE, _ELEMENT):
         for match in pattern.finditer(text):
             if not match[1].startswith(("xmlns:", "rdf:")):
-                found.setdefault(match[1], match[2].strip())
+                name = match[1].replace("DJI:", _DJI, 1) if match[1].startswith("DJI:") else match[1]
+                found.setdefault(name, match[2].strip())
     return found

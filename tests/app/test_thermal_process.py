@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,6 +23,7 @@ from app.patrol_ledger import read_patrols
 from app.process import process
 from app.processing.job import Job
 from app.run_report import RunReport
+from app.thermal_inspection import with_thermal
 from app.wiring import open_jurisdiction
 from core.points import GeoPoint, LocalPlane, from_plane
 from detection.scripted import ScriptedDetector
@@ -31,6 +33,7 @@ from evidence.original import Original
 from flight.camera import Camera
 from flight.flight_log import Trigger
 from flight.rehearsal.footage_header import header_segments
+from flight.telemetry.inspect import inspect_file
 from maps.case_folder import read_case_folder
 from maps.sheet import patrols_of
 from tests.thermal_files import dji_segments, flir_segments, plain_jpeg, scene, segment
@@ -138,7 +141,7 @@ def test_a_hot_spot_at_tanks_is_a_lead_with_what_was_measured(
         assert any("°C at its peak" in words for words in said)
         assert any("emissivity 0.95" in words for words in said)
     (method,) = (made.out / line.package).rglob("model-card*.md")
-    assert "Hot spots, method 1" in method.read_text()
+    assert "Hot spots, method 2" in method.read_text()
 
 
 def test_a_thermal_photo_is_no_look_in_daylight(
@@ -213,9 +216,25 @@ def test_what_measures_nothing_is_refused_and_the_rest_goes_on(
     take(card, 2, "colours only")
     whole = take(card, 3, "flir").read_bytes()
     (card / "DJI_0003_T.JPG").write_bytes(whole.replace(b"FFF\x00", b"XXX\x00", 1))
+    (card / "DJI_0004.SEQ").write_bytes(b"FFF\x00" + bytes(4_000))
     report = at_the_tank(replace(job(), footage=card))
     assert {refusal.subject: refusal.code for refusal in report.refusals} == {
         "DJI_0002_T.JPG": "not-radiometric",
         "DJI_0003_T.JPG": "damaged-thermal",
+        "DJI_0004.SEQ": "thermal-sequence",
     }
-    assert (report.inputs, report.results, report.refused_inputs) == (3, 1, 2)
+    assert (report.inputs, report.results, report.refused_inputs) == (4, 1, 3)
+
+
+def test_an_inspection_says_what_a_thermal_file_measured_or_that_it_is_a_video(card: Path) -> None:
+    path = take(card, 1, "dji")
+    seen = with_thermal(inspect_file(path), path, Conditions())
+    told = {fact.label: fact.value for fact in seen.facts}
+    assert re.fullmatch(r"\d+ to \d+, median \d+ counts, no temperatures", told["measured"])
+    assert told["hot spots"] == "1"
+    celsius = with_thermal(inspect_file(path), path, Conditions(unit=Unit.KELVIN_64THS))
+    assert re.search(r"to 140\.\d, median 3\d\.\d °C", {fact.label: fact.value for fact in celsius.facts}["measured"])
+    video = card / "DJI_0004.SEQ"
+    video.write_bytes(b"FFF\x00" + bytes(4_000))
+    refused = with_thermal(inspect_file(video), video, Conditions())
+    assert [refusal.code for refusal in refused.refusals] == ["thermal-sequence"]

@@ -65,6 +65,27 @@ def test_counts_give_spots_without_temperatures() -> None:
     assert spot.peak_sigma_k is None
 
 
+def sunlit(burning_c: float | None = None) -> Thermogram:
+    """A works in the sun, in counts: besides its hall some eighty roofs and pipes of 45 to 60 °C."""
+    random = np.random.default_rng(7)
+    celsius = scene()
+    for row in range(20, 480, 60):
+        for column in range(20, 600, 60):
+            wide, high = random.integers(8, 36, 2)
+            celsius[row : row + high, column : column + wide] = random.uniform(45, 60)
+    if burning_c is not None:
+        celsius[300:308, 470:478] = burning_c
+    counts = np.rint((celsius + 273.15) * 40).astype(np.float32)
+    return Thermogram(values=counts, scale=Scale.COUNTS, source="test")
+
+
+def test_counts_of_a_works_in_the_sun_hold_no_hot_spot_and_a_fire_in_it_is_one() -> None:
+    # Real photos of such ground gave up to a hundred, for every roof rises above the yard beside it.
+    assert find_hot_spots(sunlit()) == ()
+    (spot,) = find_hot_spots(sunlit(180.0))
+    assert (spot.box.left_px, spot.box.top_px) == pytest.approx((470, 300), abs=2)
+
+
 def test_what_the_camera_cannot_measure_is_at_least_that_hot() -> None:
     (spot,) = find_hot_spots(celsius(((420, 300, 5, 150.0),), ceiling=150.0))
     assert spot.at_ceiling

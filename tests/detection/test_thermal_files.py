@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path as FilePath
 
 import numpy as np
 import pytest
@@ -15,8 +16,9 @@ from core.refusal import Refusal
 from detection.thermal.dji import DjiDriver
 from detection.thermal.exported import MatrixDriver, TiffDriver
 from detection.thermal.flir import FlirDriver
-from detection.thermal.planck import counts_at, counts_through, kelvin_at, kelvin_through, sigma_through
-from detection.thermal.read_thermogram import read_thermogram
+from detection.thermal.hot_spots import find_hot_spots
+from detection.thermal.planck import Path, counts_at, counts_through, kelvin_through, sigma_through
+from detection.thermal.read_thermogram import read_thermogram, refuse_sequence
 from detection.thermal.thermogram import Conditions, Scale, ThermalDriver, Thermogram, Unit
 from tests.thermal_files import CALIBRATION, PATH, Flir, dji_jpeg, flir_jpeg, plain_jpeg, scene, segment
 
@@ -27,27 +29,35 @@ def read(driver: ThermalDriver, content: bytes, conditions: Conditions | None = 
     return driver.read(content, name="IR_0001.JPG", conditions=conditions or Conditions())
 
 
-def test_planck_s_constants_give_the_published_example() -> None:
-    # 18109 counts of an SC660 with these constants, black body: 23.9 °C (worked by hand from formula 1).
-    kelvin = float(kelvin_at(CALIBRATION, 18109.0))
-    expected = 1501 / np.log(21106.77 / (0.012545258 * (18109 - 7340)) + 1)
-    assert kelvin == pytest.approx(expected, abs=1e-9)
-    assert 293 < kelvin < 300
+def test_planck_s_constants_give_the_published_examples() -> None:
+    # Thermimage's README, a FLIR SC660 of these constants: a black body of 23 °C gives 17994.06 counts; the same counts
+    # through a window of 0.96, from a body of 0.95 a metre off, all else at 20 °C and 50 %: 23.31223 °C.
+    assert float(counts_at(CALIBRATION, 273.15 + 23)) == pytest.approx(17994.06, abs=0.005)
+    window = Path(
+        emissivity=0.95,
+        distance_m=1.0,
+        reflected_k=293.15,
+        air_k=293.15,
+        humidity=0.5,
+        window_k=293.15,
+        window_transmission=0.96,
+    )
+    assert float(kelvin_through(CALIBRATION, window, 17994.06)) - 273.15 == pytest.approx(23.31223, abs=5e-6)
+    # The first numbers of its sample picture, and of what it makes of them: 23.7 23.6 23.6 23.6 23.7.
+    bare = replace(window, window_transmission=1.0)
+    found = kelvin_through(CALIBRATION, bare, np.array([18090, 18074, 18064, 18061, 18081])) - 273.15
+    assert found.round(1).tolist() == [23.7, 23.6, 23.6, 23.6, 23.7]
 
 
 @given(celsius=st.floats(-20, 500), emissivity=st.floats(0.3, 1.0), window=st.floats(0.7, 1.0))
 @settings(max_examples=40, deadline=None)
 def test_temperature_and_counts_are_each_other_s_inverse(celsius: float, emissivity: float, window: float) -> None:
-    from dataclasses import replace
-
     path = replace(PATH, emissivity=emissivity, window_transmission=window)
     counts = counts_through(CALIBRATION, path, celsius + 273.15)
     assert float(kelvin_through(CALIBRATION, path, counts)) - 273.15 == pytest.approx(celsius, abs=1e-6)
 
 
 def test_a_dull_body_that_is_taken_for_bright_reads_too_cold() -> None:
-    from dataclasses import replace
-
     seen = counts_through(CALIBRATION, replace(PATH, emissivity=0.6), 400.0)
     assert float(kelvin_through(CALIBRATION, PATH, seen)) < 390
 
@@ -146,6 +156,68 @@ def test_a_declared_scale_of_dji_s_counts_is_the_declarer_s() -> None:
     assert any("does not confirm" in note for note in found.notes)
 
 
+def counts_of_64ths(celsius: np.ndarray) -> np.ndarray:
+    return np.rint((celsius + 273.15) * 64).astype(np.uint16)
+
+
+@pytest.mark.parametrize("kind", ["M2EA", "iirp", "iirp-1280", "girp", "hirp", "H20T", "XT S"])
+def test_every_kind_of_dji_s_files_gives_its_counts(kind: str) -> None:
+    counts = counts_of_64ths(scene(SPOT))
+    content = dji_jpeg(counts, kind)
+    assert DjiDriver().recognises(content)
+    found = read(DjiDriver(), content)
+    assert isinstance(found, Thermogram)
+    assert (found.values == counts).all()
+    settings = any("0.95 and 5 m" in note for note in found.notes)
+    assert settings == (kind not in {"hirp", "XT S"})  # where theirs stand, nobody has said
+
+
+@pytest.mark.parametrize("kind", ["girp", "hirp", "H20T", "XT S"])
+def test_a_scale_that_a_file_cannot_be_on_is_not_believed_of_it(kind: str) -> None:
+    counts = counts_of_64ths(scene(SPOT))
+    found = read(DjiDriver(), dji_jpeg(counts, kind), Conditions(unit=Unit.KELVIN_64THS))
+    assert isinstance(found, Thermogram)
+    assert found.scale is Scale.COUNTS
+    assert (found.values == counts).all()
+    assert any("on another scale" in note and kind in note for note in found.notes)
+
+
+def test_64ths_by_which_the_ground_is_colder_than_ground_are_not_believed() -> None:
+    counts = (counts_of_64ths(scene(SPOT)) // 4).astype(np.uint16)
+    found = read(DjiDriver(), dji_jpeg(counts, "iirp"), Conditions(unit=Unit.KELVIN_64THS))
+    assert isinstance(found, Thermogram)
+    assert found.scale is Scale.COUNTS
+
+
+def test_declared_64ths_end_where_the_camera_s_high_gain_does() -> None:
+    counts = counts_of_64ths(scene(((300, 200, 6, 160.0),)))
+    found = read(DjiDriver(), dji_jpeg(counts, "iirp"), Conditions(unit=Unit.KELVIN_64THS))
+    assert isinstance(found, Thermogram)
+    (spot,) = find_hot_spots(found)
+    assert spot.at_ceiling
+
+
+def test_what_a_flir_camera_cannot_measure_is_said() -> None:
+    celsius = scene(SPOT)
+    celsius[:50] = -40.0  # sky
+    said, unsaid = (
+        read(FlirDriver(), flir_jpeg(celsius, Flir(range_k=range_k))) for range_k in ((253.15, 823.15), (0.0, 823.15))
+    )
+    assert isinstance(said, Thermogram)
+    assert isinstance(unsaid, Thermogram)
+    assert any("10 per cent of it lies beyond the camera's range of -20 to 550 °C" in note for note in said.notes)
+    assert not any("beyond" in note for note in unsaid.notes)
+
+
+def test_flir_s_thermal_videos_are_refused_by_name() -> None:
+    for name in ("20180727_0001.SEQ", "a.csq"):
+        refused = refuse_sequence(FilePath(name))
+        assert isinstance(refused, Refusal)
+        assert refused.code == "thermal-sequence"
+        assert refused.remedy
+    assert refuse_sequence(FilePath("a.jpg")) is None
+
+
 def test_dji_s_counts_of_a_wrong_size_are_refused() -> None:
     counts = np.full((512, 640), 17_000, dtype=np.uint16)
     content = dji_jpeg(counts)
@@ -156,7 +228,7 @@ def test_dji_s_counts_of_a_wrong_size_are_refused() -> None:
         assert found.code == "truncated-thermal"
 
 
-def test_a_photo_of_daylight_is_no_thermogram_and_a_coloured_one_is_refused(tmp_path: Path) -> None:
+def test_a_photo_of_daylight_is_no_thermogram_and_a_coloured_one_is_refused(tmp_path: FilePath) -> None:
     path = tmp_path / "DJI_0001.JPG"
     path.write_bytes(plain_jpeg(640, 512))
     assert read_thermogram(path, infrared=False) is None
@@ -171,7 +243,7 @@ def tiff_of(numbers: np.ndarray) -> bytes:
     return stream.getvalue()
 
 
-def test_an_exported_tiff_needs_its_unit(tmp_path: Path) -> None:
+def test_an_exported_tiff_needs_its_unit(tmp_path: FilePath) -> None:
     celsius = scene(SPOT).astype(np.float32)
     photo, beside = tmp_path / "DJI_0001_T.JPG", tmp_path / "DJI_0001_T.tif"
     photo.write_bytes(plain_jpeg(640, 512))

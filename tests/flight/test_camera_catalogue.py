@@ -5,7 +5,14 @@ import pytest
 from core.errors import InputRefused
 from core.refusal import Refusal
 from flight.camera import Camera
-from flight.cameras.catalogue import FILM_DIAGONAL_MM, catalogue_camera, declared_camera, read_lenses, sharper_camera
+from flight.cameras.catalogue import (
+    FILM_DIAGONAL_MM,
+    catalogue_camera,
+    declared_camera,
+    is_thermal,
+    read_lenses,
+    sharper_camera,
+)
 
 _GOOD = "models: [X], full_px: [100, 80], sigma: 0.1, source: s"
 
@@ -42,6 +49,11 @@ def test_every_lens_has_a_source_and_a_plausible_view() -> None:
         ("M3T", 4000, 3000, 4.4, "m3t-wide", 2773.5),
         ("M30T", 1280, 1024, None, "m30t-thermal", 1516.0),
         ("ZenmuseP1", 8192, 5460, 35.0, "p1-35", 7987.0),
+        ("FLIR", 640, 512, 19.0, "xt-thermal", 19 / 0.017),  # Zenmuse XT and XT2
+        ("FLIR", 336, 256, 13.0, "xt-thermal-336", 13 / 0.017),
+        ("FC2403", 640, 480, None, "m2ed-thermal", 589.0),
+        ("FC2403", 4056, 3040, 4.5, "m2ed", 2811.0),
+        ("H30T", 1280, 1024, 24.0, "h30t-thermal", 1980.0),
         ("FC6310R", 5472, 3648, 8.8, "fc6310", 3666.7),
     ],
 )
@@ -50,6 +62,15 @@ def test_known_cameras(model: str, width: int, height: int, focal_mm: float | No
     assert key in found.source
     assert found.focal_px == pytest.approx(focal_px, rel=1e-3)
     assert (found.centre_x_px, found.centre_y_px) == (width / 2, height / 2)
+
+
+def test_a_thermal_picture_is_told_by_its_camera_and_size() -> None:
+    # Both cameras of the Mavic 2 Enterprise Dual write the same model; only the size tells false colours from a photo.
+    assert is_thermal("FC2403", 640, 480)
+    assert not is_thermal("FC2403", 4056, 3040, focal_mm=4.5)
+    assert is_thermal("FLIR", 640, 512, focal_mm=19.0)
+    assert is_thermal("H30T", 1280, 1024, focal_mm=24.0)
+    assert not is_thermal("FC220", 4000, 3000)
 
 
 def test_a_crop_keeps_the_scale_and_a_resize_changes_it() -> None:

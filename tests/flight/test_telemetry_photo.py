@@ -488,3 +488,17 @@ def test_damaged_headers_never_crash_and_never_invent_a_fix(
     if isinstance(telemetry, PhotoTelemetry) and telemetry.pose.position is not None:
         assert math.isfinite(telemetry.pose.position.lat_deg)
         assert (telemetry.pose.position.lat_deg, telemetry.pose.position.lon_deg) != (0, 0)
+
+
+def test_the_zenmuse_xt_s_names_its_fields_otherwise_and_declares_their_space_twice(tmp_path: Path) -> None:
+    packet_of_it = (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        '<rdf:Description rdf:about="DJI Meta Data" xmlns:DJI="http://www.dji.com" xmlns:DJI="http://www.dji.com" '
+        'DJI:RelativeAltitude="+37.70" DJI:GimbalRollDegree="+0.00" DJI:GimbalYawDegree="+91.30" '
+        'DJI:GimbalPitchDegree="-19.90"></rdf:Description></rdf:RDF></x:xmpmeta>'
+    )
+    telemetry = read(write_photo(tmp_path / "a.jpg", exif=TIME, gps=PLACE, xmp=packet_of_it, base={Base.Make: "DJI"}))
+    pose = telemetry.pose
+    assert (pose.yaw_deg, pose.pitch_deg, pose.roll_deg) == pytest.approx((91.3, -19.9, 0.0))
+    assert pose.height_takeoff is not None
+    assert pose.height_takeoff.metres == pytest.approx(37.7)
