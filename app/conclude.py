@@ -26,6 +26,7 @@ from geofence.attributing.attribute_source import attribute_source
 from geofence.attribution import Attribution, Undecided
 from geofence.crowd import Crowd, Recall, count_crowds
 from geofence.gather import gather
+from geofence.gathering.body_length import name_by_length
 from geofence.judge import Judgement, judge_all
 from geofence.register.site_index import SiteIndex, build_index
 from geofence.sighting import Sighting
@@ -82,7 +83,7 @@ def conclude(
         (fix for given in findings for frame in given.frames for fix in frame.fixes),
         key=lambda fix: (fix.captured_at, fix.detection.detection_id),
     )
-    sightings = (*gather(fixes), *further)
+    sightings = (*map(name_by_length, gather(fixes)), *further)
     index = build_index(jurisdiction.register)
     attributions = tuple(
         _special(sighting, index, jurisdiction, wind) or attribute_footing(sighting, outcome, index)

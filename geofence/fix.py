@@ -104,6 +104,8 @@ class Fix:
         motion: What smoke or fire does over a second or more; None where that was not watched.
         outline_m: East and north from ``point`` of where the box's corners meet the ground; or nothing.
         colour_lab: Median L*, a*, b* of the middle of its box, or None where nobody looked.
+        scale_sigma: One sigma of the outline's lengths, as a share of them: of the camera's height above that ground
+            and of its focal length. None where nobody worked it out.
     """
 
     detection: Detection
@@ -121,6 +123,7 @@ class Fix:
     extent: Extent | None = None
     motion: PlumeMotion | None = None
     colour_lab: tuple[float, float, float] | None = None
+    scale_sigma: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "captured_at", in_utc(self.captured_at))
@@ -130,6 +133,8 @@ class Fix:
             raise ValueError("an outline has four corners, or none")
         if self.colour_lab is not None and not all(map(math.isfinite, self.colour_lab)):
             raise ValueError("a colour is three finite numbers")
+        if self.scale_sigma is not None and not (math.isfinite(self.scale_sigma) and self.scale_sigma >= 0):
+            raise ValueError("the sigma of a scale is not negative")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

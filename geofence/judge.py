@@ -24,6 +24,7 @@ from core.refusal import Refusal
 from core.text import _
 from geofence.attributing.origin_words import tell_origin
 from geofence.attribution import Attribution, Undecided
+from geofence.gathering.body_length import tell_length
 from geofence.hazard import Hazard, Value
 from geofence.rules.law import cite, penalties_on
 from geofence.rules.law_book import LawBook
@@ -322,6 +323,8 @@ def _hazard(match: Match, facts: Facts, seen: tuple[Sighting, Attribution | Unde
         explanation += "; " + _in_part(attribution, match.stand)
     if attribution.origin is not None:
         explanation += "; " + tell_origin(attribution.origin)
+    if sighting.length is not None:
+        explanation += tell_length(sighting.label, sighting.length)
     return Hazard(
         code=known.code,
         name_zh=known.name_zh,

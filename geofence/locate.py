@@ -91,7 +91,8 @@ def locate(
     if math.isnan(slant):
         return refuse("beyond-range", _("the ray meets no ground within {reach:g} m").format(reach=reach_m))
     budget = budget_of(pose, device_class)
-    effects = _effects(aim, ground, _sigmas(budget, standing, aim.camera, touch, ground), reach_m=_FARTHER * reach_m)
+    sigmas = _sigmas(budget, standing, aim.camera, touch, ground)
+    effects = _effects(aim, ground, sigmas, reach_m=_FARTHER * reach_m)
     if effects is None:
         return refuse("too-grazing", grazing + "; " + _("its errors are too large for so flat a view"))
     return _fix(
@@ -106,6 +107,7 @@ def locate(
         height_m=float(hits.height_m[0]),
         slant_m=slant,
         outline_m=_outline(aim, detection, ground, hits.enu_m[0], reach_m=_FARTHER * reach_m) if touch.whole else (),
+        scale_sigma=_scale_sigma(sigmas, drop_m=-slant * float(hits.directions[0, 2])),
     )
 
 
@@ -186,6 +188,12 @@ def _sigmas(
     return np.array([figures[name] for name in PARAMETERS])
 
 
+def _scale_sigma(sigmas: NDArray[np.float64], *, drop_m: float) -> float:
+    """Return one sigma of lengths on the ground, as a share: height above it and focal length make all larger alike."""
+    figures = dict(zip(PARAMETERS, sigmas.tolist(), strict=True))
+    return round(math.hypot(figures["focal"], math.hypot(figures["height"], figures["ground"]) / drop_m), 4)
+
+
 def _effects(aim: Aim, ground: Ground, sigmas: NDArray[np.float64], *, reach_m: float) -> NDArray[np.float64] | None:
     """Return (11, 2) displacements east, north for one sigma of each parameter.
 
@@ -244,6 +252,7 @@ def _fix(
     height_m: float,
     slant_m: float,
     outline_m: tuple[tuple[float, float], ...],
+    scale_sigma: float,
 ) -> Fix:
     """Return the fix of a hit and its effects of one sigma."""
     if pose.position is None:
@@ -275,4 +284,5 @@ def _fix(
         ground_height_m=height_m,
         ground_datum=standing.datum,
         outline_m=outline_m,
+        scale_sigma=scale_sigma,
     )

@@ -12,6 +12,36 @@ from geofence.fix import Covariance, Fix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BodyLength:
+    """How long a vehicle is, as its boxes tell.
+
+    Attributes:
+        metres: Its likeliest length: as probably longer as shorter.
+        least_m, most_m: It lies between these with a probability of nine tenths.
+        longer_than_m: The length that no car has.
+        longer: Probability that it is one body longer than that.
+        looks: How many frames show it whole.
+        sides: From how many sides those look, which is what counts.
+    """
+
+    metres: float
+    least_m: float
+    most_m: float
+    longer_than_m: float
+    longer: float
+    looks: int
+    sides: int
+
+    def __post_init__(self) -> None:
+        if not 0 < self.least_m <= self.metres <= self.most_m < math.inf:
+            raise ValueError("a length lies between its bounds, which are positive")
+        if not 0 <= self.longer <= 1:
+            raise ValueError("a probability is in [0, 1]")
+        if not 1 <= self.sides <= self.looks:
+            raise ValueError("a length is told by looks, and sides are counted from them")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
     """One thing on the ground, seen once or many times.
 
@@ -26,6 +56,7 @@ class Sighting:
         height_above_ground_m: How high above the ground it stands, where rays from different sides meet there and do
             not on the ground; ``point`` is plumb below. None where it stands on the ground or nobody can tell.
         height_sigma_m: One sigma of that height.
+        length: How long it is, where that was asked: of what may be longer than a car and whose class does not say it.
     """
 
     label: str
@@ -37,6 +68,7 @@ class Sighting:
     velocity_m_s: tuple[float, float] | None = None
     height_above_ground_m: float | None = None
     height_sigma_m: float | None = None
+    length: BodyLength | None = None
 
     def __post_init__(self) -> None:
         if not self.fixes:

@@ -62,6 +62,17 @@ def _sighting_properties(sighting: Sighting) -> dict[str, Any]:
         if height is None or sigma is None
         else {"height_above_ground_m": round(height, 1), "height_sigma_m": round(sigma, 1)}
     )
+    length = sighting.length
+    measured = (
+        {}
+        if length is None
+        else {
+            "length_m": length.metres,
+            "length_least_m": length.least_m,
+            "length_most_m": length.most_m,
+            "longer_than_a_car": length.longer,
+        }
+    )
     return {
         "label": sighting.label,
         "seen": len(sighting.fixes),
@@ -71,6 +82,7 @@ def _sighting_properties(sighting: Sighting) -> dict[str, Any]:
         "best_score": round(max(fix.detection.score for fix in sighting.fixes), 3),
         "semi_major_90_m": round(semi_major_90_m(sighting.covariance), 2),
         **raised,
+        **measured,
     }
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from app.station.map_ground import changes_of
 from app.station.models import CaseCard, MediaRow, Run, User
 from app.station.objects import cards_of
+from geofence.gathering.body_length import LONG, UNTOLD
+from geofence.persistence.standing import may_be_one
 from maps.change_file import CHANGES, Change, picture_of
 
 LEAST_REACH_M = 30.0
@@ -37,7 +39,7 @@ def visit_before(user: User, card: CaseCard) -> Visit | None:
     near = (
         cards_of(user)
         .filter(
-            label=card.label,
+            label__in=[label for label in {card.label, UNTOLD, LONG} if may_be_one(card.label, label)],
             last_seen__lt=card.first_seen,
             lon_deg__range=(card.lon_deg - reach, card.lon_deg + reach),
             lat_deg__range=(card.lat_deg - reach, card.lat_deg + reach),

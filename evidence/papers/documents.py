@@ -21,7 +21,7 @@ from evidence.incident import Incident
 from evidence.papers.typesetting import FONT_FAMILY, typeset
 from evidence.sealing.derivation import Derived
 from evidence.sealing.package import OriginalRecord
-from evidence.sealing.viewer import STATE_ZH, beijing, place_of, remarks_of
+from evidence.sealing.viewer import STATE_ZH, beijing, class_rows, place_of, remarks_of
 from geofence.attribution import Undecided
 from geofence.fix import Fix
 
@@ -215,7 +215,7 @@ def _values(case: CaseFile, particulars: Particulars) -> dict[str, object]:
             ["规则", hazard.rule_id],
             ["规则文件 SHA-256", hazard.rules_sha256],
             ["概率", f"{hazard.probability:.3f}"],
-            ["识别类别", sighting.label],
+            *([name, told] for name, told in class_rows(sighting)),
             ["模型权重 SHA-256", sighting.fixes[0].detection.weight_sha256],
         ],
         "fixes": [

@@ -26,6 +26,7 @@ from evidence.sealing.derivation import Derived
 from evidence.sealing.package import OriginalRecord
 from geofence.attribution import Attribution
 from geofence.fix import Fix
+from geofence.sighting import Sighting
 
 EMBED_LIMIT_BYTES: Final = 8 << 20  # pictures beyond this are linked, not embedded
 
@@ -93,6 +94,23 @@ def remarks_of(fixes: Sequence[Fix]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     said = [(*fix.detection.remarks, *fix.assumptions) for fix in fixes]
     sentences = tuple(dict.fromkeys(sentence for one in said for sentence in one))
     return sentences, tuple("、".join(str(sentences.index(sentence) + 1) for sentence in one) for one in said)
+
+
+def class_rows(sighting: Sighting) -> list[tuple[str, str]]:
+    """Return what a thing is, and where its measured length decided that or was asked in vain, how."""
+    rows = [("识别类别", sighting.label)]
+    length = sighting.length
+    if length is not None:
+        seen_as = sighting.fixes[0].detection.label
+        if seen_as != sighting.label:
+            rows = [("识别类别", f"{sighting.label}（模型识别为 {seen_as}，按量得的车长判定）")]
+        told = (
+            f"{length.metres:.1f} 米（九成可能在 {length.least_m:.1f} 至 {length.most_m:.1f} 米之间）；"
+            f"长于 {length.longer_than_m:g} 米的概率 {length.longer:.3f}；"
+            f"据 {length.looks} 帧、{length.sides} 个方向的识别框"
+        )
+        rows.append(("车长", told))
+    return rows
 
 
 def _facts(incident: Incident, site_name: str) -> str:
@@ -189,7 +207,7 @@ def draw_viewer(
             [
                 ("规则", f"{incident.hazard.rule_id}（文件 SHA-256 {incident.hazard.rules_sha256}）"),
                 ("概率", f"{incident.hazard.probability:.3f}"),
-                ("识别类别", incident.sighting.label),
+                *class_rows(incident.sighting),
                 ("识别置信度", " ".join(f"{detection.score:.2f}" for detection in detections[:20])),
                 ("模型权重 SHA-256", " ".join(sorted({detection.weight_sha256 for detection in detections}))),
             ]

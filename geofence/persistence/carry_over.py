@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from shapely import Polygon
 
 from core.points import GeoPoint, LocalPlane, from_plane, to_plane
-from geofence.persistence.standing import Entry, Event, Found, Look, Standing
+from geofence.gathering.body_length import LONG
+from geofence.persistence.standing import Entry, Event, Found, Look, Standing, may_be_one
 
 GATE: Final = 13.8
 """Squared distance, in units of the common error, beyond which two are two things: 99.9 % of a chi-square law of 2."""
@@ -67,7 +68,7 @@ def _match(standings: Sequence[Standing], found: Sequence[Found]) -> dict[int, i
 
 def _cost(standing: Standing, one: Found) -> float:
     """Return the squared distance in units of the common error; far for two things that cannot be one."""
-    if (standing.code, standing.label) != (one.hazard.code, one.sighting.label):
+    if standing.code != one.hazard.code or not may_be_one(standing.label, one.sighting.label):
         return _FAR
     point = one.sighting.point
     off: NDArray[np.float64] = to_plane(LocalPlane(origin=standing.point), [[point.lon_deg, point.lat_deg]])[0]
@@ -100,6 +101,7 @@ def _seen(standing: Standing, one: Found, look: Look) -> Standing:
         entry = replace(entry, at=standing.entries[-1].at)
     return replace(
         standing,
+        label=LONG if one.sighting.label == LONG else standing.label,  # once told, a lorry stays one
         point=one.sighting.point,
         covariance=one.sighting.covariance,
         severity=one.hazard.severity,

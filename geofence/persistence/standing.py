@@ -20,6 +20,7 @@ from core.ids import derived_id
 from core.points import GeoPoint
 from detection.thermal.hot_spot_detector import LABEL as HOT_SPOT
 from geofence.fix import Covariance
+from geofence.gathering.body_length import LONG, UNTOLD
 from geofence.hazard import Hazard
 from geofence.sighting import Sighting
 
@@ -173,7 +174,8 @@ class Look:
         patrol's weights do not know was not looked for; heat was looked for by thermal frames, and by nothing else.
         """
         heat = label == HOT_SPOT
-        if not heat and self.sought is not None and label not in self.sought:
+        known_as = UNTOLD if label == LONG else label  # a weight that knows no lorries finds them as vehicles
+        if not heat and self.sought is not None and self.sought.isdisjoint({label, known_as}):
             return Polygon()
         grades = self.heat if heat else self.grades
         if heat and not grades:
@@ -182,6 +184,11 @@ class Look:
             return grades[-1][1] if heat else self.covered
         fine = [ground for coarsest, ground in grades if coarsest <= COARSER * gsd_m]
         return fine[-1] if fine else Polygon()
+
+
+def may_be_one(label: str, other: str) -> bool:
+    """Return whether two patrols may say these classes of one thing: one may have seen too little to tell a lorry."""
+    return label == other or {label, other} == {UNTOLD, LONG}
 
 
 def repeat_offenders(standings: Iterable[Standing], *, since: datetime, least: int = 2) -> tuple[tuple[str, int], ...]:
