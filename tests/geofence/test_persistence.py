@@ -88,11 +88,25 @@ def test_a_pair_that_is_thrown_away_takes_nothing_from_one_that_fits() -> None:
     assert [events(one) for one in after] == [["opened", "seen-again"], ["opened", "gone"], ["opened"]]
 
 
-@pytest.mark.parametrize("other", [{"code": "H14"}, {"label": "truck"}, {"north": 9.0}])
+@pytest.mark.parametrize("other", [{"code": "H14"}, {"label": "drums"}, {"north": 9.0}])
 def test_another_class_or_place_is_another_hazard(other: dict[str, object]) -> None:
     before = carry_over((), look(0), [found(0)])
     after = carry_over(before, look(1), [found(0, day=1, **other)])  # type: ignore[arg-type]
     assert [events(one) for one in after] == [["opened", "gone"], ["opened"]]
+
+
+@pytest.mark.parametrize("labels", [("vehicle", "truck", "vehicle"), ("truck", "vehicle", "truck")])
+def test_a_lorry_that_one_patrol_saw_too_little_of_is_still_one_hazard(labels: tuple[str, str, str]) -> None:
+    after: tuple[Standing, ...] = ()
+    for day, label in enumerate(labels):
+        after = carry_over(after, look(day), [found(0.2 * day, day=day, label=label)])
+    (standing,) = after
+    assert events(standing) == ["opened", "seen-again", "seen-again"]
+    assert standing.label == "truck"  # once told, it stays told
+    # A weight that knows vehicles only would have found it, one that knows neither would not.
+    for sought, event in (({"vehicle"}, "gone"), ({"truck"}, "gone"), ({"smoke"}, "seen-again")):
+        seeing = dataclasses.replace(look(3), sought=frozenset(sought))
+        assert events(carry_over(after, seeing, [])[0])[-1] == event
 
 
 def test_a_hazard_at_the_edge_of_what_was_covered_is_not_called_gone() -> None:
