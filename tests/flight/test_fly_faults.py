@@ -3,6 +3,10 @@
 Each cell flies a short sortie of its own over TCP. ``EXPECTED`` is the table that a reader checks; docs/flying.md says
 the same in words. What holds for every cell is asserted for every cell: it ends in time, the vehicle stands on the
 ground or is coming down, the log is whole, and no thread is left behind.
+
+Vehicle and station live in one process and talk in real time. Where the machine is so busy that neither is woken when
+it should be, each takes the other for lost whatever the fault was. So every flight measures how late the machine is,
+and a cell that fails while it is late is flown again, by itself; what it must come to stays the same.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pytest
@@ -38,6 +43,9 @@ PARAMETERS = {  # a short flight: quick to land, quick to notice
     "FENCE_RADIUS": 90,
     "FENCE_TYPE": 7,
 }
+AT_ONCE = 5  # flights in one process: each takes a sixth of a core, and Python's threads share one
+LATE = 0.15  # of a second in each: 0.03 on a machine that has time, 0.35 on one where links are lost without a fault
+TRIES = 4
 K = FaultKind
 FAULTS = {
     K.DROP: Fault(kind=K.DROP, amount=0.15, for_s=1.0),
@@ -208,6 +216,50 @@ def fly_with(faults: list[Planned], log_path: Path, *, seed: int = 1, speedup: f
     return flown, time.monotonic() - began
 
 
+class Overslept:
+    """Measures how late the machine wakes who sleeps: ``share`` of the time, mean over 50 ms sleeps."""
+
+    def __init__(self) -> None:
+        self.share = 0.0
+        self._done = threading.Event()
+        self._sleeper = threading.Thread(target=self._sleep)
+
+    def _sleep(self) -> None:
+        began, slept = time.monotonic(), 0.0
+        while not self._done.wait(0.05):
+            slept += 0.05
+            self.share = max(0.0, 1 - slept / (time.monotonic() - began))
+
+    def __enter__(self) -> Self:
+        self._sleeper.start()
+        return self
+
+    def __exit__(self, *_failure: object) -> None:
+        self._done.set()
+        self._sleeper.join()
+
+
+@dataclass(frozen=True)
+class Flight:
+    """One flight of a cell: what it came to, how long it took, its log, and how late the machine was meanwhile."""
+
+    flown: Rehearsal
+    seconds: float
+    path: Path
+    late: float
+
+
+def fly_cell(kind: FaultKind, phase: Phase, path: Path) -> Flight:
+    fault, after_s = FAULTS[kind], 0.6
+    if phase in {CONNECT, UPLOAD, ARM}:
+        # At once, and for good where it is the vehicle's: what it comes to must not hang on the station's speed.
+        after_s = 0.0
+        fault = fault if kind in LINK_FAULTS or kind is K.FENCE_BREACH else replace(fault, for_s=math.inf)
+    with Overslept() as overslept:
+        flown, seconds = fly_with([Planned(fault=fault, phase=phase, after_s=after_s)], path)
+    return Flight(flown, seconds, path, overslept.share)
+
+
 def hold_for_every_flight(flown: Rehearsal, seconds: float, log_path: Path, name: str) -> None:
     assert seconds < 40, f"{name} took {seconds:.0f} s"
     assert flown.landed or flown.mode in {"RTL", "LAND"}, f"{name} left the vehicle flying in {flown.mode}"
@@ -219,44 +271,49 @@ def hold_for_every_flight(flown: Rehearsal, seconds: float, log_path: Path, name
         assert not flown.true_track.poses, f"{name} was refused and flew"
 
 
+def hold_for_cell(kind: FaultKind, phase: Phase, flight: Flight) -> None:
+    flown, name = flight.flown, f"{kind} in {phase} (the machine was late by {flight.late:.0%})"
+    hold_for_every_flight(flown, flight.seconds, flight.path, name)
+    expected = EXPECTED[kind][phase]
+    told = "\n".join([flown.refused, *(f"{event.kind}: {event.text}" for event in flown.log.events)])
+    assert flown.log.outcome in expected.outcomes, f"{name}: {flown.log.outcome}\n{told}"
+    # A fault before take-off that the flight outran has nothing to be told.
+    if flown.log.outcome is not DONE or phase in {TAKEOFF, MISSION, RETURN}:
+        assert re.search(expected.told, told), f"{name}: nobody was told {expected.told!r}\n{told}"
+    if phase in {TAKEOFF, MISSION, RETURN}:
+        assert flown.faults, f"{name} never happened"
+
+
 @pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[FaultKind, Phase], tuple[Rehearsal, float, Path]]:
+def table(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[FaultKind, Phase], Flight]:
     """Fly every cell, several at a time: a cell mostly waits."""
     folder = tmp_path_factory.mktemp("faults")
+    fly_with([], folder / "first.jsonl")  # loads the driver: its seconds are not to be the first cells' silence
     threads, cpu_s = threading.active_count(), time.process_time()
     cells = [(kind, phase) for kind in FAULTS for phase in Phase]
-
-    def run(kind: FaultKind, phase: Phase) -> tuple[Rehearsal, float, Path]:
-        path = folder / f"{kind}-{phase}.jsonl"
-        fault, after_s = FAULTS[kind], 0.6
-        if phase in {CONNECT, UPLOAD, ARM}:
-            # At once, and for good where it is the vehicle's: what it comes to must not hang on the station's speed.
-            after_s = 0.0
-            fault = fault if kind in LINK_FAULTS or kind is K.FENCE_BREACH else replace(fault, for_s=math.inf)
-        flown, seconds = fly_with([Planned(fault=fault, phase=phase, after_s=after_s)], path)
-        return flown, seconds, path
-
-    with ThreadPoolExecutor(8) as pool:
-        flights = dict(zip(cells, pool.map(lambda pair: run(*pair), cells), strict=True))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        flights = pool.map(lambda cell: fly_cell(*cell, folder / f"{cell[0]}-{cell[1]}.jsonl"), cells)
+        flown = dict(zip(cells, flights, strict=True))
     assert threading.active_count() == threads, "a flight left a thread behind"
     assert time.process_time() - cpu_s < 1.5 * len(cells), "something spins"
-    return flights
+    return flown
 
 
 @pytest.mark.parametrize("kind", list(FaultKind))
-def test_fault_table(table: dict[tuple[FaultKind, Phase], tuple[Rehearsal, float, Path]], kind: FaultKind) -> None:
+def test_fault_table(table: dict[tuple[FaultKind, Phase], Flight], kind: FaultKind, tmp_path: Path) -> None:
     for phase in Phase:
-        flown, seconds, path = table[kind, phase]
-        name = f"{kind} in {phase}"
-        hold_for_every_flight(flown, seconds, path, name)
-        expected = EXPECTED[kind][phase]
-        told = "\n".join([flown.refused, *(f"{event.kind}: {event.text}" for event in flown.log.events)])
-        assert flown.log.outcome in expected.outcomes, f"{name}: {flown.log.outcome}\n{told}"
-        # A fault before take-off that the flight outran has nothing to be told.
-        if flown.log.outcome is not DONE or phase in {TAKEOFF, MISSION, RETURN}:
-            assert re.search(expected.told, told), f"{name}: nobody was told {expected.told!r}\n{told}"
-        if phase in {TAKEOFF, MISSION, RETURN}:
-            assert flown.faults, f"{name} never happened"
+        flight = table[kind, phase]
+        for number in range(1, TRIES):
+            try:
+                hold_for_cell(kind, phase, flight)
+            except AssertionError:
+                if flight.late < LATE:
+                    raise  # the machine had time: it is the program
+                flight = fly_cell(kind, phase, tmp_path / f"{phase}-{number}.jsonl")
+            else:
+                break
+        else:
+            hold_for_cell(kind, phase, flight)
 
 
 def random_schedule(seed: int) -> list[Planned]:
