@@ -19,6 +19,8 @@ from detection.training.yolo_sets import Labelled
 LIDS: Final = ((220, 218, 214), (200, 196, 190), (228, 232, 232), (168, 160, 150), (118, 110, 96), (236, 236, 236))
 SIDES: Final = ((124, 122, 120), (90, 86, 84), (156, 160, 160), (196, 200, 200), (60, 62, 66))
 CLEAR_PX: Final = 4.0
+SOFT_PX: Final = 8  # beyond that: the mask's edge is softened over four pixels, from ground softened over four more
+LANES_PX: Final = 16
 FINER: Final = 4  # drawn in units of a sixteenth of a pixel
 
 Canvas = NDArray[np.float32]
@@ -87,9 +89,23 @@ def strew(tile: Labelled, *, gsd_m: tuple[float, float], random: np.random.Gener
             _paint(patch, kind, foot, lid, random)
             mask = np.zeros(canvas.shape[:2], np.float32)
             cv2.fillConvexPoly(mask, _fine(cv2.convexHull(_grown(reach).astype(np.float32))[:, 0]), 1.0, shift=FINER)
-            soft = cv2.GaussianBlur(mask, (0, 0), softness)[..., None]
-            canvas += soft * (cv2.GaussianBlur(patch, (0, 0), softness) - canvas)
+            near = _surroundings(low, high, canvas)
+            soft = cv2.GaussianBlur(mask[near], (0, 0), softness)[..., None]
+            canvas[near] += soft * (cv2.GaussianBlur(patch[near], (0, 0), softness) - canvas[near])
     return replace(tile, name=f"{tile.name}-strewn", pixels=np.clip(canvas, 0, 255).astype(np.uint8))
+
+
+def _surroundings(low: NDArray[np.float64], high: NDArray[np.float64], canvas: Canvas) -> tuple[slice, slice]:
+    """Return the rows and columns between two corners, and so much around them that softening is as on the whole.
+
+    As on the whole to the last bit: columns begin and end at whole steps, so that each pixel stays in the lane of the
+    processor's vectors, or in the rest after them, in which the whole row has it.
+    """
+    height, width = canvas.shape[:2]
+    left, top = np.floor(low).astype(int) - SOFT_PX
+    right, bottom = np.ceil(high).astype(int) + SOFT_PX
+    rows = slice(max(0, int(top)), min(height, int(bottom)))
+    return rows, slice(max(0, int(left) // LANES_PX * LANES_PX), min(width, -(-int(right) // LANES_PX) * LANES_PX))
 
 
 def _kind(random: np.random.Generator) -> _Kind:

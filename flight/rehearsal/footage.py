@@ -16,7 +16,7 @@ from typing import Final
 from core.clock import BEIJING, in_utc
 from core.refusal import Refusal
 from core.whole_file import written_whole
-from flight.camera import Camera, Orientation
+from flight.camera import Camera, Orientation, resized
 from flight.flight_log import Trigger
 from flight.rehearsal.footage_header import header_segments, with_segments
 from flight.rehearsal.render_jobs import Shot, shoot_jpegs, shoot_yuv
@@ -96,15 +96,9 @@ def video_camera(camera: Camera, *, width_px: int = 1920, height_px: int = 1080)
     scale = width_px / camera.width_px
     if camera.height_px * scale < height_px - 1e-6:
         raise ValueError("the camera's image is flatter than the video's")
-    return replace(
-        camera,
-        width_px=width_px,
-        height_px=height_px,
-        focal_px=camera.focal_px * scale,
-        centre_x_px=camera.centre_x_px * scale,
-        centre_y_px=camera.centre_y_px * scale - (camera.height_px * scale - height_px) / 2,
-        source=f"{camera.source}, video mode",
-    )
+    whole = resized(camera, scale, width_px=width_px, height_px=height_px)
+    cut_px = (camera.height_px * scale - height_px) / 2
+    return replace(whole, centre_y_px=whole.centre_y_px - cut_px, source=f"{camera.source}, video mode")
 
 
 def write_video(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from detection.training import look_alikes
 from detection.training.look_alikes import strew
 from detection.training.yolo_sets import Labelled
 
@@ -51,3 +52,19 @@ def test_they_come_from_the_seed_and_the_flight_stays_its_own() -> None:
 def test_an_empty_tile_can_be_strewn() -> None:
     empty = Labelled(name="a-1", pixels=np.zeros((416, 416, 3), np.uint8), boxes=np.empty((0, 4)), labels=())
     assert not strew(empty, gsd_m=GSD_M, random=np.random.default_rng(1)).labels
+
+
+@pytest.mark.parametrize("side", [416, 417])
+def test_softening_the_surroundings_gives_the_pixels_of_softening_the_whole_tile(
+    side: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def strewn(seed: int) -> np.ndarray:
+        pixels = np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
+        tile = Labelled(name="a-1", pixels=pixels, boxes=np.empty((0, 4)), labels=())
+        return strew(tile, gsd_m=GSD_M, random=np.random.default_rng(seed)).pixels
+
+    near = [strewn(seed) for seed in range(6)]
+    monkeypatch.setattr(look_alikes, "SOFT_PX", side)
+    whole = [strewn(seed) for seed in range(6)]
+    assert all((one == other).all() for one, other in zip(near, whole, strict=True))
+    assert len({pixels.tobytes() for pixels in near}) == 6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from core.clock import BEIJING
 from core.heights import TakeoffHeight
 from core.points import GeoPoint, LocalPlane, distance_m, from_plane
 from core.refusal import Refusal
-from flight.camera import Camera
+from flight.camera import Camera, Orientation, project
 from flight.flight_log import Trigger
 from flight.rehearsal.footage import srt_text, video_camera, write_photos, write_video
 from flight.rehearsal.world import Light, Material, Patch, Planted, Vehicle, VehicleKind, World
@@ -226,6 +227,14 @@ def test_video_mode_keeps_the_field_of_view_across() -> None:
     assert (filming.centre_x_px, filming.centre_y_px) == (200, 112)
     with pytest.raises(ValueError, match="flatter"):
         video_camera(CAMERA, width_px=400, height_px=400)
+
+
+def test_video_mode_keeps_both_focal_lengths_of_pixels_that_are_not_square() -> None:
+    wide = replace(CAMERA, focal_y_px=CAMERA.focal_px * 1.02, centre_x_px=410, centre_y_px=290)
+    filming = video_camera(wide, width_px=400, height_px=224)
+    north = Orientation(yaw_deg=0, pitch_deg=-90, roll_deg=0)
+    seen, filmed = (project(camera, north, [[3.0, 5.0, -60.0]])[0] for camera in (wide, filming))
+    assert filmed == pytest.approx([seen[0] / 2, seen[1] / 2 - (300 - 224) / 2])
 
 
 def test_subtitle_times_follow_each_other() -> None:
