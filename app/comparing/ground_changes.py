@@ -244,7 +244,6 @@ def _placed(  # noqa: PLR0917 - one patch, and all that it is placed by
     sighting = max(sightings, key=lambda one: len(one.fixes))
     (attributed,) = attribute_all([sighting], index)
     outline = _outline(patch, comparison.square)
-    first, last = early[comparison.before[0].number], late[comparison.after[0].number]
     middle = sighting.point
     return GroundChange(
         change_id=derived_id(

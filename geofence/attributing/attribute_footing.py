@@ -45,6 +45,7 @@ ASTRIDE: Final = 0.2
 DEEP_M: Final = 0.5
 """A thing reaches onto a site from half a metre behind its fence on: a fence is no knife's edge."""
 _NODES: Final = 256
+_LEAST_M2: Final = 1.0  # what covers less is told by its middle, however long it is
 _EDGE_SHARE: Final = 0.057  # of a box's size, one sigma of an edge: the centre's 4 % times √2 (see locate_contact)
 _TOUCH_M: Final = 0.01
 _REACH_SIGMAS: Final = 4.5
@@ -55,7 +56,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Ground:
+class GroundOutline:
     """The outline of one thing in metres east and north of its sighting's point.
 
     Attributes:
@@ -95,13 +96,12 @@ def attribute_footing(
     Returns:
         The outcome as it was for what is small, moves, or is smoke.
     """
-    laid = ground_of(sighting) if outline is None else _own_ground(sighting, outline)
+    laid = outline_on_ground(sighting) if outline is None else _own_outline(sighting, outline)
     if laid is None or outcome.origin is not None:
         return outcome
     footing = lay_footing(sighting, laid, index)
-    places = {overlap.key: index.sites.place_of[overlap.key] for overlap in footing.on_sites}
-    names = {key: index.register.sites[place].name for key, place in places.items()}
-    told = tell_footing(footing, names)
+    sites, place_of = index.register.sites, index.sites.place_of
+    told = tell_footing(footing, {part.key: sites[place_of[part.key]].name for part in footing.on_sites})
     if _is_astride(footing, threshold):
         reason = _("it stands across a fence: {where}; whose it is can only be told on site").format(where=told)
         return Undecided(
@@ -124,7 +124,7 @@ def _is_astride(footing: Footing, threshold: float) -> bool:
     return certain >= 2
 
 
-def ground_of(sighting: Sighting) -> Ground | None:
+def outline_on_ground(sighting: Sighting) -> GroundOutline | None:
     """Return the outline that bounds a thing on the ground; None for what is small, moves or hangs above the ground.
 
     Of its boxes the one of middling size is taken; those below half of the largest are pieces.
@@ -144,20 +144,24 @@ def ground_of(sighting: Sighting) -> Ground | None:
     _area, corners, edge_m = whole[len(whole) // 2]
     if _longest_m(corners) < LONGEST_M:
         return None
-    return Ground(corners=corners, boxed=True, covariance=sighting.covariance.matrix() + edge_m**2 * np.eye(2))
+    return GroundOutline(corners=corners, boxed=True, covariance=sighting.covariance.matrix() + edge_m**2 * np.eye(2))
 
 
 def _longest_m(corners: Floats) -> float:
     return float(np.hypot(*(np.roll(corners, -1, axis=0) - corners).T).max())
 
 
-def _own_ground(sighting: Sighting, outline: Polygon) -> Ground | None:
+def _own_outline(sighting: Sighting, outline: Polygon) -> GroundOutline | None:
+    """Return the outer edge of a thing's own outline in metres; None for what is small, or no one piece of ground."""
     plane = LocalPlane(origin=sighting.point)
     corners = to_plane(plane, shapely.get_coordinates(outline.exterior)[:-1])
     shape = Polygon(corners)
-    if not shape.is_valid or max(np.ptp(corners, axis=0)) < LONGEST_M:
+    if not shape.is_valid or shape.area <= _LEAST_M2:
         return None
-    return Ground(corners=corners, boxed=False, covariance=sighting.covariance.matrix())
+    around = shapely.get_coordinates(shapely.minimum_rotated_rectangle(shape))[:-1]  # however it lies to the north
+    if _longest_m(around) < LONGEST_M:
+        return None
+    return GroundOutline(corners=corners, boxed=False, covariance=sighting.covariance.matrix())
 
 
 def _standing_outline(fix: Fix) -> tuple[float, Floats, float] | None:
@@ -189,11 +193,10 @@ def _standing_outline(fix: Fix) -> tuple[float, Floats, float] | None:
     inward = np.column_stack([-sides[:, 1], sides[:, 0]]) / lengths[:, None]
     begins = corners + inward * np.abs(inward @ lean)[:, None]
     moved = _crossings(begins, sides)
-    if moved is None or _signed_area(moved) <= 1.0 or not Polygon(moved).is_valid:
+    if moved is None or (area := _signed_area(moved)) <= _LEAST_M2 or not Polygon(moved).is_valid:
         return None
     if (np.einsum("ij,ij->i", np.roll(moved, -1, axis=0) - moved, sides) <= 0).any():
         return None  # turned inside out: the box is all height
-    area = _signed_area(moved)
     return area, moved, math.hypot(_EDGE_SHARE * math.sqrt(area), stature.sigma_m / 2 * slope)
 
 
@@ -214,7 +217,7 @@ def _signed_area(corners: Floats) -> float:
     return float(np.sum(corners[:, 0] * following[:, 1] - corners[:, 1] * following[:, 0]) / 2)
 
 
-def lay_footing(sighting: Sighting, laid: Ground, index: SiteIndex) -> Footing:
+def lay_footing(sighting: Sighting, laid: GroundOutline, index: SiteIndex) -> Footing:
     """Return how much of a thing's outline lies on each site and in each zone, and whether it reaches there.
 
     Args:
@@ -232,9 +235,10 @@ def lay_footing(sighting: Sighting, laid: Ground, index: SiteIndex) -> Footing:
     sites = _near(index.sites, laid, plane)
     moved_by = cache(lambda sigma_m: _moved(laid, sigma_m))  # fences of one map share their sigma
     union = shapely.union_all([shape for _place, shape in sites])
+    sigma_m = max((float(index.sites.sigma_m[place]) for place, _shape in sites), default=0.0)
     outside_m2, outside = 0.0, 0.0
-    if not shapely.contains(union, _window(laid)):
-        moved = moved_by(max((float(index.sites.sigma_m[place]) for place, _shape in sites), default=0.0))
+    if not shapely.contains(union, _window(laid, sigma_m)):
+        moved = moved_by(sigma_m)
         outside_m2 = float(np.mean(shapely.area(shapely.difference(moved.shapes, union))))
         outside = 1 - _kept_share(moved, shapely.intersection(moved.shapes, shapely.buffer(union, DEEP_M)))
     corners = from_plane(plane, laid.corners)
@@ -249,7 +253,7 @@ def lay_footing(sighting: Sighting, laid: Ground, index: SiteIndex) -> Footing:
     )
 
 
-def chance_of_reaching(laid: Ground, fence: BaseGeometry, sigma_m: float) -> float:
+def chance_of_reaching(laid: GroundOutline, fence: BaseGeometry, sigma_m: float) -> float:
     """Return how probable it is that some of a thing stands on ground.
 
     Args:
@@ -260,11 +264,11 @@ def chance_of_reaching(laid: Ground, fence: BaseGeometry, sigma_m: float) -> flo
     return _reach(_moved(laid, sigma_m), fence)
 
 
-def _near(fences: Fences, laid: Ground, plane: LocalPlane) -> list[tuple[int, BaseGeometry]]:
+def _near(fences: Fences, laid: GroundOutline, plane: LocalPlane) -> list[tuple[int, BaseGeometry]]:
     """Return the fences that a thing may reach, cut to its surroundings, in metres."""
     if not fences.keys:
         return []
-    window = shapely.buffer(_window(laid), _REACH_SIGMAS * fences.widest_sigma_m + DEEP_M, join_style="mitre")
+    window = _window(laid, fences.widest_sigma_m)
     around = from_plane(plane, shapely.get_coordinates(window)[:-1])
     (west, south), (east, north) = around.min(axis=0), around.max(axis=0)
     found = []
@@ -277,8 +281,9 @@ def _near(fences: Fences, laid: Ground, plane: LocalPlane) -> list[tuple[int, Ba
     return found
 
 
-def _window(laid: Ground) -> Polygon:
-    reach = laid.reach_m + DEEP_M
+def _window(laid: GroundOutline, sigma_m: float) -> Polygon:
+    """Return the square beyond which a fence of that error is nothing to a thing, metres around its point."""
+    reach = laid.reach_m + _REACH_SIGMAS * sigma_m + DEEP_M
     return shapely.box(-reach, -reach, reach, reach)
 
 
@@ -302,7 +307,7 @@ def _displacements() -> Floats:
     return np.column_stack([radius * np.cos(turn), radius * np.sin(turn)])
 
 
-def _moved(laid: Ground, sigma_m: float) -> _Moved:
+def _moved(laid: GroundOutline, sigma_m: float) -> _Moved:
     spread = np.linalg.cholesky(laid.covariance + sigma_m**2 * np.eye(2))
     places = laid.corners[None] + (_displacements() @ spread.T)[:, None, :]
     rings = np.concatenate([places, places[:, :1]], axis=1)
@@ -330,19 +335,19 @@ def _kept_share(moved: _Moved, rest: NDArray[np.object_]) -> float:
 
 
 def _overlaps(
-    fences: Fences, near: list[tuple[int, BaseGeometry]], laid: Ground, moved_by: Callable[[float], _Moved]
+    fences: Fences, near: list[tuple[int, BaseGeometry]], laid: GroundOutline, moved_by: Callable[[float], _Moved]
 ) -> tuple[Overlap, ...]:
     found = sorted(_each_overlap(fences, near, laid, moved_by), key=lambda overlap: (-overlap.area_m2, overlap.key))
     return tuple(found)
 
 
 def _each_overlap(
-    fences: Fences, near: list[tuple[int, BaseGeometry]], laid: Ground, moved_by: Callable[[float], _Moved]
+    fences: Fences, near: list[tuple[int, BaseGeometry]], laid: GroundOutline, moved_by: Callable[[float], _Moved]
 ) -> Iterator[Overlap]:
     area = abs(_signed_area(laid.corners))
     for place, fence in near:
         key, version, sigma_m = fences.keys[place], fences.versions[place], float(fences.sigma_m[place])
-        if shapely.contains(fence, shapely.buffer(_window(laid), _REACH_SIGMAS * sigma_m, join_style="mitre")):
+        if shapely.contains(fence, _window(laid, sigma_m)):
             whole = round(area, 2)
             yield Overlap(key=key, version=version, area_m2=whole, least_m2=whole, most_m2=whole, share=1.0, reach=1.0)
             continue

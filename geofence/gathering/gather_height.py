@@ -117,8 +117,11 @@ class _Raised:
     sigma_m: float
 
 
-def chance_of_roof(stature: Stature) -> float:
-    """Return the squared distance by which the ground must fail before a thing of that class is lifted; inf: never."""
+def roof_chi2(stature: Stature) -> float:
+    """Return how much worse (χ²) the ground must fit than a height before a thing of that class is lifted; inf: never.
+
+    Twice the logarithm of how much likelier the class is to stand on the ground, and what a height gains by chance.
+    """
     share = stature.raised_share
     return 2 * math.log((1 - share) / share) + _OCCAM if share > 0 else math.inf
 
@@ -131,7 +134,7 @@ def judge_stand(members: Sequence[Member], stature: Stature, *, fastest_m_s: flo
         stature: Of their class.
         fastest_m_s: How fast things move at most, metres per second.
     """
-    needed = chance_of_roof(stature)
+    needed = roof_chi2(stature)
     looks = _evenly([member for member in members if member.slope is not None])
     if not math.isfinite(needed) or len(looks) < LEAST_LOOKS or len(looks) < min(len(members), MOST_LOOKS):
         return None
@@ -170,7 +173,7 @@ def stays_on_ground(members: Sequence[Member]) -> bool:
         return False
     rows, _sigma = _rows(looks)
     ground, _p, _c = _solve(rows.place, rows)
-    _raised, found, covariance = _solve(np.concatenate([rows.place, rows.height], axis=2), rows, risen=True)
+    _nested, found, covariance = _solve(np.concatenate([rows.place, rows.height], axis=2), rows, risen=True)
     return float(found[2]) < _GROUND_SIGMAS * math.sqrt(float(covariance[2, 2])) and _meet(ground, 2 * len(looks) - 2)
 
 
@@ -255,7 +258,8 @@ def _ground_steps(looks: Sequence[Member], place: Floats | None) -> tuple[Floats
     """Return (n,) how much higher each look's ground is than that under the thing, and one sigma of the latter.
 
     The ground under a thing that no ray reached is that of a plane through the ground that rays did reach, which
-    slopes by 0.3 at most as a rule and is rough by as much in metres. All zero where the ground is level or unknown.
+    slopes by 0.3 at most as a rule and is rough by as much in metres. Where the heights differ by less than
+    :data:`_LEVEL_M` the ground is taken for level at their mean, without error; where they are unknown all are zero.
     """
     heights = [look.fix.ground_height_m for look in looks]
     if len({look.fix.ground_datum for look in looks}) != 1 or any(height is None for height in heights):

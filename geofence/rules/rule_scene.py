@@ -12,7 +12,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from core.points import LocalPlane, distance_m, to_plane
-from geofence.attributing.attribute_footing import chance_of_reaching, ground_of
+from geofence.attributing.attribute_footing import chance_of_reaching, outline_on_ground
 from geofence.attributing.attribute_mass import polygon_masses, whitening
 from geofence.attribution import Share
 from geofence.crowd import chance_of_at_least
@@ -91,7 +91,7 @@ class Around:
         attribution. What is large is near when any of it is: whichever of its middle and its outline is more probable
         counts.
         """
-        laid = ground_of(self.sighting)
+        laid = outline_on_ground(self.sighting)
         covariance = self.sighting.covariance.matrix()
         widest = math.sqrt(float(np.linalg.eigvalsh(covariance)[-1]))
         stands = []

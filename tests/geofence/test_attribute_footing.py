@@ -7,6 +7,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 import shapely
+import shapely.affinity
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
@@ -15,11 +16,11 @@ from core.points import GeoPoint, LocalPlane, from_plane
 from geofence.attribute import attribute
 from geofence.attributing.attribute_footing import (
     DEEP_M,
-    Ground,
+    GroundOutline,
     attribute_footing,
     chance_of_reaching,
-    ground_of,
     lay_footing,
+    outline_on_ground,
 )
 from geofence.attribution import Attribution, Undecided
 from geofence.register.site_index import SiteIndex, build_index
@@ -131,7 +132,7 @@ def test_an_askew_thing_in_a_loose_box_is_not_accused_of_what_only_the_box_cover
         )
     )
     seen = seen_at(0.0, sigma_m=0.1, outline=((-6.0, 5.0), (6.0, 5.0), (6.0, -5.0), (-6.0, -5.0)))
-    laid = ground_of(seen)
+    laid = outline_on_ground(seen)
     assert laid is not None
     footing = lay_footing(seen, laid, corner)
     neighbour = next(part for part in footing.on_sites if part.key == EAST)
@@ -142,6 +143,37 @@ def test_an_askew_thing_in_a_loose_box_is_not_accused_of_what_only_the_box_cover
     assert told.footing is not None
     assert not told.footing.boxed
     assert next(part for part in told.footing.on_sites if part.key == EAST).reach == 1
+
+
+@pytest.mark.parametrize("turn_deg", [0, 30, 45, 90])
+def test_how_long_an_own_outline_is_does_not_hang_on_how_it_lies_to_the_north(turn_deg: float) -> None:
+    index, seen = two_sites(), seen_at(0.0, outline=())
+
+    def footing(length_m: float, width_m: float) -> object:
+        bar = shapely.affinity.rotate(shapely.box(-length_m / 2, -width_m / 2, length_m / 2, width_m / 2), turn_deg)
+        return attribute_footing(seen, attribute(seen, index), index, outline=ground(bar)).footing
+
+    assert footing(6.5, 1.5) is not None
+    assert footing(5.0, 4.8) is None
+
+
+@pytest.mark.parametrize("outline", [shapely.Polygon(), shapely.box(-3, 0, 3, 0.0004)])
+def test_an_own_outline_of_no_ground_is_told_by_its_middle(outline: shapely.Polygon) -> None:
+    index, seen = two_sites(), seen_at(-30.0, outline=())
+    middle = attribute(seen, index)
+    assert attribute_footing(seen, middle, index, outline=ground(outline)) == middle
+
+
+def test_a_fence_drawn_by_eye_leaves_room_for_standing_outside_it() -> None:
+    """Five metres inside the last fence: certain where that was surveyed, not where its own error is three metres."""
+    seen = seen_at(-89.0, sigma_m=0.1)
+    surveyed, by_eye = (outcome_of(seen, two_sites(sigma_m)).footing for sigma_m in (0.0, 3.0))
+    assert surveyed is not None
+    assert by_eye is not None
+    assert (surveyed.outside, surveyed.outside_m2) == (0.0, 0.0)
+    assert by_eye.outside == pytest.approx(norm.sf((5.0 + DEEP_M) / 3.0), abs=0.02)
+    assert by_eye.outside > 0
+    assert by_eye.on_sites[0].area_m2 + by_eye.outside_m2 == pytest.approx(by_eye.area_m2, abs=0.1)
 
 
 @pytest.mark.parametrize(
@@ -159,14 +191,14 @@ def test_what_is_small_moves_or_has_no_whole_box_is_told_by_its_middle(
 ) -> None:
     seen = dataclasses.replace(seen_at(-3.0, label=label, outline=outline), moving=moving)
     index = two_sites()
-    assert ground_of(seen) is None
+    assert outline_on_ground(seen) is None
     assert outcome_of(seen, index) == attribute(seen, index)
 
 
 def test_what_leans_in_the_picture_stands_on_less_than_its_box_covers() -> None:
     # Seen from 45°, a body of 3.2 m leans over 3.2 m of ground: 1.6 m come off at either end, along the view only.
-    leaning = ground_of(seen_at(-30.0, label="truck", camera=(-60.0, 0.0, 60.0)))
-    flat = ground_of(seen_at(-30.0, camera=(-60.0, 0.0, 60.0)))
+    leaning = outline_on_ground(seen_at(-30.0, label="truck", camera=(-60.0, 0.0, 60.0)))
+    flat = outline_on_ground(seen_at(-30.0, camera=(-60.0, 0.0, 60.0)))
     assert leaning is not None
     assert flat is not None
     assert np.ptp(leaning.corners, axis=0) == pytest.approx([12 - 3.2, 6.0], abs=0.06)
@@ -175,7 +207,7 @@ def test_what_leans_in_the_picture_stands_on_less_than_its_box_covers() -> None:
 
 
 def test_a_box_that_is_all_height_bounds_nothing() -> None:
-    assert ground_of(seen_at(-30.0, label="truck", camera=(-240.0, 0.0, 20.0))) is None
+    assert outline_on_ground(seen_at(-30.0, label="truck", camera=(-240.0, 0.0, 20.0))) is None
 
 
 @given(st.floats(-8, 8), st.floats(0.5, 4.0), st.floats(0, math.pi))
@@ -187,7 +219,7 @@ def test_the_chance_of_reaching_over_a_straight_fence_is_that_of_its_farthest_si
     away = np.array([math.sin(turn), math.cos(turn)])
     beside = np.array([away[1], -away[0]])
     corners = np.array([-4 * beside, 4 * beside, 4 * beside + 3 * away, -4 * beside + 3 * away])[::-1]
-    laid = Ground(corners=corners, boxed=True, covariance=sigma_m**2 * np.eye(2))
+    laid = GroundOutline(corners=corners, boxed=True, covariance=sigma_m**2 * np.eye(2))
     far = 500.0
     beyond = shapely.Polygon(
         [far * beside + (3 + gap_m) * away, -far * beside + (3 + gap_m) * away, -far * beside + far * away,
@@ -198,8 +230,8 @@ def test_the_chance_of_reaching_over_a_straight_fence_is_that_of_its_farthest_si
 
 def test_a_thing_that_spans_a_lane_reaches_into_it_though_no_corner_lies_there() -> None:
     lane = shapely.box(-2, -100, 2, 100)
-    laid = Ground(corners=BOX, boxed=True, covariance=0.01 * np.eye(2))
-    beside = Ground(corners=BOX + np.array([9.0, 0.0]), boxed=True, covariance=0.01 * np.eye(2))
+    laid = GroundOutline(corners=BOX, boxed=True, covariance=0.01 * np.eye(2))
+    beside = GroundOutline(corners=BOX + np.array([9.0, 0.0]), boxed=True, covariance=0.01 * np.eye(2))
     assert chance_of_reaching(laid, lane, 0.0) == 1
     assert chance_of_reaching(beside, lane, 0.0) == 0
 
@@ -211,7 +243,7 @@ def test_reaching_agrees_with_things_drawn_at_random_into_boxes() -> None:
     reached = never = 0
     for _trial in range(60):
         shift = rng.uniform(-8, 4)
-        laid = Ground(corners=BOX + np.array([shift, 0.0]), boxed=True, covariance=1e-8 * np.eye(2))
+        laid = GroundOutline(corners=BOX + np.array([shift, 0.0]), boxed=True, covariance=1e-8 * np.eye(2))
         certain = chance_of_reaching(laid, fence, 0.0) == 1
         for _thing in range(20):
             u = rng.uniform(-1, 1, 4)
@@ -263,7 +295,7 @@ def test_a_footing_does_not_depend_on_the_order_of_sites_or_the_sense_of_the_box
 def test_half_a_metre_behind_the_fence_is_not_yet_over_it() -> None:
     index = two_sites()
     seen = seen_at(-6.0 + DEEP_M - 0.1, sigma_m=1e-3)
-    laid = ground_of(seen)
+    laid = outline_on_ground(seen)
     assert laid is not None
     exact = dataclasses.replace(laid, covariance=1e-8 * np.eye(2))
     parts = {part.key: part.reach for part in lay_footing(seen, exact, index).on_sites}

@@ -10,7 +10,7 @@ import pytest
 import shapely
 
 from core.points import to_plane
-from geofence.attributing.attribute_footing import ground_of
+from geofence.attributing.attribute_footing import outline_on_ground
 from geofence.gather import gather
 from geofence.sighting import Sighting
 from tests.geofence.drawn_container import FOOT, LENGTH_M, WIDTH_M, shot
@@ -18,7 +18,7 @@ from tests.geofence.locating import PLANE
 
 
 def outline_of(seen: Sighting) -> shapely.Polygon:
-    laid = ground_of(seen)
+    laid = outline_on_ground(seen)
     assert laid is not None
     return shapely.Polygon(laid.corners + to_plane(PLANE, [seen.point.lon_deg, seen.point.lat_deg]))
 
@@ -43,5 +43,5 @@ def test_a_container_that_stands_askew_is_bounded_loosely() -> None:
 
 def test_what_stands_on_a_roof_covers_none_of_the_ground_that_its_box_covers() -> None:
     (seen,) = gather([shot(0.0, -70.0, number) for number in range(2)])
-    assert ground_of(seen) is not None
-    assert ground_of(replace(seen, height_above_ground_m=8.0, height_sigma_m=1.0)) is None
+    assert outline_on_ground(seen) is not None
+    assert outline_on_ground(replace(seen, height_above_ground_m=8.0, height_sigma_m=1.0)) is None

@@ -12,7 +12,7 @@ import pytest
 from core.points import to_plane
 from geofence.fix import Fix
 from geofence.gather import gather
-from geofence.gathering.gather_height import chance_of_roof
+from geofence.gathering.gather_height import roof_chi2
 from geofence.locating.error_budget import DeviceClass
 from geofence.locating.locate_contact import STATURES, stature_of
 from geofence.sighting import Sighting
@@ -169,8 +169,8 @@ def test_classes_say_where_they_stand() -> None:
     assert {label for label, stature in STATURES.items() if stature.grounded} >= {"vehicle", "truck", "car", "tanker"}
     assert not stature_of("drum").grounded
     # What can only stand on the ground is lifted by stronger evidence only, and what drifts never.
-    assert chance_of_roof(stature_of("drum")) < chance_of_roof(stature_of("vehicle")) < np.inf
-    assert chance_of_roof(stature_of("smoke")) == np.inf
+    assert roof_chi2(stature_of("drum")) < roof_chi2(stature_of("vehicle")) < np.inf
+    assert roof_chi2(stature_of("smoke")) == np.inf
 
 
 def test_a_height_comes_with_its_error() -> None:
