@@ -129,11 +129,14 @@ def _background(ground: Floats, scale: Scale) -> Floats:
     kernel = np.ones((_WIDEST_PX, _WIDEST_PX), dtype=np.uint8)
     reached = cv2.erode(ground, kernel, borderType=cv2.BORDER_REPLICATE)
     # What survived the erosion grows back to its whole shape, corners and all, but not beyond its own level.
-    for _round in range(_MOST_ROUNDS):
-        grown = np.minimum(cv2.dilate(reached, np.ones((5, 5), dtype=np.uint8)), ground)
-        if float((grown - reached).max()) <= 0:
+    step, grown = np.ones((5, 5), dtype=np.uint8), np.empty_like(reached)
+    for number in range(_MOST_ROUNDS):
+        cv2.min(cv2.dilate(reached, step, dst=grown), ground, dst=grown)
+        # Comparing costs as much as growing does.
+        settled = number % 4 == 3 and np.array_equal(grown, reached)
+        reached, grown = grown, reached
+        if settled:
             break
-        reached = grown
     background: Floats = (reached + np.float32(np.median(ground - reached))).astype(np.float32)
     return background
 

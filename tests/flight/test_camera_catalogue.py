@@ -53,6 +53,7 @@ def test_every_lens_has_a_source_and_a_plausible_view() -> None:
         ("FLIR", 336, 256, 13.0, "xt-thermal-336", 13 / 0.017),
         ("FC2403", 640, 480, None, "m2ed-thermal", 589.0),
         ("FC2403", 4056, 3040, 4.5, "m2ed", 2811.0),
+        ("ZH20N", 640, 512, 12.0, "h20n-thermal", 992.0),
         ("H30T", 1280, 1024, 24.0, "h30t-thermal", 1980.0),
         ("FC6310R", 5472, 3648, 8.8, "fc6310", 3666.7),
     ],
