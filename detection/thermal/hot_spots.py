@@ -14,7 +14,7 @@
 
 Fifteen kelvins, eight spreads and three times are chosen, not learnt: there is no labelled set of drones' thermograms
 of this kind. Over 49 photos of eight DJI cameras the last rule left 184 of 1,138 spots: 2 of the 427 in five pictures
-of buildings and a solar field by day, 29 of the 32 in six with cars, ships, stacks and people.
+of buildings and a solar field, 29 of the 32 in six with cars, ships, stacks and people.
 """
 
 from __future__ import annotations
