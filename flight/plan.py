@@ -32,7 +32,7 @@ from flight.planning.open_times import WORKING_DAY_S, OpenTimes, next_opening, o
 from flight.planning.patterns import AreaRuns, corridor_runs, orbit_runs, point_runs, ring_runs, tier_heights
 from flight.planning.plan_findings import Measured, engineering_findings, law_findings
 from flight.planning.routing import Points
-from flight.planning.sorties import Run
+from flight.planning.run import Run
 from flight.planning.survey import Setting, spacing_of, survey_runs
 from flight.planning.terrain import Terrain, followed, read_terrain, strays_m
 

@@ -34,7 +34,8 @@ MODULES: Final = (
     "sealing",
     "keeping",
     "keys",
-    "models",
+    "weights",
+    "training",
     "serving",
 )
 """The modules of commands, in the order in which help lists them."""

@@ -18,7 +18,8 @@ from flight.planning.fleet_routing import CHANGE_S, Builders, Fleet, Shares, Tas
 from flight.planning.ground import Ground
 from flight.planning.open_times import OpenTimes, closing
 from flight.planning.routing import Points, length_m
-from flight.planning.sorties import Run, SortieBuilder, cut_at
+from flight.planning.run import Run, cut_at
+from flight.planning.sorties import SortieBuilder
 from flight.planning.terrain import Terrain
 
 _CHUNK_SHARE: Final = 0.12  # of a usable battery: what is shared out in one piece

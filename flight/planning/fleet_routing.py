@@ -20,7 +20,8 @@ from flight.patrol import Crew
 from flight.planning.endurance import NO_EFFORT, Effort
 from flight.planning.open_times import WORKING_DAY_S, OpenTimes, Span, closing
 from flight.planning.routing import Points
-from flight.planning.sorties import Run, SortieBuilder
+from flight.planning.run import Run
+from flight.planning.sorties import SortieBuilder
 
 CHANGE_S: Final = 300.0  # landing, battery change, take-off again
 _SOLUTIONS: Final = 60

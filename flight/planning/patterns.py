@@ -23,7 +23,7 @@ from flight.patrol import KeyArea, Pattern
 from flight.planning.coverage import CoverageOrder, seen_share
 from flight.planning.coverage_order import ordered
 from flight.planning.routing import Points, Router, inside, length_m
-from flight.planning.sorties import Run
+from flight.planning.run import Run
 from flight.planning.survey import Setting, Spacing, line_run, spacing_of
 
 _CIRCLE_SIDES: Final = 36

@@ -25,7 +25,8 @@ from flight.planning.kits import kits_of
 from flight.planning.patterns import AreaRuns
 from flight.planning.profile import profile
 from flight.planning.routing import Points, length_m
-from flight.planning.sorties import Run, SortieBuilder
+from flight.planning.run import Run
+from flight.planning.sorties import SortieBuilder
 from flight.planning.terrain import Terrain, over_ground_m
 
 FULLY_SEEN: Final = 0.995

@@ -30,7 +30,7 @@ from flight.planning.airspace_rules import read_airspace_rules
 from flight.planning.ground import Ground
 from flight.planning.plan_findings import Measured, engineering_findings, law_findings
 from flight.planning.routing import Points
-from flight.planning.sorties import Run
+from flight.planning.run import Run
 
 Taken: TypeAlias = tuple[Points, NDArray[np.float64]]
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.errors import PlanRefused
 from core.heights import TakeoffHeight
@@ -22,6 +21,7 @@ from flight.patrol import Patrol
 from flight.planning.endurance import NO_EFFORT, Effort, fly_effort, hover_effort
 from flight.planning.ground import Ground
 from flight.planning.routing import Points, length_m
+from flight.planning.run import Run, cut_at, first_yaw_deg
 from flight.planning.terrain import Terrain, highest_ground_m
 
 LAND_AND_CHECK_S: Final = 30.0  # hovering before landing: look down, correct, touch
@@ -31,39 +31,6 @@ _SETTINGS_OF_A_RUN: Final = 6  # camera on and off, speed twice, camera pitch, h
 _ITEMS_OF_A_FLIGHT: Final = 12  # home, take-off, the way home, landing
 _LEVEL_M: Final = 0.5
 _SAME_M: Final = 0.01
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """A stretch flown in one go with photographs.
-
-    Attributes:
-        path: (n, 2) plane metres.
-        heights_m: (n,) above take-off.
-        speed_m_s: Ground speed.
-        gimbal_pitch_deg: Camera pitch.
-        photo_spacing_m: Distance between photographs.
-        area: The key area it belongs to.
-        yaws_deg: (n,) heading to hold on the way to each point, or empty to face along the way.
-        hover_s: Time stood still at its end.
-        look: Whether it is one photograph from one place instead of a stretch: the path is that place alone.
-        waypoint: Index of the waypoint it was read from, for runs read back from a plan.
-    """
-
-    path: Points
-    heights_m: NDArray[np.float64]
-    speed_m_s: float
-    gimbal_pitch_deg: float
-    photo_spacing_m: float
-    area: str
-    yaws_deg: tuple[float, ...] = ()
-    hover_s: float = 0.0
-    look: bool = False
-    waypoint: int = 0
-
-    def __post_init__(self) -> None:
-        if (len(self.path) == 1) != self.look or len(self.path) != len(self.heights_m):
-            raise ValueError("a stretch has two points or more, a look one, and each its height")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -233,7 +200,7 @@ class SortieBuilder:
             self._transit(longer, run.path[0], begin, run)
         if not run.look and longer.stops[-1].leg is Leg.TRANSIT:
             # The first photograph is taken where the line begins: the aircraft must look along it before it is there.
-            longer.stops[-1] = replace(longer.stops[-1], yaw_deg=_first_yaw_deg(run))
+            longer.stops[-1] = replace(longer.stops[-1], yaw_deg=first_yaw_deg(run))
         for index in range(1, len(run.path)):
             self._go(
                 longer,
@@ -396,37 +363,3 @@ class SortieBuilder:
             )
             for stop, (lon, lat) in zip(stops, lonlat, strict=True)
         )
-
-
-def cut_at(run: Run, metres: float) -> tuple[Run, Run]:
-    """Return the run up to ``metres`` along its path and the rest of it, both through the point of the cut."""
-    steps = np.hypot(*np.diff(run.path, axis=0).T)
-    along = np.concatenate([[0.0], np.cumsum(steps)])
-    if not 0 < metres < along[-1]:
-        raise ValueError("a run is cut inside its length")
-    index = int(np.searchsorted(along, metres, side="left"))
-    share = (metres - along[index - 1]) / (along[index] - along[index - 1])
-    point = run.path[index - 1] + (run.path[index] - run.path[index - 1]) * share
-    height = run.heights_m[index - 1] + (run.heights_m[index] - run.heights_m[index - 1]) * share
-    yaws = run.yaws_deg
-    head = replace(
-        run,
-        path=np.concatenate([run.path[:index], point[None]]),
-        heights_m=np.concatenate([run.heights_m[:index], [height]]),
-        yaws_deg=(*yaws[:index], yaws[index]) if yaws else (),
-    )
-    tail = replace(
-        run,
-        path=np.concatenate([point[None], run.path[index:]]),
-        heights_m=np.concatenate([[height], run.heights_m[index:]]),
-        yaws_deg=(yaws[index], *yaws[index:]) if yaws else (),
-    )
-    return head, tail
-
-
-def _first_yaw_deg(run: Run) -> float:
-    """Return the heading at a run's beginning, degrees clockwise from north: its own, or along its first stretch."""
-    if run.yaws_deg:
-        return run.yaws_deg[0]
-    east, north = run.path[1] - run.path[0]
-    return math.degrees(math.atan2(east, north)) % 360.0

@@ -18,7 +18,7 @@ from flight.planning.coverage_order import ordered
 from flight.planning.endurance import airspeed_m_s, power_share
 from flight.planning.footprint import footprint, ground_extent_m
 from flight.planning.routing import Points, Router, length_m
-from flight.planning.sorties import Run
+from flight.planning.run import Run
 
 TRIGGER_STEP_S: Final = 0.02  # ArduCopter looks fifty times a second whether the next photograph is due
 SHORT_OF_END_M: Final = 2.0  # ArduCopter's WPNAV_RADIUS: a waypoint this near counts as reached

@@ -1,8 +1,8 @@
-"""Commands for detector weights: list, add, try, compare, train."""
+"""Commands for detector weights: list, add, check, compare, make eight-bit, choose thresholds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,14 +16,12 @@ from core.text import _
 
 if TYPE_CHECKING:
     from detection.self_test import SelfTestLine
-    from detection.training.sets import Source
     from detection.training.yolo_sets import Labelled
     from detection.weight_card import WeightCard
 
 
 def add_commands(application: typer.Typer) -> None:
-    """Add the groups ``model`` and ``train`` to the command line."""
-    panel = _("Detector")
+    """Add the group ``model`` to the command line."""
     model = typer.Typer(no_args_is_help=True, help=_("Detector weights: which may be loaded, and what they find."))
     model.command(name="list", help=_("List the weights that may be loaded."))(_list)
     model.command(name="add", help=_("Register a weight of your own, after it passed its self-test."))(_add)
@@ -36,16 +34,11 @@ def add_commands(application: typer.Typer) -> None:
     model.command(name="operating-point", help=_("Choose thresholds by how many false leads reviewers can look at."))(
         _operating_point
     )
-    train = typer.Typer(no_args_is_help=True, help=_("Train a detector weight, on the CPU or a GPU."))
-    train.command(name="recipe", help=_("Make a shipped weight again: render, put together, train."))(_recipe)
-    train.command(name="set", help=_("Put a training set together from labelled folders and verdicts."))(_set)
-    train.command(name="on", help=_("Train on a set, from a registered weight."))(_on)
-    application.add_typer(model, name="model", rich_help_panel=panel)
-    application.add_typer(train, name="train", rich_help_panel=panel)
+    application.add_typer(model, name="model", rich_help_panel=_("Detector"))
 
 
 _Device = Annotated[str, typer.Option(help=_("auto, cpu, cuda, openvino, openvino-int8, onnx or tensorrt."))]
-_Register = Annotated[
+RegisterOption = Annotated[
     Path | None, typer.Option(help=_("The bureau's register of weights; by default one in the user's folder."))
 ]
 _Sample = Annotated[
@@ -56,7 +49,7 @@ _Sample = Annotated[
 ]
 
 
-def _list(*, register: _Register = None) -> None:
+def _list(*, register: RegisterOption = None) -> None:
     registry = open_registry(register)
     default = {entry.card.name for entry in registry.defaults()}
     table = Table(_("Name"), _("Finds, from score"), _("Metres a pixel"), _("Default"), _("Licence"), "SHA-256")
@@ -79,7 +72,7 @@ def _add(
     declared: Annotated[Path, typer.Option("--spec", help=_("YAML file with the fields of its card."))],
     card: Annotated[Path, typer.Option(help=_("Its model card, Markdown: data, licence, training, measurements."))],
     sample: _Sample = None,
-    register: _Register = None,
+    register: RegisterOption = None,
     device: _Device = "auto",
 ) -> None:
     from app.adding_weight import add_weight
@@ -106,7 +99,7 @@ def _check(
     *,
     name: Annotated[str, typer.Argument(help=_("Name or file of a registered weight."))],
     sample: _Sample = None,
-    register: _Register = None,
+    register: RegisterOption = None,
     device: _Device = "auto",
 ) -> None:
     registry = open_registry(register)
@@ -120,7 +113,7 @@ def _compare(
     old: Annotated[str, typer.Argument(help=_("Name or file of the weight in use."))],
     new: Annotated[str, typer.Argument(help=_("Name or file of the weight that shall replace it."))],
     sample: Annotated[Path, typer.Option(help=_("Folder of labelled images that neither was trained on."))],
-    register: _Register = None,
+    register: RegisterOption = None,
     device: _Device = "auto",
 ) -> None:
     from detection.training.promotion import compare, score_detector
@@ -170,7 +163,7 @@ def _operating_point(
     told_as: Annotated[
         str, typer.Option("--on", help=_("What the sample is, in words, for the card and the reports; else its name."))
     ] = "",
-    register: _Register = None,
+    register: RegisterOption = None,
     device: _Device = "auto",
 ) -> None:
     from app.operating import points_table
@@ -201,114 +194,6 @@ def _operating_point(
     own = register if register is not None else bureau_register()
     update_card(with_points(card, points), own)
     console.print(_("written into {register}").format(register=own), soft_wrap=True)
-
-
-def _recipe(
-    *,
-    name: Annotated[str, typer.Argument(help=_("vehicle, fire, yard or all."))],
-    out: Annotated[Path, typer.Argument(help=_("The weight file to write (.pt)."))],
-    data: Annotated[Path, typer.Option(help=_("Folder that holds the outside sets; docs/models.md names them."))],
-    work: Annotated[
-        Path | None, typer.Option(help=_("Folder for scenes and set; by default beside the weight."))
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help=_("Passes over the set, instead of the recipe's."))] = None,
-    device: Annotated[str, typer.Option(help=_("cpu, or a CUDA device: 0."))] = "cpu",
-) -> None:
-    from detection.training.recipes import RECIPES, follow
-
-    recipe = RECIPES.get(name)
-    if recipe is None:
-        raise InputRefused(name, _("is no recipe"), _("Say one of {known}.").format(known=", ".join(RECIPES)))
-    console = Console(highlight=False)
-    _check_out(out)
-    follow(
-        recipe,
-        data=data,
-        work=work if work is not None else out.with_suffix(".set"),
-        out=out,
-        registry=open_registry(),
-        device=device,
-        epochs=epochs,
-        told=console.print,
-    )
-    console.print(_("wrote {path}; register it with skywarden model add").format(path=out), soft_wrap=True)
-
-
-def _set(
-    *,
-    folder: Annotated[Path, typer.Argument(help=_("A new folder for the training set."))],
-    yolo: Annotated[list[Path] | None, typer.Option(help=_("Folder with a data.yaml; may be repeated."))] = None,
-    labels: Annotated[
-        list[str] | None, typer.Option("--label", help=_("Class of those folders and our label: OWN=LABEL; repeated."))
-    ] = None,
-    verdicts: Annotated[list[Path] | None, typer.Option(help=_("Verdict file (JSON lines); may be repeated."))] = None,
-    tile_px: Annotated[int, typer.Option(min=64, help=_("Side of the tiles cut around reviewed boxes."))] = 416,
-) -> None:
-    from detection.training.foreign_sets import foreign_sources
-    from detection.training.sets import Source, write_sources
-    from detection.training.verdict_file import read_verdicts, training_tiles
-
-    mapped = _label_map(labels or ())
-    sources: list[Source] = [source for each in yolo or () for source in foreign_sources(each, mapped)]
-    for number, file in enumerate(verdicts or ()):
-        reviewed = read_verdicts(file)
-        said = tuple(dict.fromkeys(verdict.label for image in reviewed for verdict in image.verdicts))
-        tiles = training_tiles(reviewed, tile_px=tile_px)
-        sources.append(Source(name=f"verdicts-{number}", images=tiles, searched_for=said))
-    if not sources:
-        raise InputRefused(folder, _("would hold no images"), _("Name --yolo folders or --verdicts files."))
-    classes = tuple(dict.fromkeys(label for source in sources for label in source.searched_for))
-    counts = write_sources(folder, sources, classes)
-    table = Table(_("Split"), _("Source"), _("Label"), _("Boxes"))
-    for (split, source, label), count in sorted(counts.items()):
-        table.add_row(split, source, label, str(count))
-    Console().print(table)
-
-
-def _on(
-    *,
-    folder: Annotated[Path, typer.Argument(help=_("A training set."))],
-    out: Annotated[Path, typer.Argument(help=_("The weight file to write (.pt)."))],
-    start: Annotated[str, typer.Option("--from", help=_("Name or file of the registered weight to start from."))],
-    epochs: Annotated[int, typer.Option(min=1, help=_("Passes over the set."))] = 20,
-    image_px: Annotated[int, typer.Option(min=64, help=_("Side of the training images, a multiple of 32."))] = 416,
-    seed: Annotated[int, typer.Option(help=_("Settles order and augmentation."))] = 0,
-    device: Annotated[str, typer.Option(help=_("cpu, or a CUDA device: 0."))] = "cpu",
-    register: _Register = None,
-) -> None:
-    from detection.registry import verify_weight
-    from detection.training.trainer import TrainingSettings, train_weight
-
-    registry = open_registry(register)
-    initial = registered_weight(start, registry)
-    verify_weight(initial, registry)
-    _check_out(out)
-    try:
-        settings = TrainingSettings(image_px=image_px, epochs=epochs, seed=seed, device=device)
-    except ValueError as unfit:
-        raise InputRefused(str(image_px), str(unfit), _("Say a multiple of 32.")) from unfit
-    console = Console(highlight=False)
-    told = _("epoch {done} of {of}")
-    train_weight(folder, initial, out, settings, progress=lambda done, of: console.print(told.format(done=done, of=of)))
-    console.print(_("wrote {path}; register it with skywarden model add").format(path=out), soft_wrap=True)
-
-
-def _check_out(out: Path) -> None:
-    if out.exists():
-        raise InputRefused(out, _("is there already"), _("Name a new file; a weight is not written over."))
-    if out.suffix != ".pt":
-        raise InputRefused(out, _("a weight file ends in .pt"), _("Name it so."))
-    out.parent.mkdir(parents=True, exist_ok=True)
-
-
-def _label_map(given: Sequence[str]) -> Mapping[str, str]:
-    mapped = {}
-    for pair in given:
-        own, equals, label = pair.partition("=")
-        if not (own and equals and label):
-            raise InputRefused(pair, _("is no pair of class and label"), _("Write OWN=LABEL, as in car=vehicle."))
-        mapped[own] = label
-    return mapped
 
 
 def _declared_card(path: Path, *, weight: Path, card: Path) -> WeightCard:
@@ -352,7 +237,7 @@ def _quantise(
     name: Annotated[str, typer.Argument(help=_("Name or file of a registered weight."))],
     images: Annotated[Path, typer.Option(help=_("Folder of photos like those it will see; it is calibrated on them."))],
     sample: Annotated[Path, typer.Option(help=_("Folder of labelled images on which both are compared."))],
-    register: _Register = None,
+    register: RegisterOption = None,
 ) -> None:
     from app.quantising import quantise
 
