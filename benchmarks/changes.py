@@ -44,16 +44,8 @@ from flight.rehearsal.render import prepare, render
 from flight.rehearsal.render_shapes import circle
 from flight.rehearsal.render_truth import seen_things
 from flight.rehearsal.scenes_site import random_world
-from flight.rehearsal.world import (
-    Building,
-    Container,
-    DrumStack,
-    Material,
-    Patch,
-    PlanePoint,
-    RoofKind,
-    World,
-)
+from flight.rehearsal.world import World
+from flight.rehearsal.world_things import Building, Container, DrumStack, Material, Patch, PlanePoint, RoofKind
 from flight.track import Pose
 from geofence.fix import Fix
 from geofence.locate import locate

@@ -34,7 +34,7 @@ from flight.rehearsal.render_truth import SeenThing, seen_things
 from flight.rehearsal.render_view import ground_under, view_of
 from flight.rehearsal.scenes_plot import HALF_M
 from flight.rehearsal.scenes_site import random_world
-from flight.rehearsal.world import Plume, PlumeKind
+from flight.rehearsal.world_things import Plume, PlumeKind
 from flight.track import Pose
 
 PLANE = LocalPlane(origin=GeoPoint(lon_deg=113.58, lat_deg=22.76))

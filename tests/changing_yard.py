@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from core.points import GeoPoint
 from flight.camera import Camera
 from flight.rehearsal.render_shapes import circle
-from flight.rehearsal.world import Building, Container, Material, Patch, Tree, Vehicle, VehicleKind, World
+from flight.rehearsal.world import World
+from flight.rehearsal.world_things import Building, Container, Material, Patch, Tree, Vehicle, VehicleKind
 
 ORIGIN = GeoPoint(lon_deg=113.58, lat_deg=22.76)
 CAMERA = Camera(model="t", width_px=720, height_px=600, focal_px=560, centre_x_px=360, centre_y_px=300, source="test")

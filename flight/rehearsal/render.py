@@ -20,7 +20,7 @@ from flight.rehearsal.render_plumes import paint_plumes
 from flight.rehearsal.render_scene import Scene, prepare
 from flight.rehearsal.render_sensor import develop, through_lens, wide_enough
 from flight.rehearsal.render_view import Floats, View, pixels_of, view_of
-from flight.rehearsal.world import PlumeKind
+from flight.rehearsal.world_things import PlumeKind
 
 __all__ = ["Scene", "prepare", "render"]
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from flight.rehearsal.render_canvas import Canvas
 from flight.rehearsal.render_view import Floats, View
-from flight.rehearsal.world import Lamp
+from flight.rehearsal.world_things import Lamp
 
 CELL_PX: Final = 16
 STRIP_ROWS: Final = 64

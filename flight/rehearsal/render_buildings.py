@@ -22,7 +22,8 @@ from flight.rehearsal.render_canvas import (
 )
 from flight.rehearsal.render_shapes import circle, darker, mixed, oriented, rectangle
 from flight.rehearsal.render_view import Floats
-from flight.rehearsal.world import Building, Colour, Light, RoofKind
+from flight.rehearsal.world import Light
+from flight.rehearsal.world_things import Building, Colour, RoofKind
 
 GLASS: Final[Colour] = (96, 104, 110)
 SKYLIGHT: Final[Colour] = (205, 212, 210)

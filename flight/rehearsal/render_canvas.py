@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flight.rehearsal.render_view import Floats, View, clipped_pixels, in_camera, pixels_of
-from flight.rehearsal.world import Colour, Light
+from flight.rehearsal.world import Light
+from flight.rehearsal.world_things import Colour
 
 SHIFT = 4
 """Fractional bits of polygon corners handed to OpenCV: a sixteenth of a pixel."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from flight.rehearsal.render_canvas import SHIFT, UP, Canvas, Face, fixed_point, mesh_of, paint_mesh
 from flight.rehearsal.render_view import Floats, clipped_pixels, ground_homography, ground_under, pixels_of
-from flight.rehearsal.world import Marking, MarkingKind, Material, Patch, Ring
+from flight.rehearsal.world_things import Marking, MarkingKind, Material, Patch, Ring
 
 GRAIN_M: Final = 0.05
 """Ground length of one pixel of the grain tile, metres."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from flight.rehearsal.render_canvas import Canvas
 from flight.rehearsal.render_view import Floats, in_camera, pixels_of
-from flight.rehearsal.world import Plume, PlumeKind
+from flight.rehearsal.world_things import Plume, PlumeKind
 
 SHRINK: Final = 4
 """Plumes have no sharp edges: they are painted at a quarter of the image's size and enlarged."""

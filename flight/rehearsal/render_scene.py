@@ -15,7 +15,8 @@ from flight.rehearsal.render_canvas import Canvas, Lines, Mesh, paint_pieces, pa
 from flight.rehearsal.render_shapes import circle
 from flight.rehearsal.render_vehicles import outline, vehicle_mesh
 from flight.rehearsal.render_view import Floats
-from flight.rehearsal.world import PlanePoint, Vehicle, VehicleKind, World
+from flight.rehearsal.world import World
+from flight.rehearsal.world_things import PlanePoint, Vehicle, VehicleKind
 
 LABELS = {
     VehicleKind.CAR: "car",

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from flight.rehearsal.render_view import Floats
-from flight.rehearsal.world import Colour
+from flight.rehearsal.world_things import Colour
 
 
 def oriented(centre: tuple[float, float], heading_deg: float, local: Floats) -> Floats:

@@ -23,14 +23,14 @@ from flight.rehearsal.render_canvas import (
 )
 from flight.rehearsal.render_shapes import circle, darker, mixed, oriented, rectangle
 from flight.rehearsal.render_view import Floats, pixels_of
-from flight.rehearsal.world import (
+from flight.rehearsal.world import Light
+from flight.rehearsal.world_things import (
     Colour,
     Container,
     DrumStack,
     Heap,
-    Light,
     Person,
-    Pose,
+    Posture,
     StackKind,
     Tank,
     Tent,
@@ -292,13 +292,13 @@ def tent_pieces(tent: Tent, light: Light, *, lit: bool) -> list[Mesh | Lines]:
 
 def person_ring(person: Person) -> Floats:
     """Return the (8, 2) outline of what of a person is widest: shoulders, and legs where they reach out."""
-    reach = {Pose.STANDING: 0.15, Pose.WALKING: 0.3, Pose.SITTING: 0.34}[person.pose]
+    reach = {Posture.STANDING: 0.15, Posture.WALKING: 0.3, Posture.SITTING: 0.34}[person.pose]
     return oriented(person.centre, person.heading_deg, circle((0.0, 0.0), 1.0, 8) * np.array([reach, 0.25]))
 
 
 def person_height_m(person: Person) -> float:
     """Return the height of a person's top as the person stands or sits."""
-    return person.height_m * (0.72 if person.pose is Pose.SITTING else 1.0)
+    return person.height_m * (0.72 if person.pose is Posture.SITTING else 1.0)
 
 
 def person_pieces(person: Person, light: Light, *, lit: bool) -> list[Mesh | Lines]:
@@ -313,17 +313,17 @@ def person_pieces(person: Person, light: Light, *, lit: bool) -> list[Mesh | Lin
 
     cloth, legs_paint = (person.clothes, person.clothes), (person.trousers, person.trousers)
     faces: list[Face] = []
-    if person.pose is Pose.WALKING:
+    if person.pose is Posture.WALKING:
         for ahead, right in ((0.18, -0.1), (-0.18, 0.1)):
             faces += prism_faces(limb(ahead, right, (0.13, 0.07)), (0.0, tall * 0.5), legs_paint, light, lit=lit)
-    elif person.pose is Pose.SITTING:
+    elif person.pose is Posture.SITTING:
         for right in (-0.1, 0.1):
             faces += prism_faces(limb(0.2, right, (0.22, 0.08)), (0.0, tall * 0.28), legs_paint, light, lit=lit)
     else:
         legs = middle + (shoulders - middle) * 0.65
         faces += prism_faces(legs, (0.0, tall * 0.5), legs_paint, light, lit=lit)
     faces += prism_faces(shoulders, (top - tall * 0.55, top - tall * 0.18), cloth, light, lit=lit)
-    if person.pose is Pose.WALKING:
+    if person.pose is Posture.WALKING:
         for ahead, right in ((0.14, 0.24), (-0.14, -0.24)):
             arm = limb(ahead, right, (0.12, 0.06))
             faces += prism_faces(arm, (tall * 0.5, tall * 0.72), (darker(person.clothes, 0.1), None), light, lit=lit)

@@ -18,7 +18,7 @@ from flight.rehearsal.render_canvas import fixed_point
 from flight.rehearsal.render_plumes import puffs
 from flight.rehearsal.render_scene import Scene, Thing
 from flight.rehearsal.render_view import Floats, View, in_camera, pixels_of, view_of
-from flight.rehearsal.world import Plume, PlumeKind
+from flight.rehearsal.world_things import Plume, PlumeKind
 
 MASK_PX: Final = 640
 """The mask's longer side: enough to tell shares of anything that a detector can see."""

@@ -16,7 +16,8 @@ import numpy as np
 from flight.rehearsal.render_canvas import UP, Face, Mesh, mesh_of, prism_faces, shaded
 from flight.rehearsal.render_shapes import mixed, oriented, rectangle, rounded
 from flight.rehearsal.render_view import Floats
-from flight.rehearsal.world import Colour, Light, Vehicle, VehicleKind
+from flight.rehearsal.world import Light
+from flight.rehearsal.world_things import Colour, Vehicle, VehicleKind
 
 GLASS: Final[Colour] = (46, 51, 57)
 WINDSCREEN: Final[Colour] = (78, 87, 96)

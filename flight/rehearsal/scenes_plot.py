@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from flight.rehearsal.render_shapes import oriented, rectangle
-from flight.rehearsal.world import Colour, PlanePoint, Ring
+from flight.rehearsal.world_things import Colour, PlanePoint, Ring
 
 HALF_M: Final = 55.0
 """Half the side of a site, metres."""

@@ -17,14 +17,14 @@ from flight.rehearsal.render_shapes import oriented
 from flight.rehearsal.render_things import VESSELS
 from flight.rehearsal.scenes_plot import HALF_M, Plot
 from flight.rehearsal.scenes_yard import strew_yard
-from flight.rehearsal.world import (
+from flight.rehearsal.world import Light, World
+from flight.rehearsal.world_things import (
     Building,
     Colour,
     Container,
     DrumStack,
     Heap,
     Lamp,
-    Light,
     Marking,
     MarkingKind,
     Material,
@@ -41,7 +41,6 @@ from flight.rehearsal.world import (
     Vehicle,
     VehicleKind,
     Wall,
-    World,
 )
 
 BODIES: Final = {  # lengths, widths, heights

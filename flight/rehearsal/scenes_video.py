@@ -24,7 +24,8 @@ from flight.rehearsal.footage import frame_times, shots_along, write_video
 from flight.rehearsal.render_jobs import place_of
 from flight.rehearsal.render_scene import prepare
 from flight.rehearsal.render_truth import SeenThing, seen_things
-from flight.rehearsal.world import PlanePoint, World
+from flight.rehearsal.world import World
+from flight.rehearsal.world_things import PlanePoint
 from flight.track import Pose, Track
 
 STEP_S: Final = 0.1  # between poses of the track

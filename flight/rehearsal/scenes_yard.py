@@ -12,14 +12,14 @@ from typing import Final
 
 from flight.rehearsal.render_things import VESSELS
 from flight.rehearsal.scenes_plot import Plot
-from flight.rehearsal.world import (
+from flight.rehearsal.world_things import (
     Building,
     Colour,
     DrumStack,
     Heap,
     Person,
     PlanePoint,
-    Pose,
+    Posture,
     RoofKind,
     StackKind,
     Tent,
@@ -67,7 +67,9 @@ def _group_of_people(site: Plot) -> None:
         centre = (east + site.between(-spread, spread), north + site.between(-spread, spread))
         if not site.fits(site.box(centre, 0, 0.42, 0.42), 0.02):
             continue
-        pose = site.one_of((Pose.STANDING, Pose.STANDING, Pose.WALKING, Pose.WALKING, Pose.WALKING, Pose.SITTING))
+        pose = site.one_of(
+            (Posture.STANDING, Posture.STANDING, Posture.WALKING, Posture.WALKING, Posture.WALKING, Posture.SITTING)
+        )
         site.add(
             "people",
             Person(

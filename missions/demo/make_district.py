@@ -19,11 +19,12 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
 
 from core.points import GeoPoint, LocalPlane, from_plane  # noqa: E402
-from flight.rehearsal.world import (  # noqa: E402
+from flight.rehearsal.world import Light, World
+from flight.rehearsal.world_file import world_text  # noqa: E402
+from flight.rehearsal.world_things import (
     Building,
     Container,
     DrumStack,
-    Light,
     Marking,
     MarkingKind,
     Material,
@@ -35,9 +36,7 @@ from flight.rehearsal.world import (  # noqa: E402
     Vehicle,
     VehicleKind,
     Wall,
-    World,
 )
-from flight.rehearsal.world_file import world_text  # noqa: E402
 
 ORIGIN = GeoPoint(lon_deg=113.58, lat_deg=22.76)
 HOME = (-24.0, -14.0)
@@ -76,28 +75,83 @@ def box(west: float, south: float, east: float, north: float) -> tuple[tuple[flo
 
 # key: (organisation code, name, name_en, box, licence, hazard attributes)
 SITES = {
-    "coatings": ("MADM0A1K", "广州南沙岭湾涂料有限公司(演示)", "Lingwan Coatings (demo)", box(0, 0, 140, 188),
-                 {"licence": "危险化学品生产许可证", "hazard_grade": "四级重大危险源", "industry": "涂料制造"}),
-    "warehouse": ("MADM0A2H", "广州南沙恒鲲仓储有限公司(演示)", "Hengkun Warehousing (demo)", box(140, 0, 288, 188),
-                  {"licence": "无", "hazard_grade": "无", "industry": "普通仓储"}),
-    "metal": ("MADM0A3F", "广州南沙凌澳金属制品有限公司(演示)", "Ling'ao Metalware (demo)", box(312, 0, 452, 92),
-              {"licence": "无", "hazard_grade": "无", "industry": "金属制品"}),
-    "plastics": ("MADM0A4D", "广州南沙森橹塑料科技有限公司(演示)", "Senlu Plastics (demo)", box(312, 92, 452, 188),
-                 {"licence": "无", "hazard_grade": "无", "industry": "塑料制品"}),
-    "tankfarm": ("MADM0A5B", "广州南沙浩渊石化仓储有限公司(演示)", "Haoyuan Petrochemical Storage (demo)", box(452, 0, 600, 188),
-                 {"licence": "危险化学品经营许可证", "hazard_grade": "三级重大危险源", "industry": "油品仓储"}),
-    "electronics": ("MADM0A69", "广州南沙砚桥电子有限公司(演示)", "Yanqiao Electronics (demo)", box(0, 212, 98, 400),
-                    {"licence": "无", "hazard_grade": "无", "industry": "电子元件"}),
-    "furniture": ("MADM0A77", "广州南沙桐舟家具有限公司(演示)", "Tongzhou Furniture (demo)", box(98, 212, 194, 400),
-                  {"licence": "无", "hazard_grade": "无", "industry": "木质家具"}),
-    "food": ("MADM0A85", "广州南沙稷禾冷链食品有限公司(演示)", "Jihe Cold-chain Foods (demo)", box(194, 212, 288, 400),
-             {"licence": "无", "hazard_grade": "液氨 8 t", "industry": "冷链食品"}),
-    "chemicals": ("MADM0A93", "广州南沙澜岬精细化工有限公司(演示)", "Lanjia Fine Chemicals (demo)", box(312, 212, 440, 400),
-                  {"licence": "危险化学品安全生产许可证", "hazard_grade": "四级重大危险源", "industry": "精细化工"}),
-    "logistics": ("MADM0AA1", "广州南沙迅瀛物流有限公司(演示)", "Xunying Logistics (demo)", box(440, 212, 600, 330),
-                  {"licence": "道路运输经营许可证", "hazard_grade": "无", "industry": "货运站场"}),
-    "substation": ("MADM0AB9", "广州南沙澄电供电服务有限公司(演示)", "Chengdian Power Services (demo)", box(440, 330, 600, 400),
-                   {"licence": "电力业务许可证", "hazard_grade": "无", "industry": "变电站"}),
+    "coatings": (
+        "MADM0A1K",
+        "广州南沙岭湾涂料有限公司(演示)",
+        "Lingwan Coatings (demo)",
+        box(0, 0, 140, 188),
+        {"licence": "危险化学品生产许可证", "hazard_grade": "四级重大危险源", "industry": "涂料制造"},
+    ),
+    "warehouse": (
+        "MADM0A2H",
+        "广州南沙恒鲲仓储有限公司(演示)",
+        "Hengkun Warehousing (demo)",
+        box(140, 0, 288, 188),
+        {"licence": "无", "hazard_grade": "无", "industry": "普通仓储"},
+    ),
+    "metal": (
+        "MADM0A3F",
+        "广州南沙凌澳金属制品有限公司(演示)",
+        "Ling'ao Metalware (demo)",
+        box(312, 0, 452, 92),
+        {"licence": "无", "hazard_grade": "无", "industry": "金属制品"},
+    ),
+    "plastics": (
+        "MADM0A4D",
+        "广州南沙森橹塑料科技有限公司(演示)",
+        "Senlu Plastics (demo)",
+        box(312, 92, 452, 188),
+        {"licence": "无", "hazard_grade": "无", "industry": "塑料制品"},
+    ),
+    "tankfarm": (
+        "MADM0A5B",
+        "广州南沙浩渊石化仓储有限公司(演示)",
+        "Haoyuan Petrochemical Storage (demo)",
+        box(452, 0, 600, 188),
+        {"licence": "危险化学品经营许可证", "hazard_grade": "三级重大危险源", "industry": "油品仓储"},
+    ),
+    "electronics": (
+        "MADM0A69",
+        "广州南沙砚桥电子有限公司(演示)",
+        "Yanqiao Electronics (demo)",
+        box(0, 212, 98, 400),
+        {"licence": "无", "hazard_grade": "无", "industry": "电子元件"},
+    ),
+    "furniture": (
+        "MADM0A77",
+        "广州南沙桐舟家具有限公司(演示)",
+        "Tongzhou Furniture (demo)",
+        box(98, 212, 194, 400),
+        {"licence": "无", "hazard_grade": "无", "industry": "木质家具"},
+    ),
+    "food": (
+        "MADM0A85",
+        "广州南沙稷禾冷链食品有限公司(演示)",
+        "Jihe Cold-chain Foods (demo)",
+        box(194, 212, 288, 400),
+        {"licence": "无", "hazard_grade": "液氨 8 t", "industry": "冷链食品"},
+    ),
+    "chemicals": (
+        "MADM0A93",
+        "广州南沙澜岬精细化工有限公司(演示)",
+        "Lanjia Fine Chemicals (demo)",
+        box(312, 212, 440, 400),
+        {"licence": "危险化学品安全生产许可证", "hazard_grade": "四级重大危险源", "industry": "精细化工"},
+    ),
+    "logistics": (
+        "MADM0AA1",
+        "广州南沙迅瀛物流有限公司(演示)",
+        "Xunying Logistics (demo)",
+        box(440, 212, 600, 330),
+        {"licence": "道路运输经营许可证", "hazard_grade": "无", "industry": "货运站场"},
+    ),
+    "substation": (
+        "MADM0AB9",
+        "广州南沙澄电供电服务有限公司(演示)",
+        "Chengdian Power Services (demo)",
+        box(440, 330, 600, 400),
+        {"licence": "电力业务许可证", "hazard_grade": "无", "industry": "变电站"},
+    ),
 }
 CODES = {key: credit_code(entry[0]) for key, entry in SITES.items()}
 
@@ -136,8 +190,16 @@ ZONES: dict[str, tuple[str, str, str | None, tuple[tuple[float, float], ...]]] =
 
 # Where each site meets its road: the middle of a gate 12 m wide.
 GATES = {
-    "coatings": (66, 188), "warehouse": (214, 188), "metal": (312, 24), "plastics": (392, 188), "tankfarm": (471, 188),
-    "electronics": (46, 212), "furniture": (146, 212), "food": (240, 212), "chemicals": (372, 212), "logistics": (490, 212),
+    "coatings": (66, 188),
+    "warehouse": (214, 188),
+    "metal": (312, 24),
+    "plastics": (392, 188),
+    "tankfarm": (471, 188),
+    "electronics": (46, 212),
+    "furniture": (146, 212),
+    "food": (240, 212),
+    "chemicals": (372, 212),
+    "logistics": (490, 212),
     "substation": (600, 340),
 }
 GATE_HALF_M = 6.0
@@ -152,8 +214,19 @@ SIZES = {
     VehicleKind.BUS: (10.8, 2.55, 3.2),
 }
 PAINTS = [
-    (236, 237, 236), (236, 237, 236), (228, 229, 230), (176, 179, 182), (62, 64, 68), (44, 46, 50), (112, 116, 121),
-    (150, 32, 34), (38, 66, 128), (196, 180, 150), (90, 22, 26), (60, 92, 84), (214, 214, 208),
+    (236, 237, 236),
+    (236, 237, 236),
+    (228, 229, 230),
+    (176, 179, 182),
+    (62, 64, 68),
+    (44, 46, 50),
+    (112, 116, 121),
+    (150, 32, 34),
+    (38, 66, 128),
+    (196, 180, 150),
+    (90, 22, 26),
+    (60, 92, 84),
+    (214, 214, 208),
 ]
 
 
@@ -162,19 +235,40 @@ def vehicles() -> list[Vehicle]:
     dice = random.Random(11)
     made: list[Vehicle] = []
 
-    def stand(kind: VehicleKind, east: float, north: float, heading: float, paint: tuple[int, int, int] | None = None,
-              zone: str | None = None, hazard: str = "H13") -> None:
+    def stand(
+        kind: VehicleKind,
+        east: float,
+        north: float,
+        heading: float,
+        paint: tuple[int, int, int] | None = None,
+        zone: str | None = None,
+        hazard: str = "H13",
+    ) -> None:
         length, width, height = SIZES[kind]
         grow = dice.uniform(0.96, 1.04) if kind is VehicleKind.CAR else 1.0
         site = ZONES[zone][2] if zone else None
         planted = Planted(hazard=hazard, site_code=CODES[site], zone_id=zone) if zone and site else None
-        made.append(Vehicle(
-            vehicle_id=f"v{len(made) + 1:03d}", kind=kind, centre=(round(east, 2), round(north, 2)),
-            heading_deg=round(heading, 1), length_m=round(length * grow, 2), width_m=width, height_m=height,
-            colour=paint or dice.choice(PAINTS), planted=planted,
-        ))
+        made.append(
+            Vehicle(
+                vehicle_id=f"v{len(made) + 1:03d}",
+                kind=kind,
+                centre=(round(east, 2), round(north, 2)),
+                heading_deg=round(heading, 1),
+                length_m=round(length * grow, 2),
+                width_m=width,
+                height_m=height,
+                colour=paint or dice.choice(PAINTS),
+                planted=planted,
+            )
+        )
 
-    car, van, truck, tanker, bus = VehicleKind.CAR, VehicleKind.VAN, VehicleKind.TRUCK, VehicleKind.TANKER, VehicleKind.BUS
+    car, van, truck, tanker, bus = (
+        VehicleKind.CAR,
+        VehicleKind.VAN,
+        VehicleKind.TRUCK,
+        VehicleKind.TANKER,
+        VehicleKind.BUS,
+    )
     # Planted: in fire lanes (H13) and in exclusion zones (EXCLUSION_HAZARD).
     stand(van, 127.2, 66.0, 2.0, (236, 237, 236), "Z01")
     stand(car, 153.1, 128.0, 181.0, (236, 237, 236), "Z06")
@@ -197,7 +291,9 @@ def vehicles() -> list[Vehicle]:
     for east in (30.0, 35.4, 38.1, 46.2, 54.3, 65.1, 73.2, 81.3):
         stand(car, east, 234.6, dice.choice([0, 180]) + dice.uniform(-2, 2))
     for east in (455, 463, 475, 487, 503, 519):
-        stand(truck, east, 237.0, 0 if east != 487 else 180, dice.choice([(38, 84, 160), (176, 40, 36), (230, 230, 226)]))
+        stand(
+            truck, east, 237.0, 0 if east != 487 else 180, dice.choice([(38, 84, 160), (176, 40, 36), (230, 230, 226)])
+        )
     # At loading bays.
     stand(truck, 186.0, 89.0, 0, (176, 40, 36))
     stand(truck, 214.0, 89.5, 0, (230, 230, 226))
@@ -213,9 +309,24 @@ def vehicles() -> list[Vehicle]:
     stand(car, 416.0, 262.0, 90, (44, 46, 50))
     stand(car, 92.0, 300.0, 0, (196, 180, 150))
     # On the public roads (right-hand traffic).
-    for east, lane, kind in ((-20, 194.3, car), (44, 197.9, car), (92, 194.2, van), (236, 194.3, truck), (348, 197.8, car), (430, 194.3, car), (540, 197.8, bus)):
+    for east, lane, kind in (
+        (-20, 194.3, car),
+        (44, 197.9, car),
+        (92, 194.2, van),
+        (236, 194.3, truck),
+        (348, 197.8, car),
+        (430, 194.3, car),
+        (540, 197.8, bus),
+    ):
         stand(kind, east, lane, 90, (226, 190, 60) if kind is bus else None)
-    for east, lane, kind in ((20, 205.8, car), (150, 202.2, car), (262, 205.7, car), (390, 202.2, van), (470, 205.8, truck), (566, 202.1, car)):
+    for east, lane, kind in (
+        (20, 205.8, car),
+        (150, 202.2, car),
+        (262, 205.7, car),
+        (390, 202.2, van),
+        (470, 205.8, truck),
+        (566, 202.1, car),
+    ):
         stand(kind, east, lane, 270)
     for north, lane, kind in ((50, 305.8, car), (120, 302.2, van), (260, 305.8, car), (350, 302.2, car)):
         stand(kind, lane, north, 0)
@@ -229,12 +340,26 @@ EXCLUSION_HAZARD = "S01"
 
 def patches() -> list[Patch]:
     """Return the ground, bottom first."""
-    made = [Patch(material=Material.PAVING, ring=box(-80, 189, 680, 211)), Patch(material=Material.PAVING, ring=box(289, -80, 311, 480))]
-    made += [Patch(material=Material.ASPHALT, ring=box(-200, 192, 800, 208)), Patch(material=Material.ASPHALT, ring=box(292, -200, 308, 600))]
+    made = [
+        Patch(material=Material.PAVING, ring=box(-80, 189, 680, 211)),
+        Patch(material=Material.PAVING, ring=box(289, -80, 311, 480)),
+    ]
+    made += [
+        Patch(material=Material.ASPHALT, ring=box(-200, 192, 800, 208)),
+        Patch(material=Material.ASPHALT, ring=box(292, -200, 308, 600)),
+    ]
     yards = {
-        "coatings": Material.CONCRETE, "warehouse": Material.CONCRETE, "metal": Material.CONCRETE, "plastics": Material.ASPHALT,
-        "tankfarm": Material.CONCRETE, "electronics": Material.PAVING, "furniture": Material.CONCRETE, "food": Material.ASPHALT,
-        "chemicals": Material.CONCRETE, "logistics": Material.ASPHALT, "substation": Material.GRAVEL,
+        "coatings": Material.CONCRETE,
+        "warehouse": Material.CONCRETE,
+        "metal": Material.CONCRETE,
+        "plastics": Material.ASPHALT,
+        "tankfarm": Material.CONCRETE,
+        "electronics": Material.PAVING,
+        "furniture": Material.CONCRETE,
+        "food": Material.ASPHALT,
+        "chemicals": Material.CONCRETE,
+        "logistics": Material.ASPHALT,
+        "substation": Material.GRAVEL,
     }
     for key, material in yards.items():
         (west, south), _se, (east, north), _nw = SITES[key][3]
@@ -242,7 +367,12 @@ def patches() -> list[Patch]:
     for east, north in GATES.values():  # aprons from the gates to the kerb
         half, deep = GATE_HALF_M, 5.0
         across = (half, deep) if north in {188, 212} else (deep, half)
-        made.append(Patch(material=Material.CONCRETE, ring=box(east - across[0], north - across[1], east + across[0], north + across[1])))
+        made.append(
+            Patch(
+                material=Material.CONCRETE,
+                ring=box(east - across[0], north - across[1], east + across[0], north + across[1]),
+            )
+        )
     for zone_type, _name, _site, ring in ZONES.values():
         if zone_type in {"fire_lane", "parking"}:
             made.append(Patch(material=Material.ASPHALT, ring=ring))
@@ -251,7 +381,15 @@ def patches() -> list[Patch]:
     made.append(Patch(material=Material.CONCRETE, ring=box(HOME[0] - 8, HOME[1] - 8, HOME[0] + 8, HOME[1] + 8)))
     made.append(Patch(material=Material.SOIL, ring=((-60, 230), (-14, 226), (-10, 300), (-34, 340), (-66, 310))))
     made.append(Patch(material=Material.WATER, ring=((-200, -70), (800, -90), (800, -46), (400, -40), (-200, -34))))
-    for west, south, east, north in ((64, 34, 72, 90), (20, 246, 84, 252), (200, 104, 244, 110), (392, 8, 446, 20), (316, 216, 420, 222), (102, 216, 170, 224), (542, 254, 592, 262)):
+    for west, south, east, north in (
+        (64, 34, 72, 90),
+        (20, 246, 84, 252),
+        (200, 104, 244, 110),
+        (392, 8, 446, 20),
+        (316, 216, 420, 222),
+        (102, 216, 170, 224),
+        (542, 254, 592, 262),
+    ):
         made.append(Patch(material=Material.GRASS, ring=box(west, south, east, north)))
     return made
 
@@ -260,7 +398,12 @@ def markings() -> list[Marking]:
     """Return lane lines, fire-lane borders, parking bays and hatched ground."""
     made: list[Marking] = []
 
-    def line(*path: tuple[float, float], kind: MarkingKind = MarkingKind.SOLID, colour: tuple[int, int, int] = WHITE, width: float = 0.15) -> None:
+    def line(
+        *path: tuple[float, float],
+        kind: MarkingKind = MarkingKind.SOLID,
+        colour: tuple[int, int, int] = WHITE,
+        width: float = 0.15,
+    ) -> None:
         made.append(Marking(kind=kind, path=tuple(path), colour=colour, width_m=width))
 
     for start, end in ((-200, 288), (312, 800)):
@@ -288,7 +431,11 @@ def markings() -> list[Marking]:
             line(*ring, ring[0], colour=YELLOW, width=0.2)
             long_east = east - west > north - south
             for step in range(0, int(max(east - west, north - south)) - 8, 36):
-                a = box(west + step + 1, south + 0.6, west + step + 6, north - 0.6) if long_east else box(west + 0.6, south + step + 1, east - 0.6, south + step + 6)
+                a = (
+                    box(west + step + 1, south + 0.6, west + step + 6, north - 0.6)
+                    if long_east
+                    else box(west + 0.6, south + step + 1, east - 0.6, south + step + 6)
+                )
                 made.append(Marking(kind=MarkingKind.HATCHED, path=a, colour=YELLOW, width_m=0.18))
         elif zone_type == "exclusion":
             line(*ring, ring[0], colour=RED, width=0.25)
@@ -310,9 +457,26 @@ def buildings() -> list[Building]:
     """Return every building."""
     made: list[Building] = []
 
-    def put(west: float, south: float, east: float, north: float, height: float, roof: RoofKind, colour: tuple[int, int, int],
-            wall: tuple[int, int, int] = (192, 188, 180)) -> None:
-        made.append(Building(building_id=f"b{len(made) + 1:02d}", ring=box(west, south, east, north), height_m=height, roof=roof, roof_colour=colour, wall_colour=wall))
+    def put(
+        west: float,
+        south: float,
+        east: float,
+        north: float,
+        height: float,
+        roof: RoofKind,
+        colour: tuple[int, int, int],
+        wall: tuple[int, int, int] = (192, 188, 180),
+    ) -> None:
+        made.append(
+            Building(
+                building_id=f"b{len(made) + 1:02d}",
+                ring=box(west, south, east, north),
+                height_m=height,
+                roof=roof,
+                roof_colour=colour,
+                wall_colour=wall,
+            )
+        )
 
     metal, flat, gable = RoofKind.CORRUGATED, RoofKind.FLAT, RoofKind.GABLED
     put(12, 38, 60, 88, 9, gable, BLUE_ROOF)
@@ -349,21 +513,34 @@ def tanks() -> list[Tank]:
             made.append(Tank(tank_id=f"t{len(made) + 1:02d}", centre=(east, north), radius_m=11.0, height_m=13.0))
     for north in (134, 150, 166):
         for east in (86, 102):
-            made.append(Tank(tank_id=f"t{len(made) + 1:02d}", centre=(east, north), radius_m=4.6, height_m=7.0, colour=(214, 216, 214)))
+            made.append(
+                Tank(
+                    tank_id=f"t{len(made) + 1:02d}",
+                    centre=(east, north),
+                    radius_m=4.6,
+                    height_m=7.0,
+                    colour=(214, 216, 214),
+                )
+            )
     for east in (342, 356, 370):
         for north in (350, 374):
             made.append(Tank(tank_id=f"t{len(made) + 1:02d}", centre=(east, north), radius_m=4.8, height_m=9.0))
     return made
 
 
-def fence_pieces(ring: tuple[tuple[float, float], ...], gate: tuple[float, float]) -> list[tuple[tuple[float, float], ...]]:
+def fence_pieces(
+    ring: tuple[tuple[float, float], ...], gate: tuple[float, float]
+) -> list[tuple[tuple[float, float], ...]]:
     """Return the straight pieces of a fence, a third of a metre inside its line, with a gap for the gate."""
     pieces = []
     step, inset = 46.0, 0.35
     for a, b in zip(ring, (*ring[1:], ring[0]), strict=True):
         length = math.hypot(b[0] - a[0], b[1] - a[1])
         along = ((b[0] - a[0]) / length, (b[1] - a[1]) / length)
-        to_gate = ((gate[0] - a[0]) * along[0] + (gate[1] - a[1]) * along[1], (gate[1] - a[1]) * along[0] - (gate[0] - a[0]) * along[1])
+        to_gate = (
+            (gate[0] - a[0]) * along[0] + (gate[1] - a[1]) * along[1],
+            (gate[1] - a[1]) * along[0] - (gate[0] - a[0]) * along[1],
+        )
         stretches = [(0.0, length)]
         if abs(to_gate[1]) < 0.1 and 0 < to_gate[0] < length:
             stretches = [(0.0, to_gate[0] - GATE_HALF_M), (to_gate[0] + GATE_HALF_M, length)]
@@ -371,10 +548,15 @@ def fence_pieces(ring: tuple[tuple[float, float], ...], gate: tuple[float, float
             place = start
             while place < stop - 0.1:
                 end = min(stop, place + step - (0.4 if place + step < stop else 0))
-                pieces.append(tuple(
-                    (round(a[0] + along[0] * share - along[1] * inset, 2), round(a[1] + along[1] * share + along[0] * inset, 2))
-                    for share in (place, end)
-                ))
+                pieces.append(
+                    tuple(
+                        (
+                            round(a[0] + along[0] * share - along[1] * inset, 2),
+                            round(a[1] + along[1] * share + along[0] * inset, 2),
+                        )
+                        for share in (place, end)
+                    )
+                )
                 place += step
     return pieces
 
@@ -382,7 +564,9 @@ def fence_pieces(ring: tuple[tuple[float, float], ...], gate: tuple[float, float
 def walls() -> list[Wall]:
     """Return fences with their gates, dikes and transformer walls."""
     made = [
-        Wall(path=piece, height_m=2.0, width_m=0.22) for key in SITES for piece in fence_pieces(SITES[key][3], GATES[key])
+        Wall(path=piece, height_m=2.0, width_m=0.22)
+        for key in SITES
+        for piece in fence_pieces(SITES[key][3], GATES[key])
     ]
     for west, south, east, north in ((482.5, 32.5, 589.5, 139.5), (76, 122, 114, 176), (328, 337, 384, 390)):
         ring = box(west, south, east, north)
@@ -400,7 +584,9 @@ def trees() -> list[Tree]:
     made = []
 
     def plant(east: float, north: float, radius: float) -> None:
-        made.append(Tree(centre=(round(east, 1), round(north, 1)), radius_m=round(radius, 2), height_m=round(radius * 2.1, 2)))
+        made.append(
+            Tree(centre=(round(east, 1), round(north, 1)), radius_m=round(radius, 2), height_m=round(radius * 2.1, 2))
+        )
 
     for east in range(-70, 680, 14):
         if not 282 < east < 318:
@@ -411,16 +597,38 @@ def trees() -> list[Tree]:
             plant(290.2, north + dice.uniform(-1, 1), dice.uniform(0.9, 1.3))
             plant(309.8, north + dice.uniform(-1, 1), dice.uniform(0.9, 1.3))
     for west, south, east, north, count in (
-        (65, 36, 71, 88, 10), (22, 247, 82, 251, 9), (202, 105, 242, 109, 7), (394, 9, 444, 19, 9), (318, 217, 418, 221, 14),
-        (104, 217, 168, 223, 9), (544, 255, 590, 261, 7), (-70, -30, -36, 180, 50), (-60, 345, -8, 420, 26), (606, -20, 660, 180, 40),
-        (606, 220, 660, 420, 40), (0, -30, 286, -8, 30), (316, -30, 600, -8, 30), (0, 406, 286, 440, 36), (314, 406, 600, 440, 36),
+        (65, 36, 71, 88, 10),
+        (22, 247, 82, 251, 9),
+        (202, 105, 242, 109, 7),
+        (394, 9, 444, 19, 9),
+        (318, 217, 418, 221, 14),
+        (104, 217, 168, 223, 9),
+        (544, 255, 590, 261, 7),
+        (-70, -30, -36, 180, 50),
+        (-60, 345, -8, 420, 26),
+        (606, -20, 660, 180, 40),
+        (606, 220, 660, 420, 40),
+        (0, -30, 286, -8, 30),
+        (316, -30, 600, -8, 30),
+        (0, 406, 286, 440, 36),
+        (314, 406, 600, 440, 36),
     ):
         for _tree in range(count):
             plant(dice.uniform(west, east), dice.uniform(south, north), dice.uniform(1.1, 3.0))
-    made = [tree for tree in made if all(math.hypot(tree.centre[0] - gate[0], tree.centre[1] - gate[1]) > 9 for gate in GATES.values())]
-    return [tree for index, tree in enumerate(made) if all(
-        math.hypot(tree.centre[0] - other.centre[0], tree.centre[1] - other.centre[1]) > (tree.radius_m + other.radius_m) * 0.9
-        for other in made[:index])]
+    made = [
+        tree
+        for tree in made
+        if all(math.hypot(tree.centre[0] - gate[0], tree.centre[1] - gate[1]) > 9 for gate in GATES.values())
+    ]
+    return [
+        tree
+        for index, tree in enumerate(made)
+        if all(
+            math.hypot(tree.centre[0] - other.centre[0], tree.centre[1] - other.centre[1])
+            > (tree.radius_m + other.radius_m) * 0.9
+            for other in made[:index]
+        )
+    ]
 
 
 def containers() -> list[Container]:
@@ -429,11 +637,21 @@ def containers() -> list[Container]:
     made = []
     colours = [(40, 78, 128), (128, 48, 40), (52, 98, 74), (150, 110, 50), (170, 172, 172), (44, 60, 78)]
 
-    def row(east: float, north: float, count: int, heading: float, step: tuple[float, float], length: float = 6.06) -> None:
+    def row(
+        east: float, north: float, count: int, heading: float, step: tuple[float, float], length: float = 6.06
+    ) -> None:
         for index in range(count):
             if dice.random() < 0.85:
-                made.append(Container(container_id=f"c{len(made) + 1:02d}", centre=(round(east + step[0] * index, 2), round(north + step[1] * index, 2)),
-                                      heading_deg=heading, length_m=length, height_m=2.59 * dice.choice([1, 1, 2]), colour=dice.choice(colours)))
+                made.append(
+                    Container(
+                        container_id=f"c{len(made) + 1:02d}",
+                        centre=(round(east + step[0] * index, 2), round(north + step[1] * index, 2)),
+                        heading_deg=heading,
+                        length_m=length,
+                        height_m=2.59 * dice.choice([1, 1, 2]),
+                        colour=dice.choice(colours),
+                    )
+                )
 
     row(326, 106, 9, 90, (0, 8.0))
     row(334, 106, 9, 90, (0, 8.0))
@@ -451,9 +669,20 @@ def drums() -> list[DrumStack]:
 def demo_world() -> World:
     """Return the demo district."""
     return World(
-        name="Demo district, Nansha", origin=ORIGIN, seed=7, ground=Material.GRASS, light=Light(azimuth_deg=148, elevation_deg=54),
-        patches=tuple(patches()), markings=tuple(markings()), buildings=tuple(buildings()), tanks=tuple(tanks()),
-        walls=tuple(walls()), trees=tuple(trees()), containers=tuple(containers()), vehicles=tuple(vehicles()), drums=tuple(drums()),
+        name="Demo district, Nansha",
+        origin=ORIGIN,
+        seed=7,
+        ground=Material.GRASS,
+        light=Light(azimuth_deg=148, elevation_deg=54),
+        patches=tuple(patches()),
+        markings=tuple(markings()),
+        buildings=tuple(buildings()),
+        tanks=tuple(tanks()),
+        walls=tuple(walls()),
+        trees=tuple(trees()),
+        containers=tuple(containers()),
+        vehicles=tuple(vehicles()),
+        drums=tuple(drums()),
     )
 
 
@@ -471,7 +700,11 @@ def collection(name: str, features: list[dict[str, object]]) -> str:
 
 def feature(ring: tuple[tuple[float, float], ...], properties: dict[str, object]) -> dict[str, object]:
     corners = lonlat(ring)
-    return {"type": "Feature", "properties": properties, "geometry": {"type": "Polygon", "coordinates": [[*corners, corners[0]]]}}
+    return {
+        "type": "Feature",
+        "properties": properties,
+        "geometry": {"type": "Polygon", "coordinates": [[*corners, corners[0]]]},
+    }
 
 
 NO_FLY = box(446, 344, 560, 394)
@@ -529,7 +762,9 @@ def files() -> dict[str, str]:
         for key, (_body, name, name_en, ring, attributes) in SITES.items()
     ]
     zones = [
-        feature(ring, {"zone_id": zone_id, "zone_type": zone_type, "name": name, "site_code": CODES[site] if site else None})
+        feature(
+            ring, {"zone_id": zone_id, "zone_type": zone_type, "name": name, "site_code": CODES[site] if site else None}
+        )
         for zone_id, (zone_type, name, site, ring) in ZONES.items()
     ]
     no_fly = [feature(NO_FLY, {"name": "Substation", "floor_m": 0, "ceiling_m": 120, "reason": "变电站上空禁止飞行"})]

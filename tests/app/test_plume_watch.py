@@ -38,7 +38,8 @@ from flight.camera import Camera, Orientation
 from flight.rehearsal.footage import video_camera, write_video
 from flight.rehearsal.render import prepare
 from flight.rehearsal.render_truth import seen_things
-from flight.rehearsal.world import Container, Light, Material, Plume, PlumeKind, World
+from flight.rehearsal.world import Light, World
+from flight.rehearsal.world_things import Container, Material, Plume, PlumeKind
 from flight.track import Pose, Track
 from geofence.attributing.attribute_extended import Wind
 from geofence.attribution import Undecided

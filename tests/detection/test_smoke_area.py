@@ -11,7 +11,8 @@ from detection.smoke_area import cut_smoke, smoke_mask
 from flight.camera import Camera, Orientation
 from flight.rehearsal.render import prepare, render
 from flight.rehearsal.render_truth import seen_things
-from flight.rehearsal.world import Light, Material, Plume, PlumeKind, World
+from flight.rehearsal.world import Light, World
+from flight.rehearsal.world_things import Material, Plume, PlumeKind
 
 CAMERA = Camera(model="x", width_px=640, height_px=480, focal_px=480.0, centre_x_px=320, centre_y_px=240, source="test")
 NADIR = Orientation(yaw_deg=0, pitch_deg=-90, roll_deg=0)

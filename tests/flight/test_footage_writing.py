@@ -19,7 +19,8 @@ from core.refusal import Refusal
 from flight.camera import Camera, Orientation, project
 from flight.flight_log import Trigger
 from flight.rehearsal.footage import srt_text, video_camera, write_photos, write_video
-from flight.rehearsal.world import Light, Material, Patch, Planted, Vehicle, VehicleKind, World
+from flight.rehearsal.world import Light, World
+from flight.rehearsal.world_things import Material, Patch, Planted, Vehicle, VehicleKind
 from flight.telemetry.photo import read_photo
 from flight.telemetry.srt import read_srt
 from flight.track import Pose, Track

@@ -12,7 +12,8 @@ from flight.camera import Camera, Orientation, project
 from flight.rehearsal.render import prepare, render
 from flight.rehearsal.render_air import CELL_PX, grid_on_ground
 from flight.rehearsal.render_view import view_of
-from flight.rehearsal.world import Lamp, Light, Material, Plume, PlumeKind, World
+from flight.rehearsal.world import Light, World
+from flight.rehearsal.world_things import Lamp, Material, Plume, PlumeKind
 
 ORIGIN = GeoPoint(lon_deg=113.58, lat_deg=22.76)
 CAMERA = Camera(model="x", width_px=800, height_px=600, focal_px=560.0, centre_x_px=400, centre_y_px=300, source="test")

@@ -11,16 +11,8 @@ from numpy.typing import NDArray
 from core.points import GeoPoint
 from flight.camera import Camera, Orientation, project
 from flight.rehearsal.render import prepare, render
-from flight.rehearsal.world import (
-    Building,
-    Light,
-    Material,
-    Patch,
-    Tank,
-    Vehicle,
-    VehicleKind,
-    World,
-)
+from flight.rehearsal.world import Light, World
+from flight.rehearsal.world_things import Building, Material, Patch, Tank, Vehicle, VehicleKind
 
 ORIGIN = GeoPoint(lon_deg=113.58, lat_deg=22.76)
 CAMERA = Camera(

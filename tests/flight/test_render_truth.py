@@ -11,12 +11,12 @@ from core.points import GeoPoint
 from flight.camera import Camera, Orientation
 from flight.rehearsal.render import prepare, render
 from flight.rehearsal.render_truth import SeenThing, seen_things
-from flight.rehearsal.world import (
+from flight.rehearsal.world import Light, World
+from flight.rehearsal.world_things import (
     Building,
     Container,
     DrumStack,
     Heap,
-    Light,
     Material,
     Person,
     Plume,
@@ -26,7 +26,6 @@ from flight.rehearsal.world import (
     Tent,
     Vehicle,
     VehicleKind,
-    World,
 )
 
 ORIGIN = GeoPoint(lon_deg=113.58, lat_deg=22.76)

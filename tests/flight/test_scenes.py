@@ -19,7 +19,8 @@ from flight.rehearsal.render_scene import prepare
 from flight.rehearsal.render_things import stack_pile
 from flight.rehearsal.scenes import CLASSES, Backdrop, SceneSettings, label_lines, site_tiles, write_training_set
 from flight.rehearsal.scenes_site import random_world
-from flight.rehearsal.world import DrumStack, Light, Pose
+from flight.rehearsal.world import Light
+from flight.rehearsal.world_things import DrumStack, Posture
 
 TINY = SceneSettings(tile_px=96)
 SMALL = SceneSettings(tile_px=256)
@@ -115,7 +116,7 @@ def test_a_busy_site_holds_the_plain_one_and_every_look_of_people_and_stacks() -
         assert world.light == plain.light
         assert len(world.people) > len(plain.people)
     people = [person for world in worlds for person in world.people]
-    assert {person.pose for person in people} == set(Pose)
+    assert {person.pose for person in people} == set(Posture)
     assert len({person.clothes for person in people}) > 50
     stacks = [stack for world in worlds for stack in world.drums]
     for look in ("mixed", "missing", "covered", "palleted"):

@@ -13,7 +13,8 @@ import pytest
 from core.points import GeoPoint, LocalPlane, distance_m, to_plane
 from flight.camera import Camera
 from flight.rehearsal.scenes_video import lawnmower, write_patrol_video
-from flight.rehearsal.world import Light, Material, Vehicle, VehicleKind, World
+from flight.rehearsal.world import Light, World
+from flight.rehearsal.world_things import Material, Vehicle, VehicleKind
 
 ORIGIN = GeoPoint(lon_deg=113.58, lat_deg=22.76)
 CAMERA = Camera(model="x", width_px=320, height_px=180, focal_px=220.0, centre_x_px=160, centre_y_px=90, source="test")

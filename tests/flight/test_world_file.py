@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from core.errors import InputRefused
 from core.points import GeoPoint, LocalPlane, to_plane
-from flight.rehearsal.world import (
+from flight.rehearsal.world import Light, World, truths, without
+from flight.rehearsal.world_file import read_world, world_text
+from flight.rehearsal.world_things import (
     Building,
     Container,
     DrumStack,
     Heap,
     Lamp,
-    Light,
     Marking,
     MarkingKind,
     Material,
@@ -32,12 +33,8 @@ from flight.rehearsal.world import (
     Vehicle,
     VehicleKind,
     Wall,
-    World,
     is_convex,
-    truths,
-    without,
 )
-from flight.rehearsal.world_file import read_world, world_text
 
 ORIGIN = GeoPoint(lon_deg=113.58, lat_deg=22.76)
 metres = st.floats(-500, 500, allow_nan=False).map(lambda number: round(number, 3))

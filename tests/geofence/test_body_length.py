@@ -11,7 +11,7 @@ import pytest
 
 from detection.training.default_model import FLIGHT_GSD_M
 from flight.rehearsal.scenes_site import BODIES
-from flight.rehearsal.world import VehicleKind
+from flight.rehearsal.world_things import VehicleKind
 from geofence.fix import Fix
 from geofence.gather import gather
 from geofence.gathering.body_length import CAR_MOST_M, SURE, measure_length, name_by_length, tell_length
