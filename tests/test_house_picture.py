@@ -1,4 +1,4 @@
-"""The picture in docs/ARCHITECTURE.md is the house: all folders are drawn, and the modules that pages name are there."""
+"""The picture in docs/ARCHITECTURE.md is the house: folders are drawn, and modules that pages name exist."""
 
 from __future__ import annotations
 
