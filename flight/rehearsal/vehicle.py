@@ -17,42 +17,32 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 
 import numpy as np
 
 from core.clock import in_utc
-from core.heights import HaeHeight, TakeoffHeight
-from core.points import GeoPoint, LocalPlane, from_enu, to_enu
+from core.points import GeoPoint, LocalPlane, to_enu
 from flight.flight_log import Trigger
 from flight.mavlink.mission import Dialect
 from flight.patrol import Wind
-from flight.rehearsal.vehicle_autopilot import Autopilot, Mode, Severity
+from flight.rehearsal.vehicle_autopilot import Autopilot
 from flight.rehearsal.vehicle_body import Body, BodyFigures, draw_sensors
+from flight.rehearsal.vehicle_commands import PX4_MODES, Commands
 from flight.rehearsal.vehicle_faults import Fault, LinkFaults, Phase, Planned
 from flight.rehearsal.vehicle_mishaps import Mishaps
-from flight.rehearsal.vehicle_protocol import PX4_MODES, Protocol
+from flight.rehearsal.vehicle_protocol import Protocol
 from flight.rehearsal.vehicle_radio import Radio
 from flight.rehearsal.vehicle_telemetry import STREAMS, Instruments, build, quaternion
-from flight.track import Pose, Track
+from flight.rehearsal.vehicle_truth import TrueInstant, Truth
+from flight.rehearsal.vehicle_vocabulary import Mode, Severity
+from flight.track import Track
 
 Message: TypeAlias = Any  # a pymavlink message
 Codec: TypeAlias = Any  # pymavlink's MAVLink object
 
 STEP_S: Final = 0.05
 _RECORD_EVERY_S: Final = 0.1
-
-
-class _Truth(NamedTuple):
-    """An instant of the true flight, in the vehicle's own plane."""
-
-    at: datetime
-    east_m: float
-    north_m: float
-    up_m: float
-    yaw_deg: float
-    pitch_deg: float
-    roll_deg: float
 
 
 class RehearsalVehicle:
@@ -132,8 +122,7 @@ class RehearsalVehicle:
             start_at=in_utc(start_at) if start_at is not None else datetime.now(UTC),
         )
         self._places: dict[tuple[int, int, float, int], tuple[float, float, float]] = {}
-        self._truth: list[_Truth] = []
-        self._photographs: list[_Truth] = []
+        self._truth = Truth()
         self._recorded_s = -math.inf
         self._began = self._done_s = 0.0
         self._heartbeat_every_s = heartbeat_every_s
@@ -173,8 +162,15 @@ class RehearsalVehicle:
             see=self._see,
             send=self._radio.send,
             mavlink=ardupilotmega,
-            reboot=self._reboot,
-            move_home=self._move_home,
+            commands=Commands(
+                autopilot=self._autopilot,
+                see=self._see,
+                send=self._radio.send,
+                mavlink=ardupilotmega,
+                reboot=self._reboot,
+                move_home=self._move_home,
+                dialect=self._dialect,
+            ),
             dialect=self._dialect,
             now_s=self._patience_clock_s,
         )
@@ -215,49 +211,17 @@ class RehearsalVehicle:
     def true_track(self) -> Track:
         """Return where the camera really was and looked, every 0.1 s of flight, to be known by the renderer only."""
         with self._lock:
-            return Track(poses=tuple(self._poses_of(self._truth)), source="rehearsal truth")
+            return self._truth.track(self._see.plane, self._see.home_hae_m)
 
     def true_triggers(self) -> tuple[Trigger, ...]:
         """Return the photographs with their true poses."""
         with self._lock:
-            return tuple(
-                Trigger(
-                    at=pose.captured_at,
-                    number=number,
-                    position=pose.position,
-                    height_takeoff_m=truth.up_m,
-                    yaw_deg=truth.yaw_deg,
-                    pitch_deg=truth.pitch_deg,
-                    roll_deg=truth.roll_deg,
-                )
-                for number, (truth, pose) in enumerate(
-                    zip(self._photographs, self._poses_of(self._photographs), strict=True), start=1
-                )
-                if pose.position is not None
-            )
+            return self._truth.triggers(self._see.plane)
 
-    def _poses_of(self, truths: Sequence[_Truth]) -> list[Pose]:
-        """Return poses of recorded instants, all turned into longitudes and latitudes at once."""
-        if not truths:
-            return []
-        lonlats, _heights = from_enu(self._see.plane, [[t.east_m, t.north_m, 0.0] for t in truths])
-        return [
-            Pose(
-                captured_at=t.at,
-                position=GeoPoint(lon_deg=float(lon), lat_deg=float(lat)),
-                height_takeoff=TakeoffHeight(metres=t.up_m),
-                height_hae=HaeHeight(metres=self._see.home_hae_m + t.up_m),
-                yaw_deg=t.yaw_deg,
-                pitch_deg=t.pitch_deg,
-                roll_deg=t.roll_deg,
-            )
-            for t, (lon, lat) in zip(truths, lonlats, strict=True)
-        ]
-
-    def _truth_now(self) -> _Truth:
+    def _true_instant(self) -> TrueInstant:
         east, north, up = self._body.position
         yaw, pitch, roll = self._body.camera_angles()
-        return _Truth(self._see.instant(), east, north, up, yaw, pitch, roll)
+        return TrueInstant(self._see.instant(), east, north, up, yaw, pitch, roll)
 
     def set_parameter(self, name: str, value: float) -> None:
         """Set a parameter as a crew would have before the flight.
@@ -362,13 +326,13 @@ class RehearsalVehicle:
         now_s = self._autopilot.time_s
         if self._body.flying and now_s - self._recorded_s >= _RECORD_EVERY_S - 1e-9:
             self._recorded_s = now_s
-            self._truth.append(self._truth_now())
+            self._truth.flown.append(self._true_instant())
         if self._radio.heard_by_anyone:
             self._telemetry(now_s)
 
     def _telemetry(self, now_s: float) -> None:
         sent = self._see.last_sent_s
-        intervals = self._protocol.intervals_s if self._protocol is not None else {}
+        intervals = self._protocol.commands.intervals_s if self._protocol is not None else {}
         for name, rate in STREAMS.items():
             hertz = self._autopilot.parameters[rate] if isinstance(rate, str) else rate
             interval = intervals.get(name, 1 / hertz if hertz > 0 else math.inf)
@@ -465,8 +429,8 @@ class RehearsalVehicle:
         self._radio.send(build("MISSION_CURRENT", self._see, self._mavlink))
 
     def _photograph(self) -> None:
-        self._photographs.append(self._truth_now())
-        number = len(self._photographs)
+        self._truth.photographed.append(self._true_instant())
+        number = len(self._truth.photographed)
         seen = self._see.reported()
         if self._dialect is Dialect.PX4:
             attitude = quaternion(seen.camera_yaw_deg, seen.camera_pitch_deg, seen.camera_roll_deg)
@@ -511,8 +475,7 @@ class RehearsalVehicle:
         if self._autopilot.armed or math.hypot(east - self._body.position[0], north - self._body.position[1]) > 50:
             return False
         self._see.plane = LocalPlane(origin=GeoPoint(lon_deg=y_e7 / 1e7, lat_deg=x_e7 / 1e7))
-        for truths in (self._truth, self._photographs):  # what was flown before stays where it was
-            truths[:] = [t._replace(east_m=t.east_m - float(east), north_m=t.north_m - float(north)) for t in truths]
+        self._truth.move_home(float(east), float(north))
         self._body.position[0] -= float(east)
         self._body.position[1] -= float(north)
         self._places.clear()

@@ -11,69 +11,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Final
 
 from flight.mavlink.mission import Command
 from flight.rehearsal.vehicle_body import Body, Setpoint
-
-
-class Mode(IntEnum):
-    """ArduCopter's custom modes that the rehearsal vehicle knows."""
-
-    STABILIZE = 0
-    ALT_HOLD = 2
-    AUTO = 3
-    GUIDED = 4
-    LOITER = 5
-    RTL = 6
-    LAND = 9
-    BRAKE = 17
-    SMART_RTL = 21
-
-
-class Severity(IntEnum):
-    """MAV_SEVERITY."""
-
-    EMERGENCY = 0
-    ALERT = 1
-    CRITICAL = 2
-    ERROR = 3
-    WARNING = 4
-    NOTICE = 5
-    INFO = 6
-
-
-DEFAULT_PARAMETERS: Final[dict[str, float]] = {
-    # Names of ArduCopter 4.5 (ardupilot.org/copter/docs/parameters.html) as far as they matter here, set as a crew
-    # would have set them before a patrol: fence on, failsafes on.
-    "SYSID_THISMAV": 1, "SYSID_MYGCS": 255, "FRAME_CLASS": 1,
-    "ARMING_CHECK": 1, "DISARM_DELAY": 10, "MIS_RESTART": 0, "MIS_TOTAL": 0,
-    "WPNAV_SPEED": 800, "WPNAV_SPEED_UP": 400, "WPNAV_SPEED_DN": 250, "WPNAV_ACCEL": 250, "WPNAV_RADIUS": 200,
-    "LAND_SPEED": 60, "LAND_ALT_LOW": 1000, "RTL_ALT": 3000, "RTL_ALT_FINAL": 0, "RTL_SPEED": 0, "RTL_LOIT_TIME": 2000,
-    "BATT_CAPACITY": 10000, "BATT_LOW_MAH": 2000, "BATT_CRT_MAH": 1000, "BATT_ARM_MAH": 0,
-    "BATT_FS_LOW_ACT": 2, "BATT_FS_CRT_ACT": 1,
-    "FS_GCS_ENABLE": 1, "FS_GCS_TIMEOUT": 5, "FS_THR_ENABLE": 0, "FS_EKF_ACTION": 1, "FS_EKF_THRESH": 0.8,
-    "FENCE_ENABLE": 1, "FENCE_TYPE": 5, "FENCE_ACTION": 1, "FENCE_ALT_MAX": 150, "FENCE_RADIUS": 300,
-    "FENCE_MARGIN": 2, "FENCE_TOTAL": 0, "RALLY_TOTAL": 0, "RALLY_LIMIT_KM": 0.3,
-    "SIM_SPEEDUP": 1, "GPS_HDOP_GOOD": 140, "MNT1_TYPE": 6, "CAM1_TYPE": 1, "CAM1_MIN_INTERVAL": 0,
-    "SR0_POSITION": 5, "SR0_EXTRA1": 5, "SR0_EXTRA2": 2, "SR0_EXTRA3": 1, "SR0_EXT_STAT": 2,
-}  # fmt: skip
+from flight.rehearsal.vehicle_fence import FenceRing, breach_of, fence_rings
+from flight.rehearsal.vehicle_vocabulary import DEFAULT_PARAMETERS, Mode, Severity, StoredItem
 
 _LANDED_M: Final = 0.05
 _RETURN_RADIUS_M: Final = 1.5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredItem:
-    """A mission, fence or rally item as the autopilot keeps it."""
-
-    frame: int
-    command: int
-    params: tuple[float, float, float, float]
-    x_e7: int
-    y_e7: int
-    z: float
 
 
 @dataclass(slots=True)
@@ -129,7 +75,7 @@ class Autopilot:
     _blind_s: float = 0.0
     breach_count: int = 0
     _rings_of: list[StoredItem] | None = None
-    _rings: list[tuple[bool, list[tuple[float, float]]]] = field(default_factory=list)
+    _rings: list[FenceRing] = field(default_factory=list)
 
     # --- commands from the ground -------------------------------------------------------------------------------
 
@@ -487,34 +433,10 @@ class Autopilot:
         self.breach = breach
 
     def fence_breach(self) -> str:
-        """Return which fence is breached now ("altitude", "circle", "polygon"), or nothing.
-
-        FENCE_TYPE is a sum: 1 height, 2 circle around home, 4 polygons of the uploaded fence list.
-        """
-        kinds, here = int(self.parameters["FENCE_TYPE"]), self._estimate()
-        if kinds & 1 and here[2] > self.parameters["FENCE_ALT_MAX"]:
-            return "altitude"
-        if kinds & 2 and math.hypot(here[0], here[1]) > self.parameters["FENCE_RADIUS"]:
-            return "circle"
-        if kinds & 4:
-            for inclusion, ring in self._fence_rings():
-                if _inside(here[0], here[1], ring) != inclusion:
-                    return "polygon"
-        return ""
-
-    def _fence_rings(self) -> list[tuple[bool, list[tuple[float, float]]]]:
-        """Return the fence's polygons: (whether one must be inside, corners east and north)."""
+        """Return which fence is breached now ("altitude", "circle", "polygon"), or nothing."""
         if self._rings_of is not self.lists[1]:
-            rings: list[tuple[bool, list[tuple[float, float]]]] = []
-            vertices: list[tuple[float, float]] = []
-            for item in self.lists[1]:
-                east, north, _up = self.locate(item.x_e7, item.y_e7, 0.0, 3)
-                vertices.append((east + self.nav_offset_m[0], north + self.nav_offset_m[1]))
-                if len(vertices) >= int(item.params[0]):
-                    rings.append((item.command == Command.NAV_FENCE_POLYGON_VERTEX_INCLUSION, vertices))
-                    vertices = []
-            self._rings_of, self._rings = self.lists[1], rings
-        return self._rings
+            self._rings_of, self._rings = self.lists[1], fence_rings(self.lists[1], self.locate, self.nav_offset_m)
+        return breach_of(self._estimate(), self.parameters, self._rings)
 
     def _estimate(self) -> tuple[float, float, float]:
         """Return where the autopilot believes it is."""
@@ -548,15 +470,6 @@ class Autopilot:
             self.mode = Mode.LAND
         elif action == 2 and self.mode is not Mode.RTL:
             self.set_mode(Mode.RTL)
-
-
-def _inside(east: float, north: float, ring: list[tuple[float, float]]) -> bool:
-    """Return whether a point lies in a polygon (even-odd rule)."""
-    inside = False
-    for (e1, n1), (e2, n2) in zip(ring, [*ring[1:], ring[0]], strict=True):
-        if (n1 > north) != (n2 > north) and east < e1 + (north - n1) / (n2 - n1) * (e2 - e1):
-            inside = not inside
-    return inside
 
 
 def _near_end(

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from flight.mavlink.mission import WITH_POSITION, Command
-from flight.rehearsal.vehicle_autopilot import Autopilot, Mode
+from flight.rehearsal.vehicle_autopilot import Autopilot
 from flight.rehearsal.vehicle_faults import LINK_FAULTS, Fault, FaultKind, LinkFaults, Phase, Planned
 from flight.rehearsal.vehicle_protocol import Protocol
 from flight.rehearsal.vehicle_telemetry import Instruments
+from flight.rehearsal.vehicle_vocabulary import Mode
 
 _INVALID_PARAM7: Final = 12  # MAV_MISSION_RESULT
 

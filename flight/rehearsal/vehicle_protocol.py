@@ -1,10 +1,10 @@
-"""How the rehearsal vehicle answers: parameters, commands, and the mission protocol with its three lists.
+"""How the rehearsal vehicle answers: parameters, and the mission protocol with its three lists.
 
-Follows the MAVLink services as documented (https://mavlink.io/en/services/mission.html, /parameter.html,
-/command.html) and, where they leave room, ArduCopter 4.5: item 0 is home, an upload that stalls is asked for again
-every second and given up after eight, an item that comes twice is answered with an error, and items are stored in, and
-given back from, the autopilot's own number formats (libraries/GCS_MAVLink/MissionItemProtocol.cpp,
-libraries/AP_Mission/AP_Mission.cpp).
+Follows the MAVLink services as documented (https://mavlink.io/en/services/mission.html, /parameter.html) and, where
+they leave room, ArduCopter 4.5: item 0 is home, an upload that stalls is asked for again every second and given up
+after eight, an item that comes twice is answered with an error, and items are stored in, and given back from, the
+autopilot's own number formats (libraries/GCS_MAVLink/MissionItemProtocol.cpp, libraries/AP_Mission/AP_Mission.cpp).
+Commands are ``vehicle_commands``' business.
 """
 
 from __future__ import annotations
@@ -17,21 +17,15 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from flight.mavlink.mission import WITH_POSITION, Command, Dialect
-from flight.rehearsal.vehicle_autopilot import Autopilot, Mode, Severity, StoredItem
+from flight.rehearsal.vehicle_autopilot import Autopilot
+from flight.rehearsal.vehicle_commands import Commands
 from flight.rehearsal.vehicle_telemetry import Instruments, build
+from flight.rehearsal.vehicle_vocabulary import Severity, StoredItem
 
 Message: TypeAlias = Any  # a pymavlink message
 Module: TypeAlias = Any  # a module without types
 
 CAPACITY: Final = {0: 650, 1: 70, 2: 20}  # items by mission_type, item 0 included
-PX4_MODES: Final = {  # PX4's (main, sub) → the mode of ours that does the same
-    (4, 4): Mode.AUTO,
-    (4, 3): Mode.LOITER,
-    (4, 5): Mode.RTL,
-    (4, 6): Mode.LAND,
-    (3, 0): Mode.ALT_HOLD,
-    (7, 0): Mode.STABILIZE,
-}
 _RETRY_S: Final = 1.0
 _GIVE_UP_S: Final = 8.0
 _KNOWN_COMMANDS: Final = frozenset({*(int(c) for c in Command), 19, 93, 112, 201, 203, 2000})
@@ -68,28 +62,24 @@ class Protocol:
         see: Its instruments, for what is asked to be sent.
         send: Sends one message to the ground.
         mavlink: pymavlink's dialect module.
-        reboot: Called for MAV_CMD_PREFLIGHT_REBOOT_SHUTDOWN.
-        move_home: Called with latitude e7 and longitude e7 for MAV_CMD_DO_SET_HOME; says whether it was possible.
+        commands: Carries out the commands among them.
         dialect: Whose reading of the protocol it speaks. PX4 has no home item, takes NaN in parameters, asks with
             MISSION_REQUEST_INT and has parameters of other names; inside, item 0 is home all the same.
         reject_item: seq of a mission item to be rejected, with the MAV_MISSION_RESULT (a fault).
         deaf_after_item: seq after which nothing of an upload is answered any more (a fault).
         now_s: The clock of its patience, seconds.
         told: How far the station has come with its mission: "", "announced" or "read back".
-        intervals_s: Message name → seconds between messages, as SET_MESSAGE_INTERVAL asked.
     """
 
     autopilot: Autopilot
     see: Instruments
     send: Callable[[Message], None]
     mavlink: Module
-    reboot: Callable[[], None]
-    move_home: Callable[[int, int], bool]
+    commands: Commands
     dialect: Dialect = Dialect.ARDUPILOT
     reject_item: tuple[int, int] | None = None
     deaf_after_item: int | None = None
     capacity: dict[int, int] = field(default_factory=lambda: dict(CAPACITY))
-    intervals_s: dict[str, float] = field(default_factory=dict)
     upload: Upload | None = None
     now_s: Callable[[], float] = time.monotonic
     told: str = ""
@@ -130,11 +120,6 @@ class Protocol:
         old = self.mavlink.MAVLink_mission_request_message
         make = old if self.dialect is Dialect.ARDUPILOT else self.mavlink.MAVLink_mission_request_int_message
         self.send(make(*upload.partner, len(upload.items), upload.list_type))
-
-    @property
-    def _shift(self) -> int:
-        """How far our item numbers lie above those on the wire: PX4 counts no home item."""
-        return 1 if self.dialect is Dialect.PX4 else 0
 
     def count_announced(self, msg: Message) -> None:
         """MISSION_COUNT: begin to receive a list."""
@@ -185,7 +170,7 @@ class Protocol:
         self._ack(upload.partner, upload.list_type, self.mavlink.MAV_MISSION_ACCEPTED)
 
     def _replace(self, list_type: int, items: list[StoredItem]) -> None:
-        if list_type == 0 and items and self._shift:
+        if list_type == 0 and items and self.see.item_shift:
             items = [self._home_item(), *items]
         self.autopilot.lists[list_type] = items
         if list_type == 0:
@@ -229,14 +214,14 @@ class Protocol:
             return
         count = len(self.autopilot.lists[list_type])
         if list_type == 0:
-            count = max(0, count - self._shift)
+            count = max(0, count - self.see.item_shift)
         self.send(self.mavlink.MAVLink_mission_count_message(*partner, count, list_type))
 
     def item_asked(self, msg: Message) -> None:
         """MISSION_REQUEST_INT or MISSION_REQUEST: give one item."""
         partner, list_type = (msg.get_srcSystem(), msg.get_srcComponent()), getattr(msg, "mission_type", 0)
         items = self.autopilot.lists.get(list_type, [])
-        seq = msg.seq + (self._shift if list_type == 0 else 0)
+        seq = msg.seq + (self.see.item_shift if list_type == 0 else 0)
         if not 0 <= seq < len(items):
             self._ack(partner, list_type, self.mavlink.MAV_MISSION_INVALID_SEQUENCE)
             return
@@ -279,7 +264,7 @@ class Protocol:
 
     def current_set(self, msg: Message) -> None:
         """MISSION_SET_CURRENT (the old form of MAV_CMD_DO_SET_MISSION_CURRENT)."""
-        if self.autopilot.jump_to(msg.seq + self._shift):
+        if self.autopilot.jump_to(msg.seq + self.see.item_shift):
             self.send(build("MISSION_CURRENT", self.see, self.mavlink))
 
     # --- parameters ---------------------------------------------------------------------------------------------
@@ -317,19 +302,7 @@ class Protocol:
             self.autopilot.parameters[name] = float(msg.param_value)
             self._give_parameter(name)
 
-    # --- commands -----------------------------------------------------------------------------------------------
-
-    def command_received(self, msg: Message) -> None:
-        """COMMAND_LONG or COMMAND_INT: carry out and acknowledge."""
-        action = _COMMANDS.get(msg.command)
-        mav = self.mavlink
-        result = mav.MAV_RESULT_UNSUPPORTED if action is None else action(self, msg)
-        self.send(
-            mav.MAVLink_command_ack_message(msg.command, result, 0, 0, msg.get_srcSystem(), msg.get_srcComponent())
-        )
-
-    def _verdict(self, *, done: bool) -> int:
-        return int(self.mavlink.MAV_RESULT_ACCEPTED if done else self.mavlink.MAV_RESULT_FAILED)
+    # --- modes and streams ---------------------------------------------------------------------------------------
 
     def mode_set(self, msg: Message) -> None:
         """SET_MODE (the old form of MAV_CMD_DO_SET_MODE)."""
@@ -377,145 +350,6 @@ def _text(raw: str | bytes) -> str:
     return (raw.decode() if isinstance(raw, bytes) else raw).rstrip("\x00")
 
 
-def _c_arm(self: Protocol, msg: Message) -> int:
-    if msg.param1 >= 0.5:
-        return self._verdict(done=self.autopilot.arm())
-    return self._verdict(done=self.autopilot.disarm(force=msg.param2 == 21196))
-
-
-def _c_mode(self: Protocol, msg: Message) -> int:
-    if self.dialect is Dialect.PX4:
-        wanted = PX4_MODES.get((int(msg.param2), int(msg.param3)))
-        return self._verdict(done=wanted is not None and self.autopilot.set_mode(wanted))
-    return self._verdict(done=self.autopilot.set_mode(int(msg.param2)))
-
-
-def _c_start(self: Protocol, _msg: Message) -> int:
-    return self._verdict(done=self.autopilot.start_mission())
-
-
-def _c_take_off(self: Protocol, msg: Message) -> int:
-    return self._verdict(done=self.autopilot.take_off(msg.param7 if hasattr(msg, "param7") else msg.z))
-
-
-def _c_return(self: Protocol, _msg: Message) -> int:
-    return self._verdict(done=self.autopilot.set_mode(Mode.RTL))
-
-
-def _c_land(self: Protocol, _msg: Message) -> int:
-    return self._verdict(done=self.autopilot.set_mode(Mode.LAND))
-
-
-def _c_pause(self: Protocol, msg: Message) -> int:
-    if self.dialect is Dialect.PX4:
-        return int(self.mavlink.MAV_RESULT_UNSUPPORTED)
-    return self._verdict(done=self.autopilot.pause() if msg.param1 < 0.5 else self.autopilot.go_on())
-
-
-def _c_speed(self: Protocol, msg: Message) -> int:
-    if not (math.isfinite(msg.param2) and msg.param2 > 0):
-        return int(self.mavlink.MAV_RESULT_DENIED)
-    self.autopilot.auto_speed_m_s = float(msg.param2)
-    return int(self.mavlink.MAV_RESULT_ACCEPTED)
-
-
-def _c_mount(self: Protocol, msg: Message) -> int:
-    if not self.autopilot.parameters["MNT1_TYPE"]:
-        return int(self.mavlink.MAV_RESULT_FAILED)
-    self.autopilot.body.gimbal_setpoint_deg = max(-90.0, min(30.0, float(msg.param1)))
-    return int(self.mavlink.MAV_RESULT_ACCEPTED)
-
-
-def _c_spacing(self: Protocol, msg: Message) -> int:
-    if not math.isfinite(msg.param1):
-        return int(self.mavlink.MAV_RESULT_DENIED)
-    self.autopilot.photograph_every(max(0.0, float(msg.param1)))
-    return int(self.mavlink.MAV_RESULT_ACCEPTED)
-
-
-def _c_jump(self: Protocol, msg: Message) -> int:
-    return self._verdict(done=self.autopilot.jump_to(int(msg.param1) + self._shift))
-
-
-def _c_message(self: Protocol, msg: Message) -> int:
-    known = self.mavlink.mavlink_map.get(int(msg.param1))
-    try:
-        self.send(build(known.msgname if known is not None else "", self.see, self.mavlink))
-    except KeyError:
-        return int(self.mavlink.MAV_RESULT_UNSUPPORTED)
-    return int(self.mavlink.MAV_RESULT_ACCEPTED)
-
-
-def _c_interval(self: Protocol, msg: Message) -> int:
-    known = self.mavlink.mavlink_map.get(int(msg.param1))
-    if known is None or not math.isfinite(msg.param2):
-        return int(self.mavlink.MAV_RESULT_DENIED)
-    name = known.msgname
-    if msg.param2 == 0:
-        self.intervals_s.pop(name, None)
-    else:
-        self.intervals_s[name] = math.inf if msg.param2 < 0 else float(msg.param2) / 1e6
-    return int(self.mavlink.MAV_RESULT_ACCEPTED)
-
-
-def _c_capabilities(self: Protocol, _msg: Message) -> int:
-    self.send(build("AUTOPILOT_VERSION", self.see, self.mavlink))
-    return int(self.mavlink.MAV_RESULT_ACCEPTED)
-
-
-def _c_get_home(self: Protocol, _msg: Message) -> int:
-    self.send(build("HOME_POSITION", self.see, self.mavlink))
-    return int(self.mavlink.MAV_RESULT_ACCEPTED)
-
-
-def _c_set_home(self: Protocol, msg: Message) -> int:
-    if msg.param1 >= 0.5 or self.autopilot.body.flying:
-        return int(self.mavlink.MAV_RESULT_FAILED)
-    wide = msg.get_type() == "COMMAND_INT"
-    x, y = (msg.x, msg.y) if wide else (round(msg.param5 * 1e7), round(msg.param6 * 1e7))
-    return self._verdict(done=self.move_home(x, y))
-
-
-def _c_fence(self: Protocol, msg: Message) -> int:
-    self.autopilot.parameters["FENCE_ENABLE"] = 1.0 if msg.param1 >= 0.5 else 0.0
-    return int(self.mavlink.MAV_RESULT_ACCEPTED)
-
-
-def _c_checks(self: Protocol, _msg: Message) -> int:
-    for problem in self.autopilot.arming_problems():
-        self.autopilot.say(Severity.CRITICAL, f"PreArm: {problem}")
-    return int(self.mavlink.MAV_RESULT_ACCEPTED)
-
-
-def _c_reboot(self: Protocol, _msg: Message) -> int:
-    if self.autopilot.armed:
-        return int(self.mavlink.MAV_RESULT_FAILED)
-    self.reboot()
-    return int(self.mavlink.MAV_RESULT_ACCEPTED)
-
-
-_COMMANDS: Final[dict[int, Callable[[Protocol, Message], int]]] = {
-    400: _c_arm,
-    176: _c_mode,
-    300: _c_start,
-    22: _c_take_off,
-    20: _c_return,
-    21: _c_land,
-    193: _c_pause,
-    178: _c_speed,
-    205: _c_mount,
-    206: _c_spacing,
-    224: _c_jump,
-    512: _c_message,
-    511: _c_interval,
-    520: _c_capabilities,
-    410: _c_get_home,
-    179: _c_set_home,
-    207: _c_fence,
-    246: _c_reboot,
-    401: _c_checks,
-}
-
 _ANSWERS: Final[dict[str, Callable[[Protocol, Message], None]]] = {
     "MISSION_COUNT": Protocol.count_announced,
     "MISSION_ITEM_INT": Protocol.item_received,
@@ -529,8 +363,8 @@ _ANSWERS: Final[dict[str, Callable[[Protocol, Message], None]]] = {
     "PARAM_REQUEST_LIST": Protocol.parameters_asked,
     "PARAM_REQUEST_READ": Protocol.parameter_asked,
     "PARAM_SET": Protocol.parameter_set,
-    "COMMAND_LONG": Protocol.command_received,
-    "COMMAND_INT": Protocol.command_received,
+    "COMMAND_LONG": lambda self, msg: self.commands.receive(msg),
+    "COMMAND_INT": lambda self, msg: self.commands.receive(msg),
     "SET_MODE": Protocol.mode_set,
     "REQUEST_DATA_STREAM": Protocol.streams_asked,
 }

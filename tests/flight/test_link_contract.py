@@ -22,8 +22,8 @@ from flight.mavlink.dronekit_exchange import ListType
 from flight.mavlink.dronekit_texts import StatusTexts
 from flight.mavlink.mission import Command, Dialect, differences, last_waypoint_before, mission_items, navigation_seq
 from flight.rehearsal.vehicle import RehearsalVehicle
-from flight.rehearsal.vehicle_autopilot import Severity
 from flight.rehearsal.vehicle_faults import Fault, FaultKind
+from flight.rehearsal.vehicle_vocabulary import Severity
 
 pytestmark = pytest.mark.wall_clock  # a simulated flight at many times its speed: run alone
 
