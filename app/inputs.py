@@ -5,6 +5,7 @@ Every file in the folder is an input and is accounted for at the end of the run.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -46,10 +47,14 @@ class FootageFile:
     temperatures: Path | None = None
 
 
-def list_inputs(footage: Path) -> tuple[FootageFile, ...]:
+def list_inputs(footage: Path, *, own: Sequence[Path] = ()) -> tuple[FootageFile, ...]:
     """Return every file of a footage folder (or the one file named), in order of path.
 
     The operating system's own files (``.DS_Store``) are nobody's footage; folders below are included.
+
+    Args:
+        footage: The folder, or the file.
+        own: Folders that the asker writes to. What lies in them is no footage, where they are below the footage folder.
 
     Raises:
         InputRefused: The folder does not exist or holds no photo and no video.
@@ -57,7 +62,12 @@ def list_inputs(footage: Path) -> tuple[FootageFile, ...]:
     if footage.is_file():
         paths = [footage]
     elif footage.is_dir():
-        paths = sorted(path for path in footage.rglob("*") if path.is_file() and not is_clutter(path))
+        below = [folder.resolve() for folder in own if footage.resolve() in folder.resolve().parents]
+        paths = sorted(
+            path
+            for path in footage.rglob("*")
+            if path.is_file() and not is_clutter(path) and not any(map(path.resolve().is_relative_to, below))
+        )
     else:
         raise InputRefused(footage, _("does not exist"), _("Name the folder that holds the photos and videos."))
     by_name = {(path.parent, path.stem.lower()): path for path in paths if path.suffix.lower() == _SUBTITLES}

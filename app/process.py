@@ -48,7 +48,7 @@ def process(job: Job, station: Station) -> RunReport:
         InputRefused: The folder holds no footage.
         StoreFailed: Another run writes to the case folder, or the disk refuses.
     """
-    files = list_inputs(job.footage)
+    files = list_inputs(job.footage, own=(job.out, _ledger_of(job)))
     with _disk_told(job.out):
         job.out.mkdir(parents=True, exist_ok=True)
         with held(job.out):
@@ -86,7 +86,7 @@ def _run(files: tuple[FootageFile, ...], job: Job, station: Station) -> RunRepor
         write_compared(compared, job.out, station.jurisdiction, conclusion.incidents)
     archive_register(register_of(conclusion, station.jurisdiction), job.out / ARCHIVE, at=opened_at)
     patrol = _patrol(taken, conclusion, job, station)
-    ledger = None if patrol is None else keep_patrol(patrol, job.ledger or job.out / LEDGER)
+    ledger = None if patrol is None else keep_patrol(patrol, _ledger_of(job))
     seen = map_coverage(taken.findings)
     coverage = seen.parts(job.area)
     scene = scene_of(
@@ -134,6 +134,10 @@ def _compared(early: PatrolView | None, taken: Taken, job: Job, station: Station
         told = Refusal(subject=str(refused.path), code="not-compared", reason=refused.problem, remedy=refused.remedy)
         return None, replace(taken, refusals=(*taken.refusals, told))
     return compared, taken
+
+
+def _ledger_of(job: Job) -> Path:
+    return job.ledger or job.out / LEDGER
 
 
 def _links(sealed: dict[str, Sealed], out: Path) -> dict[str, str]:

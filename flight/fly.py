@@ -215,11 +215,13 @@ def look_over(
     )
 
 
-def record_refusal(plan: FlightPlan, sortie: Sortie, *, log_path: Path, clock: Clock, text: str) -> FlightLog:
+def record_refusal(
+    plan: FlightPlan, sortie: Sortie, *, log_path: Path, clock: Clock, text: str, rehearsal: bool
+) -> FlightLog:
     """Write the log of a flight that ended before it had a link, and return it."""
     with LogFile(log_path, clock) as file:
         recording = Recording(plan.patrol, sortie, file, clock)
-        recording.begin(rehearsal=False, approval=None)
+        recording.begin(rehearsal=rehearsal, approval=None)
         recording.note("refused", text)
         return recording.finish(Outcome.REFUSED)
 

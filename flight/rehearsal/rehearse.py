@@ -138,7 +138,7 @@ def rehearse(
         except (LinkFailed, PlanRefused) as error:
             refused = str(error)
             if link is None:
-                record_refusal(plan, sortie, log_path=log_path, clock=station, text=refused)
+                record_refusal(plan, sortie, log_path=log_path, clock=station, text=refused, rehearsal=True)
             log = read_log(log_path)
         finally:
             if link is not None:

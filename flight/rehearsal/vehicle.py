@@ -34,7 +34,7 @@ from flight.rehearsal.vehicle_mishaps import Mishaps
 from flight.rehearsal.vehicle_protocol import Protocol
 from flight.rehearsal.vehicle_radio import Radio
 from flight.rehearsal.vehicle_telemetry import STREAMS, Instruments, build, quaternion
-from flight.rehearsal.vehicle_truth import TrueInstant, Truth
+from flight.rehearsal.vehicle_truth import TrueFlight, TrueInstant
 from flight.rehearsal.vehicle_vocabulary import Mode, Severity
 from flight.track import Track
 
@@ -122,7 +122,7 @@ class RehearsalVehicle:
             start_at=in_utc(start_at) if start_at is not None else datetime.now(UTC),
         )
         self._places: dict[tuple[int, int, float, int], tuple[float, float, float]] = {}
-        self._truth = Truth()
+        self._truth = TrueFlight()
         self._recorded_s = -math.inf
         self._began = self._done_s = 0.0
         self._heartbeat_every_s = heartbeat_every_s

@@ -26,7 +26,7 @@ class TrueInstant(NamedTuple):
 
 
 @dataclass(slots=True)
-class Truth:
+class TrueFlight:
     """The true flight.
 
     Attributes:

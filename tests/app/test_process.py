@@ -54,6 +54,15 @@ def test_vans_in_the_fire_lane_become_incidents_and_cars_elsewhere_do_not(job: M
     assert _digests(made.footage) == before
 
 
+def test_a_case_folder_within_the_footage_folder_is_no_footage(job: MakeJob, station: Station) -> None:
+    made = replace(job("card/cases"), ledger=job().footage / "patrols")
+    first = process(made, station)
+    again = process(made, station)
+    assert (again.inputs, again.results, again.refused_inputs) == (first.inputs, first.results, 0) == (2, 2, 0)
+    assert again.resumed == 2
+    assert [line.number for line in again.incidents] == [line.number for line in first.incidents]
+
+
 def test_every_bad_input_is_refused_by_itself_and_the_rest_goes_on(job: MakeJob, station: Station) -> None:
     made = job()
     whole = (made.footage / "DJI_0010.JPG").read_bytes()

@@ -265,7 +265,9 @@ def hold_for_every_flight(flown: Rehearsal, seconds: float, log_path: Path, name
     assert flown.landed or flown.mode in {"RTL", "LAND"}, f"{name} left the vehicle flying in {flown.mode}"
     log = read_log(log_path)
     assert log.outcome is flown.log.outcome, name
-    assert read_records(log_path)[-1]["kind"] == "end", f"the log of {name} has no end"
+    records = read_records(log_path)
+    assert records[0]["rehearsal"], f"the log of {name} passes for one of a real flight"
+    assert records[-1]["kind"] == "end", f"the log of {name} has no end"
     assert log.events, f"the log of {name} is empty"
     if log.outcome is Outcome.REFUSED:
         assert not flown.true_track.poses, f"{name} was refused and flew"

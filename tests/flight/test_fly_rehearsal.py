@@ -16,9 +16,11 @@ from flight.dronekit_link import connect
 from flight.flight_log import Outcome
 from flight.flight_plan import Finding, FlightPlan, Leg, Severity, Sortie, Waypoint
 from flight.fly import fly
-from flight.flying.log_file import read_log
+from flight.flying.log_file import read_log, read_records
 from flight.patrol import Approval
+from flight.rehearsal.rehearse import rehearse
 from flight.rehearsal.vehicle import RehearsalVehicle
+from flight.rehearsal.vehicle_faults import Fault, FaultKind, Phase, Planned
 from flight.track import Pose, pose_at
 
 pytestmark = pytest.mark.wall_clock  # a simulated flight at many times its speed: run alone
@@ -89,6 +91,15 @@ def test_a_sortie_is_flown_photographed_and_logged(plan: FlightPlan, tmp_path: P
     assert [t.number for t in read_back.triggers] == [t.number for t in log.triggers]
     assert len(read_back.track.poses) == len(log.track.poses)
     assert threading.active_count() == threads_before
+
+
+def test_a_rehearsal_that_never_had_a_link_is_logged_as_one(plan: FlightPlan, tmp_path: Path) -> None:
+    log_path = tmp_path / "flight.jsonl"
+    silent = Planned(fault=Fault(kind=FaultKind.LINK_LOSS), phase=Phase.CONNECT)
+    flown = rehearse(plan, 1, log_path=log_path, faults=[silent], connect_s=1.0)
+    assert flown.log.outcome is Outcome.REFUSED
+    begin, *_others = read_records(log_path)
+    assert (begin["kind"], begin["rehearsal"], begin["approval"]) == ("begin", True, None)
 
 
 def test_lines_are_flown_where_they_were_planned(plan: FlightPlan, tmp_path: Path) -> None:
