@@ -15,7 +15,7 @@ from core.text import _
 from detection.detection import Detector
 from detection.measured_point import MeasuredPoint
 from detection.several import SeveralDetectors
-from detection.weight_card import WeightCard
+from detection.weight_card import Sees, WeightCard
 from detection.yolo import YoloDetector
 
 
@@ -26,6 +26,7 @@ class OperatingLine:
     Attributes:
         label: What is looked for.
         weight: The weight that looks for it.
+        sees: In which kind of light: "light" or "heat".
         threshold: Detections from this score on are reported.
         measured_on: What the point was measured on; empty when it never was, and then the rest is None.
         false_per_km2: False leads per square kilometre of ground looked at, there.
@@ -38,6 +39,7 @@ class OperatingLine:
     label: str
     weight: str
     threshold: float
+    sees: Sees = Sees.LIGHT
     measured_on: str = ""
     false_per_km2: float | None = None
     most_false_per_km2: float | None = None
@@ -46,11 +48,20 @@ class OperatingLine:
     probability_on: str = ""
 
 
-def operating_lines(detector: Detector) -> tuple[OperatingLine, ...]:
-    """Return the operating point of every label of a run's detector, by label; none for detectors without a card."""
-    parts = detector.detectors if isinstance(detector, SeveralDetectors) else (detector,)
-    cards = [part.card for part in parts if isinstance(part, YoloDetector)]
-    return tuple(sorted((line for card in cards for line in card_lines(card)), key=lambda line: line.label))
+def sees_name(sees: Sees) -> str:
+    """Return the kind of light that a weight sees, for a person."""
+    return {Sees.LIGHT: _("light"), Sees.HEAT: _("heat")}[sees]
+
+
+def operating_lines(*detectors: Detector) -> tuple[OperatingLine, ...]:
+    """Return the operating point of every label of a run's detectors, by label; none for detectors without a card."""
+    parts = [
+        part
+        for detector in detectors
+        for part in (detector.detectors if isinstance(detector, SeveralDetectors) else (detector,))
+    ]
+    lines = [line for part in parts if isinstance(part, YoloDetector) for line in card_lines(part.card)]
+    return tuple(sorted(lines, key=lambda line: (line.label, line.sees != Sees.LIGHT)))
 
 
 def card_lines(card: WeightCard) -> tuple[OperatingLine, ...]:
@@ -60,11 +71,12 @@ def card_lines(card: WeightCard) -> tuple[OperatingLine, ...]:
 
 def _line(card: WeightCard, label: str, point: MeasuredPoint | None) -> OperatingLine:
     if point is None:
-        return OperatingLine(label=label, weight=card.name, threshold=card.thresholds[label])
+        return OperatingLine(label=label, weight=card.name, threshold=card.thresholds[label], sees=card.sees)
     return OperatingLine(
         label=label,
         weight=card.name,
         threshold=point.threshold,
+        sees=card.sees,
         measured_on=point.on,
         false_per_km2=round(point.false_per_km2, 1),
         most_false_per_km2=round(point.most_false_per_km2, 1),
@@ -97,7 +109,7 @@ def lines_table(lines: Iterable[OperatingLine]) -> Table:
         if line.probability_on:
             where = _("{ground}; share of true ones: {other}").format(ground=where, other=line.probability_on)
         table.add_row(
-            line.label,
+            _("{label}, in heat").format(label=line.label) if line.sees is Sees.HEAT else line.label,
             f"{line.threshold:.3g}",
             unknown
             if line.false_per_km2 is None

@@ -27,6 +27,7 @@ from detection.registry import read_registry
 from detection.training.default_model import FIRE_CLASSES
 from detection.training.promotion import frame_of
 from detection.training.yolo_sets import read_yolo_set
+from detection.weight_card import Sees
 from detection.yolo import YoloDetector
 
 HERE = Path(__file__).resolve().parent
@@ -81,7 +82,7 @@ def main() -> None:
     parser.add_argument("--weight", action="append", default=[])
     asked = parser.parse_args()
     registry = read_registry()
-    for entry in [registry.named(name) for name in asked.weight] or registry.defaults():
+    for entry in [registry.named(name) for name in asked.weight] or registry.defaults_for(Sees.LIGHT):
         detector = YoloDetector(entry.path, score_floor=SCORE_FLOOR, plain_scales=(1.0,), threads=2)
         card = entry.card
         checked = check(detector, city(asked.data), card=card)

@@ -20,7 +20,7 @@ from core.errors import WeightRefused
 from core.text import _
 from core.whole_file import write_text
 from detection.measured_point import measured_points, measured_rows
-from detection.weight_card import WeightCard
+from detection.weight_card import Sees, WeightCard
 
 SHIPPED: Final = Path(__file__).parent / "weights" / "registry.json"
 SCHEMA: Final = 1
@@ -59,23 +59,26 @@ class Registry:
     def defaults(self) -> tuple[Registered, ...]:
         """Return the weights to use when none is named: those marked as default.
 
-        A later one takes the place of every earlier one that finds a label of its own.
+        A later one takes the place of every earlier one that finds a label of its own in the same kind of light.
         """
         chosen: list[Registered] = []
         for entry in self.entries:
             if entry.card.default:
-                own = set(entry.card.thresholds)
-                chosen = [each for each in chosen if not own & set(each.card.thresholds)] + [entry]
+                chosen = [each for each in chosen if not _shares_label(each.card, entry.card)] + [entry]
         if not chosen:
             raise LookupError("no registered weight is marked as the default")
         return tuple(chosen)
 
-    def default_for(self, label: str) -> Registered:
+    def defaults_for(self, sees: Sees) -> tuple[Registered, ...]:
+        """Return the defaults for one kind of light; there may be none."""
+        return tuple(entry for entry in self.defaults() if entry.card.sees is sees)
+
+    def default_for(self, label: str, sees: Sees = Sees.LIGHT) -> Registered:
         """Return the weight that looks for ``label`` when none is named; ``LookupError`` when none does."""
-        for entry in self.defaults():
+        for entry in self.defaults_for(sees):
             if label in entry.card.thresholds:
                 return entry
-        raise LookupError(f"no default weight finds {label}")
+        raise LookupError(f"no default weight finds {label} in {sees}")
 
     def named(self, name: str) -> Registered:
         """Return the weight called ``name``; ``LookupError`` lists the names there are."""
@@ -139,8 +142,8 @@ def register_weight(weight: Path, card: WeightCard, registry_path: Path) -> Weig
     """Add ``weight`` to the register file at ``registry_path`` and return its card with the digest filled in.
 
     The weight must lie in the register's folder and ``card.file`` must be its name. A weight of the same name in the
-    register is replaced. When the card is marked as default, others that find one of its labels lose the mark. The
-    register is written whole or not at all.
+    register is replaced. When the card is marked as default, others that find one of its labels in the same kind of
+    light lose the mark. The register is written whole or not at all.
 
     Raises:
         WeightRefused: The weight cannot be read, or lies elsewhere.
@@ -190,7 +193,8 @@ def forget_weight(name: str, registry_path: Path) -> None:
 
 
 def _shares_label(card: WeightCard, other: WeightCard) -> bool:
-    return bool(set(card.thresholds) & set(other.thresholds))
+    """Return whether two weights look for the same thing in the same kind of light."""
+    return card.sees is other.sees and bool(set(card.thresholds) & set(other.thresholds))
 
 
 def _write_register(path: Path, cards: Iterable[WeightCard]) -> None:

@@ -20,6 +20,7 @@ from detection.detection import Detection, Detector
 from detection.registry import Registry
 from detection.training.promotion import ClassScore, frame_of, score_detector
 from detection.training.yolo_sets import Labelled
+from detection.weight_card import Sees
 from detection.yolo import GREY, YoloDetector
 
 BLANK_PX: Final = 640
@@ -62,7 +63,7 @@ def try_out(
         SelfTestLine(
             name=_("it loads and has the classes of its card"),
             passed=True,
-            told=_("{runtime}; finds {labels}").format(runtime=detector.runtime, labels=", ".join(detector.labels)),
+            told=_told_sight(detector.card.sees).format(runtime=detector.runtime, labels=", ".join(detector.labels)),
         ),
         *_on_nothing(detector),
     ]
@@ -71,6 +72,10 @@ def try_out(
         scores = score_detector(floor, sample, least_iou=LEAST_IOU, thresholds=detector.card.thresholds)
         lines.extend(_on_sample(scores))
     return tuple(lines)
+
+
+def _told_sight(sees: Sees) -> str:
+    return _("{runtime}; finds {labels} in heat") if sees is Sees.HEAT else _("{runtime}; finds {labels}")
 
 
 def _on_nothing(detector: Detector) -> Iterable[SelfTestLine]:

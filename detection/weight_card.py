@@ -10,12 +10,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
 from detection.measured_point import MeasuredPoint
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
+
+
+class Sees(StrEnum):
+    """The kind of light that a weight was trained on; on pictures of another kind it would see what is not there."""
+
+    LIGHT = "light"  # pictures of visible light
+    HEAT = "heat"  # grey pictures of what a thermal camera measured, the warmest white
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +45,7 @@ class WeightCard:
         licence: SPDX expression.
         card: File name of the full model card.
         plain_scales: Scales at which an image without a ground scale is tiled.
+        sees: The kind of light that it was trained on.
         default: Whether this weight is used when none is named.
         measured: Label → what its threshold was measured to cost and bring; a label that is missing was never measured.
     """
@@ -54,6 +63,7 @@ class WeightCard:
     card: str
     sizes_m: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     plain_scales: tuple[float, ...] = (0.5,)
+    sees: Sees = Sees.LIGHT
     default: bool = False
     measured: Mapping[str, MeasuredPoint] = field(default_factory=dict)
 
@@ -66,6 +76,9 @@ class WeightCard:
             raise ValueError("a weight's digest is 64 lower-case hexadecimal digits")
         if not self.classes or len(set(self.classes)) != len(self.classes):
             raise ValueError("a weight has classes, each named once")
+        if self.sees not in set(Sees):
+            raise ValueError(f"a weight sees {' or '.join(Sees)}, not {self.sees}")
+        object.__setattr__(self, "sees", Sees(self.sees))
         self._check_labels()
         if not (0 < self.training_gsd_m <= self.coarsest_gsd_m and self.largest_thing_m > 0):
             raise ValueError("a training GSD and a largest thing are positive, and the coarsest GSD is not finer")

@@ -10,11 +10,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from app.operating import sees_name
 from app.weights import open_registry, registered_weight
 from core.errors import InputRefused, WeightRefused
 from core.text import _
 
 if TYPE_CHECKING:
+    from detection.registry import Registry
     from detection.self_test import SelfTestLine
     from detection.training.yolo_sets import Labelled
     from detection.weight_card import WeightCard
@@ -52,12 +54,15 @@ _Sample = Annotated[
 def _list(*, register: RegisterOption = None) -> None:
     registry = open_registry(register)
     default = {entry.card.name for entry in registry.defaults()}
-    table = Table(_("Name"), _("Finds, from score"), _("Metres a pixel"), _("Default"), _("Licence"), "SHA-256")
+    table = Table(
+        _("Name"), _("Finds, from score"), _("Sees"), _("Metres a pixel"), _("Default"), _("Licence"), "SHA-256"
+    )
     for entry in registry.entries:
         card = entry.card
         table.add_row(
             card.name,
             ", ".join(f"{label} {score:.2f}" for label, score in card.thresholds.items()),
+            sees_name(card.sees),
             f"{card.training_gsd_m:g}",
             _("yes") if card.name in default else "",
             card.licence,
@@ -120,6 +125,7 @@ def _compare(
     from detection.yolo import YoloDetector
 
     registry = open_registry(register)
+    _refuse_other_light(registered_weight(old, registry), registered_weight(new, registry), registry)
     scores = []
     for name in (old, new):
         detector = YoloDetector(registered_weight(name, registry), registry=registry, device=device, score_floor=0.02)
@@ -139,6 +145,19 @@ def _compare(
             registered_weight(new, registry),
             _("it is worse at {labels}").format(labels=", ".join(outcome.worse)),
             _("Keep the old weight."),
+        )
+
+
+def _refuse_other_light(old: Path, new: Path, registry: Registry) -> None:
+    """Refuse to compare weights of which one sees light and the other heat: no picture is for both."""
+    from detection.registry import verify_weight
+
+    seen = [verify_weight(path, registry).sees for path in (old, new)]
+    if seen[0] is not seen[1]:
+        raise InputRefused(
+            new,
+            _("sees {new}, and the weight in use sees {old}").format(new=sees_name(seen[1]), old=sees_name(seen[0])),
+            _("Compare weights for the same kind of pictures."),
         )
 
 

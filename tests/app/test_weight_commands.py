@@ -15,6 +15,7 @@ from app.commands import build
 from core.errors import InputRefused, WeightRefused
 from detection.registry import SHIPPED, bureau_register, read_registry
 from detection.training.trainer import read_sources
+from detection.weight_card import Sees
 
 SPEC = """
 name: yard
@@ -63,8 +64,24 @@ def test_a_weight_of_ones_own_is_registered_and_takes_the_place_of_the_default(o
     assert "registered yard" in add(own)
     assert bureau_register().is_file()
     registry = read_registry((SHIPPED, bureau_register()))
-    assert [entry.card.name for entry in registry.defaults()] == ["fire-n", "yard"]
+    assert [entry.card.name for entry in registry.defaults_for(Sees.LIGHT)] == ["fire-n", "yard"]
     assert "yard" in run("model", "list")
+
+
+def test_a_weight_for_heat_joins_the_default_for_light_and_does_not_replace_it(own: Path) -> None:
+    (own / "yard.yaml").write_text(SPEC + "sees: heat\n")
+    before = [entry.card.name for entry in read_registry().defaults()]
+    assert "finds vehicle in heat" in add(own)
+    registry = read_registry((SHIPPED, bureau_register()))
+    assert registry.default_for("vehicle", Sees.HEAT).card.name == "yard"
+    assert set(before) <= {entry.card.name for entry in registry.defaults()}
+    (line,) = (line for line in run("model", "list").splitlines() if "yard " in line)
+    assert "heat" in line
+    assert run("model", "check", "yard", "--device", "cpu").count("passed") == 4
+    sample = own / "sample"
+    sample.mkdir()
+    with pytest.raises(InputRefused, match="sees heat, and the weight in use sees light"):
+        run("model", "compare", "vehicle-n-2", "yard", "--sample", str(sample))
 
 
 def test_a_weight_whose_classes_are_not_those_of_its_card_is_not_registered(own: Path) -> None:
@@ -111,6 +128,7 @@ def test_a_weight_that_is_blind_on_the_bureaus_own_images_is_not_registered(own:
         ("- a list\n", "no table"),
         (SPEC.replace("labels:", "lables:"), "lables"),
         (SPEC.replace("0.4", "4"), "between 0 and 1"),
+        (SPEC + "sees: x-rays\n", "light or heat, not x-rays"),
         ("a: [", "line"),
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 
 from core.errors import WeightRefused
 from detection.registry import SHIPPED, read_registry, register_weight, sha256_of, verify_weight
-from detection.weight_card import WeightCard
+from detection.weight_card import Sees, WeightCard
 from detection.yolo import YoloDetector
 
 
@@ -99,6 +99,37 @@ def test_registering_writes_a_register_that_reads_back(tmp_path: Path, card: Wei
         register_weight(SHIPPED.parent / card.file, card, register)
 
 
+def test_a_default_for_heat_stands_beside_one_for_light_and_replaces_only_its_like(
+    tmp_path: Path, card: WeightCard
+) -> None:
+    register = tmp_path / "registry.json"
+    for name, sees in (("day", Sees.LIGHT), ("night-1", Sees.HEAT), ("night-2", Sees.HEAT)):
+        weight = tmp_path / f"{name}.pt"
+        weight.write_bytes(name.encode())
+        register_weight(weight, replace(card, name=name, file=weight.name, sees=sees, default=True), register)
+    assert {row["name"]: row["sees"] for row in json.loads(register.read_text())["weights"]} == {
+        "day": "light",
+        "night-1": "heat",
+        "night-2": "heat",
+    }
+    registry = read_registry([SHIPPED, register])
+    assert registry.default_for("vehicle").card.name == "day"
+    assert registry.default_for("vehicle", Sees.HEAT).card.name == "night-2"
+    assert [entry.card.name for entry in registry.defaults_for(Sees.HEAT)] == ["night-2"]
+    assert not registry.named("night-1").card.default
+    with pytest.raises(LookupError, match="finds smoke in heat"):
+        registry.default_for("smoke", Sees.HEAT)
+
+
+def test_a_card_that_does_not_say_what_it_sees_sees_light(tmp_path: Path) -> None:
+    document = json.loads(SHIPPED.read_text())
+    for row in document["weights"]:
+        row.pop("sees", None)
+    register = tmp_path / "registry.json"
+    register.write_text(json.dumps(document))
+    assert {entry.card.sees for entry in read_registry([register]).entries} == {Sees.LIGHT}
+
+
 @pytest.mark.parametrize(
     "document",
     [
@@ -136,6 +167,7 @@ def test_a_misspelt_field_of_a_card_is_not_ignored(tmp_path: Path) -> None:
         ({"file": "../x.pt"}, "bare name"),
         ({"sizes_m": {"boat": (1, 2)}}, "class map only"),
         ({"sizes_m": {"vehicle": (3, 2)}}, "below the greatest"),
+        ({"sees": "sound"}, "light or heat, not sound"),
     ],
 )
 def test_a_card_that_does_not_hold_together_is_a_mistake(change: dict[str, Any], message: str) -> None:
