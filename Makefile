@@ -96,6 +96,10 @@ bench-locating: $(STAMP)
 	$(BIN)/python -m benchmarks.locating --full
 
 
+.PHONY: bench-lengths
+bench-lengths: $(STAMP)
+	$(BIN)/python -m benchmarks.locating_lengths --find
+
 .PHONY: bench-detection
 bench-detection: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt '.[bench]'

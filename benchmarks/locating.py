@@ -2,8 +2,9 @@
 
 Speed on one core, against a peer in plain Python that does the same work pixel by pixel, in the same run. With
 ``--full`` also the error ellipses over thousands of drawn poses per device class and slant, what gathering counts on
-rendered sites with and without colour, and, where the shared photographs are at hand, how far apart fixes of the same
-ground and of the same cars lie before and after self-calibration.
+rendered sites with and without colour, which of their vehicles are told to be lorries, and, where the shared
+photographs are at hand, how far apart fixes of the same ground and of the same cars lie before and after
+self-calibration.
 """
 
 from __future__ import annotations
@@ -231,11 +232,13 @@ def main() -> None:
     if options.full:
         from benchmarks.locating_auair import auair_spreads
         from benchmarks.locating_gathering import gathered_counts
+        from benchmarks.locating_lengths import told_lengths
         from benchmarks.locating_photos import spreads
 
         spreads(console)
         auair_spreads(console)
         gathered_counts(console)
+        told_lengths(console, tuple(range(100, 140)), find=False)
         ellipses(console, options.draws)
 
 

@@ -132,8 +132,10 @@ def _unseen(book: RuleBook) -> list[str]:
     """Return the labels that rules begin with and nothing installed reports: no weight, and no method of ours."""
     from detection.registry import read_registry
     from detection.thermal.hot_spot_detector import LABEL
+    from geofence.gathering.body_length import LONG, UNTOLD
 
     seen = {label for entry in read_registry().entries for label in entry.card.labels.values()} | {LABEL}
+    seen |= {LONG} if UNTOLD in seen else set()  # a vehicle that is longer than any car
     return sorted({label for rule in book.rules for label in rule.labels} - seen)
 
 

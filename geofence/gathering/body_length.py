@@ -125,7 +125,8 @@ def tell_length(label: str, length: BodyLength) -> str:
         return ""
     told = _(
         "; by its boxes on the ground it is {metres:.1f} m long ({least:.1f} to {most:.1f} m, nine times in ten) and "
-        "longer than any car ({car:g} m) with probability {longer:.3f}, told from {sides} sides in {looks} frames"
+        "longer than any car ({car:g} m) with probability {longer:.3f}, told from {sides} sides in {looks} frames "
+        "(a truck from {sure:g} and {least_sides} sides on)"
     ).format(
         metres=length.metres,
         least=length.least_m,
@@ -134,6 +135,8 @@ def tell_length(label: str, length: BodyLength) -> str:
         longer=length.longer,
         sides=length.sides,
         looks=length.looks,
+        sure=SURE,
+        least_sides=LEAST_SIDES,
     )
     return told if label == LONG else told + ": " + _("not sure enough to call it a truck")
 
