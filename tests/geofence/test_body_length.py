@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from geofence.gathering.body_length import CAR_MOST_M, SURE, measure_length, nam
 from geofence.sighting import BodyLength, Sighting
 from tests.geofence.drawn_vehicles import ABOVE, Vehicle, draw, survey
 from tests.geofence.labelled_vehicles import labelled_vehicles
+from tests.geofence.locating import NOON
 
 LORRY = Vehicle(length_m=9.2, width_m=2.48, height_m=3.4, heading_deg=30.0)
 VAN = Vehicle(length_m=6.0, width_m=2.2, height_m=2.5, heading_deg=45.0)
@@ -112,6 +114,19 @@ def test_a_piece_of_a_lorry_does_not_undo_it_and_a_double_box_does_not_make_one(
 def test_what_drives_is_told_too_without_one_heading() -> None:
     fixes = [draw([replace(LORRY, heading_deg=20.0 * number)], at, number) for number, at in enumerate(ABOVE)]
     assert length_of(fixes, stands=False).longer >= SURE
+
+
+@pytest.mark.parametrize(("body", "label"), [(LORRY, "truck"), (VAN, "vehicle")])
+def test_what_drives_by_is_gathered_as_one_thing_and_named(body: Vehicle, label: str) -> None:
+    ahead = np.radians(body.heading_deg)
+    fixes = []
+    for second in range(-3, 4):
+        east, north = 9.0 * second * np.sin(ahead), 9.0 * second * np.cos(ahead)
+        fix = draw([replace(body, east_m=east, north_m=north)], (0.0, 0.0), second)
+        fixes.append(replace(fix, captured_at=NOON + timedelta(seconds=second)))
+    sighting = named(fixes)
+    assert sighting.moving is True
+    assert sighting.label == label
 
 
 def test_only_what_the_weight_left_open_is_asked() -> None:
