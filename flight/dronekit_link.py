@@ -2,9 +2,9 @@
 
 DroneKit 2.9.2 is unmaintained and silent when things go wrong. Here it keeps what it is good at (the vehicle object,
 its attributes and modes) and gets what it lacks: an import that works on Python 3.11, a connection that neither spins
-nor leaks (``dronekit_port``), waiting by name with a time limit, lists that are acknowledged and read back
-(``dronekit_exchange``), commands whose answer is heard (``dronekit_commands``), reports that are absent rather than
-stale (``dronekit_reports``), and a close that closes. Those parts are in ``flight.mavlink``.
+nor leaks (``dronekit_port``), waiting by name with a time limit (``dronekit_asking``), lists that are acknowledged and
+read back (``dronekit_exchange``), commands whose answer is heard (``dronekit_commands``), reports that are absent
+rather than stale (``dronekit_reports``), and a close that closes. Those parts are in ``flight.mavlink``.
 
 ArduCopter 4.x and PX4 multirotors are flown; other autopilots and vehicle types are refused on connecting.
 """
@@ -29,6 +29,7 @@ from core.text import _
 from flight.flight_log import PhotoGap, Trigger
 from flight.flight_plan import Sortie
 from flight.link import VehicleHealth, VehicleState
+from flight.mavlink.dronekit_asking import Asking
 from flight.mavlink.dronekit_commands import Commander, CommandUnknown
 from flight.mavlink.dronekit_exchange import Exchange, ListType
 from flight.mavlink.dronekit_port import Port, load_pymavlink
@@ -41,24 +42,7 @@ from flight.track import Pose
 Message: TypeAlias = Any  # a pymavlink message
 Module: TypeAlias = Any  # a module without types
 
-NEEDED: Final = ("HEARTBEAT", "SYS_STATUS", "GPS_RAW_INT", "GLOBAL_POSITION_INT", "ATTITUDE")
-STREAM_HZ: Final = 5.0
-_STREAMS: Final = {  # MAVLink message id → hertz
-    33: STREAM_HZ,  # GLOBAL_POSITION_INT
-    30: STREAM_HZ,  # ATTITUDE
-    285: STREAM_HZ,  # GIMBAL_DEVICE_ATTITUDE_STATUS
-    1: 2.0,  # SYS_STATUS
-    24: 2.0,  # GPS_RAW_INT
-    74: 2.0,  # VFR_HUD
-    42: 2.0,  # MISSION_CURRENT
-    245: 2.0,  # EXTENDED_SYS_STATE
-    2: 1.0,  # SYSTEM_TIME
-    147: 1.0,  # BATTERY_STATUS
-    193: 1.0,  # EKF_STATUS_REPORT
-    168: 1.0,  # WIND
-}
-_AUTOPILOT_VERSION, _HOME_POSITION, _STORAGE_INFORMATION, _CAMERA_FEEDBACK = 148, 242, 261, 180
-_MULTIROTORS: Final = frozenset({2, 3, 4, 13, 14, 15, 29, 35})  # MAV_TYPE of rotorcraft
+_HOME_POSITION, _STORAGE_INFORMATION, _CAMERA_FEEDBACK = 242, 261, 180
 _HOME_REACH_M: Final = 50.0
 _OWN_CHECKS_S: Final = 15.0  # how long the autopilot's own checks are waited for once it knows where it is
 _SIMULATOR_PARAMETERS: Final = ("SIM_SPEEDUP", "SIM_BAT_DRAIN")
@@ -70,7 +54,7 @@ _MODES: Final = {
     Dialect.PX4: {"mission": (4, 4), "ready": (4, 3), "return": (4, 5), "land": (4, 6), "hold": (4, 3)},
 }
 _C_SET_MODE, _C_SET_HOME, _C_PAUSE, _C_JUMP, _C_START, _C_ARM = 176, 179, 193, 224, 300, 400
-_C_INTERVAL, _C_REQUEST, _C_PREARM_CHECKS = 511, 512, 401
+_C_PREARM_CHECKS = 401
 _MISSION_MODES: Final = frozenset({"AUTO", "MISSION"})
 
 
@@ -119,7 +103,8 @@ def connect(
         tap: Called with (sent, name, bytes) for every message from the first one on.
 
     Raises:
-        LinkFailed: Nothing is there, or it did not say all of :data:`NEEDED` in time; the text names what is missing.
+        LinkFailed: Nothing is there, or it did not say all of
+            :data:`flight.mavlink.dronekit_asking.NEEDED` in time; the text names what is missing.
         VehicleRefused: It is no multirotor of ArduPilot or PX4.
         ValueError: The signing key has not 32 bytes.
     """
@@ -149,8 +134,9 @@ class DroneKitLink:
 
         self._port = port
         self._reports = Reports(clock=clock)
+        self._asking = Asking(port=port, reports=self._reports)
         self._commander = Commander(
-            mavlink=port.mavlink, send=self._send, alive=self._require_alive, answer_s=max(0.5, silence_s / 3)
+            mavlink=port.mavlink, send=self._send, alive=self._port.require_alive, answer_s=max(0.5, silence_s / 3)
         )
         self._exchange = Exchange(mavlink=port.mavlink, send=self._send, silence_s=silence_s)
         self._texts = StatusTexts()
@@ -166,65 +152,7 @@ class DroneKitLink:
         self._vehicle._heartbeat_error = 0  # noqa: SLF001 - or its reader dies of silence; we watch silence ourselves
         port.forward_loop(self._turn)
         port.start()
-        self._await_needed(until)
-
-    # --- connecting ---------------------------------------------------------------------------------------------
-
-    def _await_needed(self, until: float) -> None:
-        self._await_message("HEARTBEAT", until, NEEDED)
-        beat = self._reports.word("HEARTBEAT")
-        dialects = {3: Dialect.ARDUPILOT, 12: Dialect.PX4}
-        if beat.autopilot not in dialects or beat.type not in _MULTIROTORS:
-            raise VehicleRefused(
-                _(
-                    "This vehicle (MAV_AUTOPILOT {autopilot}, MAV_TYPE {type}) is no ArduPilot or PX4 multirotor."
-                ).format(autopilot=beat.autopilot, type=beat.type)
-            )
-        self.dialect = self._reports.dialect = dialects[beat.autopilot]
-        asked_at = -math.inf
-        while (missing := [name for name in NEEDED if name not in self._reports.latest]) and time.monotonic() < until:
-            if time.monotonic() - asked_at > 2.0:  # a request may be lost on the way
-                first = asked_at == -math.inf
-                asked_at = time.monotonic()
-                self._ask_for_streams(all_of_them=not first)
-            self._await_message(missing[0], min(until, time.monotonic() + 0.5), ())
-        if missing:
-            self._await_message(missing[0], until, NEEDED)
-        # Worth a moment's wait, not a refusal: no GNSS time indoors, and not every firmware says that it has landed.
-        for name in ("SYSTEM_TIME", "EXTENDED_SYS_STATE"):
-            self._await_message(name, min(until, time.monotonic() + 2.0), ())
-
-    def _ask_for_streams(self, *, all_of_them: bool) -> None:
-        """Ask for what is needed and no more: a radio of 57,600 baud carries little. The old form asks for all."""
-        mav = self._port.mavlink
-        if all_of_them and self.dialect is Dialect.ARDUPILOT:  # firmware that does not know SET_MESSAGE_INTERVAL
-            self._send(mav.MAVLink_request_data_stream_message(0, 0, 0, int(STREAM_HZ), 1))
-        for number, hertz in _STREAMS.items():
-            params = (float(number), 1e6 / hertz, 0.0, 0.0, 0.0, 0.0, 0.0)
-            self._send(mav.MAVLink_command_long_message(0, 0, _C_INTERVAL, 0, *params))
-        self._request(_AUTOPILOT_VERSION)
-
-    def _request(self, message_id: int) -> None:
-        """Ask for one message; that it may not come is the asker's business."""
-        params = (float(message_id), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-        self._send(self._port.mavlink.MAVLink_command_long_message(0, 0, _C_REQUEST, 0, *params))
-
-    def _await_message(self, name: str, until: float, wanted: tuple[str, ...]) -> None:
-        """Wait for a message; when it does not come, name those of ``wanted`` that are missing (none: be silent)."""
-        latest = self._reports.latest
-        with self._reports.changed:
-            while name not in latest:
-                left = until - time.monotonic()
-                self._require_alive()
-                if left <= 0:
-                    if not wanted:
-                        return
-                    raise LinkFailed(
-                        _("{address}: the vehicle did not send {missing} in time.").format(
-                            address=self._port.address, missing=", ".join(n for n in wanted if n not in latest)
-                        )
-                    )
-                self._reports.changed.wait(min(left, 0.2))
+        self.dialect = self._asking.meet(until)
 
     # --- the reader's thread ------------------------------------------------------------------------------------
 
@@ -239,7 +167,7 @@ class DroneKitLink:
         if self._sortie is not None and now - self._asked_camera_at > _ASK_CAMERA_EVERY_S:
             # The report of the last photograph may be lost with nothing behind it to show the gap; it can be had again.
             self._asked_camera_at = now
-            self._request(_CAMERA_FEEDBACK)
+            self._asking.ask(_CAMERA_FEEDBACK)
         times = self._reports.times
         every_s = 0.1 if not times.rate_known else 1 / min(40.0, 2 * times.rate)
         if (times.rate > 1.3 or not times.rate_known) and now - self._own_heartbeat_at > every_s:
@@ -276,10 +204,6 @@ class DroneKitLink:
     def _send(self, message: Message) -> None:
         self._port.master.mav.send(message)
 
-    def _require_alive(self) -> None:
-        if not self._port.alive:
-            raise LinkFailed(self._port.obituary())
-
     def _set_mode(self, name: str, what: str) -> None:
         main, sub = _MODES[self.dialect][name]
         custom = (float(main),) if self.dialect is Dialect.ARDUPILOT else (float(main), float(sub))
@@ -289,18 +213,18 @@ class DroneKitLink:
 
     def upload(self, sortie: Sortie) -> None:
         """Set home, load the sortie and verify every item; see :class:`flight.link.Link`."""
-        self._require_alive()
+        self._port.require_alive()
         if not self.state().armed:
             self.set_home(sortie.waypoints[0].position)
         items = self._items_of(sortie)
-        self._exchange.store(items, ListType.MISSION, dialect=self.dialect, alive=self._require_alive)
+        self._exchange.store(items, ListType.MISSION, dialect=self.dialect, alive=self._port.require_alive)
         self._take_over(sortie, items)
 
     def adopt(self, sortie: Sortie, taken: Sequence[Trigger] = ()) -> None:
         """Read the mission back and compare it with the sortie; see :class:`flight.link.Link`."""
-        self._require_alive()
+        self._port.require_alive()
         items = self._items_of(sortie)
-        self._exchange.verify(items, ListType.MISSION, dialect=self.dialect, alive=self._require_alive)
+        self._exchange.verify(items, ListType.MISSION, dialect=self.dialect, alive=self._port.require_alive)
         self._take_over(sortie, items, taken)
 
     def _items_of(self, sortie: Sortie) -> tuple[MissionItem, ...]:
@@ -312,16 +236,16 @@ class DroneKitLink:
             self.parameters([GIMBAL_PARAMETER])  # what its reports mean depends on it
         self._items, self._sortie = items, sortie
         self._reports.camera.begin_sortie(taken)
-        self._request(_CAMERA_FEEDBACK)
+        self._asking.ask(_CAMERA_FEEDBACK)
         self._waypoint_of = {item.seq: item.waypoint for item in items if item.waypoint >= 0}
 
     def upload_fence(self, items: tuple[MissionItem, ...]) -> None:
         """Load the fence and verify it; see :class:`flight.link.Link`."""
-        self._exchange.store(items, ListType.FENCE, dialect=self.dialect, alive=self._require_alive)
+        self._exchange.store(items, ListType.FENCE, dialect=self.dialect, alive=self._port.require_alive)
 
     def upload_rally(self, items: tuple[MissionItem, ...]) -> None:
         """Load the rally points and verify them; see :class:`flight.link.Link`."""
-        self._exchange.store(items, ListType.RALLY, dialect=self.dialect, alive=self._require_alive)
+        self._exchange.store(items, ListType.RALLY, dialect=self.dialect, alive=self._port.require_alive)
 
     def set_home(self, home: GeoPoint) -> None:
         """Set home deliberately, to a place at which the vehicle stands (within 50 m).
@@ -363,7 +287,7 @@ class DroneKitLink:
             until = time.monotonic() + 0.7
             with self._reports.changed:
                 while any(heard.get(n, (-math.inf, 0.0))[0] < asked_at for n in missing) and time.monotonic() < until:
-                    self._require_alive()
+                    self._port.require_alive()
                     self._reports.changed.wait(0.1)
         return {name: heard[name][1] if heard.get(name, (-math.inf,))[0] >= asked_at else None for name in wanted}
 
@@ -401,7 +325,7 @@ class DroneKitLink:
         """Wait for position, estimator and the autopilot's own checks; see :class:`flight.link.Link`."""
         began, checks_until, said = time.monotonic(), None, ""
         while (now := time.monotonic()) - began < timeout_s:
-            self._require_alive()
+            self._port.require_alive()
             lacking = self._reports.lacking(self._vehicle)
             # Of the autopilot's own checks some settle by themselves within seconds, and some never do.
             checks_until = (checks_until or now + _OWN_CHECKS_S) if lacking == OWN_CHECKS else None
@@ -473,7 +397,7 @@ class DroneKitLink:
         """Return whether a heartbeat from now on says that the mission is flown still."""
         asked_at = time.monotonic()
         while time.monotonic() - asked_at < _NEXT_BEAT_S:
-            self._require_alive()
+            self._port.require_alive()
             with self._reports.changed:
                 self._reports.changed.wait(0.1)
             if self._reports.latest["HEARTBEAT"][0] > asked_at:
@@ -529,16 +453,16 @@ class DroneKitLink:
 
     def state(self) -> VehicleState:
         """Return the present state; see :class:`flight.link.Link`."""
-        self._require_alive()
+        self._port.require_alive()
         return self._reports.state(self._vehicle, self._waypoint_of)
 
     def health(self) -> VehicleHealth:
         """Return what the preflight checklist asks; see :class:`flight.link.Link`."""
-        self._require_alive()
+        self._port.require_alive()
         for message_id, name in ((_HOME_POSITION, "HOME_POSITION"), (_STORAGE_INFORMATION, "STORAGE_INFORMATION")):
             self._reports.latest.pop(name, None)
-            self._request(message_id)
-            self._await_message(name, time.monotonic() + 0.8, ())
+            self._asking.ask(message_id)
+            self._asking.await_message(name, time.monotonic() + 0.8)
         said = self._commander.answer_texts(_C_PREARM_CHECKS)
         texts = tuple(dict.fromkeys(text for text in said if text.startswith("PreArm")))
         return replace(self._reports.health(self._vehicle, self._port.packet_loss()), prearm_texts=texts)

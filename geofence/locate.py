@@ -27,7 +27,7 @@ from detection.detection import Detection
 from flight.camera import Camera, camera_rays, camera_to_enu, mount_of
 from flight.track import Pose, missing, orientation_of
 from geofence.fix import CommonError, Covariance, Fix, Unlocated
-from geofence.locating.error_budget import DeviceClass, ErrorBudget, budget_of
+from geofence.locating.error_budget import DeviceClass, ErrorBudget, budget_of, ray_sigmas
 from geofence.locating.ground import Ground, NoStanding, Standing
 from geofence.locating.locate_cast import PARAMETERS, Aim, cast, on_earth
 from geofence.locating.locate_contact import Contact, contact
@@ -172,19 +172,14 @@ def _sigmas(
     budget: ErrorBudget, standing: Standing, camera: Camera, touch: Contact, ground: Ground
 ) -> NDArray[np.float64]:
     """Return (11,) one-sigma errors in the order of PARAMETERS."""
-    figures = {
-        "east": budget.horizontal_m,
-        "north": budget.horizontal_m,
-        "height": budget.vertical_m if standing.sigma_m is None else standing.sigma_m,
-        "yaw": budget.yaw_deg,
-        "pitch": budget.pitch_deg,
-        "tilt": budget.tilt_deg,
-        "focal": camera.focal_sigma,
-        "u": touch.sigma_u_px,
-        "v": touch.sigma_v_px,
-        "lift": touch.lift_sigma_m,
-        "ground": ground.sigma_m,
-    }
+    figures = ray_sigmas(
+        budget,
+        standing_m=standing.sigma_m,
+        focal=camera.focal_sigma,
+        pixel_px=(touch.sigma_u_px, touch.sigma_v_px),
+        ground_m=ground.sigma_m,
+        lift_m=touch.lift_sigma_m,
+    )
     return np.array([figures[name] for name in PARAMETERS])
 
 

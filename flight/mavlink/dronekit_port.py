@@ -173,6 +173,11 @@ class Port:
         for tap in tuple(self.taps):
             tap(sent, name, packed)
 
+    def require_alive(self) -> None:
+        """Refuse to go on over a dead link. Raises :class:`LinkFailed` with the reason of its death."""
+        if not self.alive:
+            raise LinkFailed(self.obituary())
+
     def obituary(self) -> str:
         """Return why the link is dead, for a person."""
         reason = self.death or _("the link was closed")

@@ -116,3 +116,37 @@ def budget_of(pose: Pose, device_class: DeviceClass = DeviceClass.GNSS) -> Error
     does not say that the receiver had a fix.
     """
     return stated_budget(pose.sigma) if pose.sigma is not None else class_budget(device_class)
+
+
+def ray_sigmas(
+    budget: ErrorBudget,
+    *,
+    standing_m: float | None,
+    focal: float,
+    pixel_px: tuple[float, float],
+    ground_m: float,
+    lift_m: float = 0.0,
+) -> dict[str, float]:
+    """Return one-sigma errors of all that a ray to the ground hangs on, by :data:`locate_cast.PARAMETERS`' names.
+
+    Args:
+        budget: Of the pose.
+        standing_m: Of the camera's height above the ground as that was told, metres; None for the budget's.
+        focal: Of the focal length, relative.
+        pixel_px: Of the pixel along a row and a column.
+        ground_m: Of the ground's height, metres.
+        lift_m: Of the height above the ground that is looked at, metres.
+    """
+    return {
+        "east": budget.horizontal_m,
+        "north": budget.horizontal_m,
+        "height": budget.vertical_m if standing_m is None else standing_m,
+        "yaw": budget.yaw_deg,
+        "pitch": budget.pitch_deg,
+        "tilt": budget.tilt_deg,
+        "focal": focal,
+        "u": pixel_px[0],
+        "v": pixel_px[1],
+        "lift": lift_m,
+        "ground": ground_m,
+    }

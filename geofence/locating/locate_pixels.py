@@ -19,7 +19,7 @@ from core.heights import AglHeight, Geoid, HaeHeight, HeightDatum, MslHeight, Ta
 from core.points import GeoPoint
 from flight.camera import Camera, Orientation
 from flight.track import Pose, PoseSigma
-from geofence.locating.error_budget import DeviceClass, budget_of
+from geofence.locating.error_budget import DeviceClass, budget_of, ray_sigmas
 from geofence.locating.ground import Ground, NoStanding, Standing
 from geofence.locating.locate_cast import PARAMETERS, Aim, cast, on_earth
 
@@ -200,18 +200,13 @@ def locate_pixels(
         height[part] = np.where(lost, np.nan, hits.height_m)
         slant[part] = np.where(lost, np.nan, hits.slant_m)
         if covariance is not None:
-            sigmas = {
-                "east": budget.horizontal_m,
-                "north": budget.horizontal_m,
-                "height": budget.vertical_m if standing.sigma_m is None else standing.sigma_m,
-                "yaw": budget.yaw_deg,
-                "pitch": budget.pitch_deg,
-                "tilt": budget.tilt_deg,
-                "focal": camera.focal_sigma,
-                "u": pixel_sigma_px,
-                "v": pixel_sigma_px,
-                "ground": ground.sigma_m,
-            }
+            sigmas = ray_sigmas(
+                budget,
+                standing_m=standing.sigma_m,
+                focal=camera.focal_sigma,
+                pixel_px=(pixel_sigma_px, pixel_sigma_px),
+                ground_m=ground.sigma_m,
+            )
             covariance[part] = np.where(lost[:, None], np.nan, _covariances(aim, ground, sigmas, 1.5 * reach_m))
     return LocatedPixels(
         lonlat=lonlat,

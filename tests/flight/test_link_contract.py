@@ -66,7 +66,7 @@ def link(vehicle: RehearsalVehicle) -> Iterator[DroneKitLink]:
 def test_an_upload_is_held_by_the_vehicle_to_the_last_field(link: DroneKitLink) -> None:
     sortie = make_sortie()
     link.upload(sortie)
-    held = link._exchange.fetch(ListType.MISSION, alive=link._require_alive)
+    held = link._exchange.fetch(ListType.MISSION, alive=link._port.require_alive)
     sent = mission_items(sortie, HOME)
     assert len(held) == len(sent)
     assert all(differences(a, b) == () for a, b in zip(sent[1:], held[1:], strict=True))

@@ -86,7 +86,7 @@ def test_fence_and_rally_are_held_to_the_last_corner() -> None:
         link = connect(vehicle.address, timeout_s=10)
         link.upload_fence(fence)
         link.upload_rally(rally)
-        held = link._exchange.fetch(ListType.FENCE, alive=link._require_alive)
+        held = link._exchange.fetch(ListType.FENCE, alive=link._port.require_alive)
         assert link.parameters(["FENCE_TOTAL", "RALLY_TOTAL"]) == {"FENCE_TOTAL": 12.0, "RALLY_TOTAL": 1.0}
         link.upload_fence(())
         assert link.parameters(["FENCE_TOTAL", "NO_SUCH_THING"]) == {"FENCE_TOTAL": 0.0, "NO_SUCH_THING": None}
@@ -349,7 +349,7 @@ def test_px4s_dialect_is_flown_too(tmp_path: Path) -> None:
             link, plan_of(sortie), 1, clock=SystemClock(), log_path=tmp_path / "l", approval=None, rehearsal=True,
             orders=orders, on_view=look,
         )  # fmt: skip
-        held = link._exchange.fetch(ListType.MISSION, alive=link._require_alive)
+        held = link._exchange.fetch(ListType.MISSION, alive=link._port.require_alive)
         link.close()
     assert log.outcome is Outcome.COMPLETED
     assert paused == ["asked", "held"]
