@@ -9,6 +9,7 @@ its input is examined again.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -79,10 +80,15 @@ class InputFindings:
 
 
 def journal_folder(work: Path, settings: Mapping[str, str]) -> Path:
-    """Return (and make) the folder for findings made under ``settings``; its name is their digest."""
+    """Return (and make) the folder for findings made under ``settings``; its name is their digest.
+
+    Of a case folder's journals, the one that was asked for last is the one that changed last: a run that takes all its
+    findings from an older journal is compared by that one (:func:`app.comparing.patrol_view.open_case_folder`).
+    """
     digest = hashlib.sha256(canonical_bytes(dict(settings))).hexdigest()
     folder = work / digest[:16]
     folder.mkdir(parents=True, exist_ok=True)
+    os.utime(folder)
     return folder
 
 

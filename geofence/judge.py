@@ -30,7 +30,7 @@ from geofence.rules.law import cite, penalties_on
 from geofence.rules.law_book import LawBook
 from geofence.rules.rule import RuleBook
 from geofence.rules.rule_scene import Around, Scene, build_scene, gap_minutes
-from geofence.rules.rule_trial import Facts, Match, Miss, Stand, severity_of, try_rule
+from geofence.rules.rule_trial import Facts, Match, Miss, ZoneStand, severity_of, try_rule
 from geofence.sighting import Sighting
 from geofence.site import Register, Zone
 
@@ -258,7 +258,7 @@ def _facts(sighting: Sighting, attribution: Attribution | Undecided, bench: _Ben
     if sighting.sighting_id != attribution.sighting_id:
         raise ValueError("the attribution speaks of another sighting")
     stands = [
-        Stand(zone_id=zone.zone_id, zone_type=zone.zone_type, probability=probability, reach=reach)
+        ZoneStand(zone_id=zone.zone_id, zone_type=zone.zone_type, probability=probability, reach=reach)
         for zone, probability, reach in _zones_of(attribution, bench)
     ]
     return Facts(
@@ -347,7 +347,7 @@ def _hazard(match: Match, facts: Facts, seen: tuple[Sighting, Attribution | Unde
     )
 
 
-def _in_part(attribution: Attribution | Undecided, stand: Stand) -> str:
+def _in_part(attribution: Attribution | Undecided, stand: ZoneStand) -> str:
     """Return how much of a large thing's outline lies in the zone that it reaches into."""
     parts = () if attribution.footing is None else attribution.footing.on_zones
     part = next(part for part in parts if part.key == stand.zone_id)

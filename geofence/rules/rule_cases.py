@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from core.text import _
 from geofence.rules.rule import Company, Count, Motion, Rule, RuleBook
-from geofence.rules.rule_trial import Facts, Match, Stand, severity_of, try_rule
+from geofence.rules.rule_trial import Facts, Match, ZoneStand, severity_of, try_rule
 from geofence.site import ZoneType
 
 
@@ -48,12 +48,12 @@ class GivenSurroundings:
     others: tuple[tuple[str, float], ...] | None
     in_zone: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
-    def near(self, zone_types: frozenset[ZoneType], within_m: float) -> Stand | None:
+    def near(self, zone_types: frozenset[ZoneType], within_m: float) -> ZoneStand | None:
         """Return a zone of these types that is given as within the distance."""
         within = sorted(
             (metres, kind) for kind, metres in self.distances_m.items() if kind in zone_types and metres <= within_m
         )
-        return Stand(zone_id=within[0][1], zone_type=within[0][1], probability=1.0) if within else None
+        return ZoneStand(zone_id=within[0][1], zone_type=within[0][1], probability=1.0) if within else None
 
     def company(self, company: Company) -> int | None:
         """Return how many of the things given are such."""

@@ -20,7 +20,7 @@ from flight.planning.yaml_lines import read_yaml
 from geofence.hazard import Value
 from geofence.rules.rule import Company, Count, Hours, Motion, Near, Outside, Rule, RuleBook
 from geofence.rules.rule_cases import GivenSurroundings, RuleTest, failures
-from geofence.rules.rule_trial import Facts, Stand
+from geofence.rules.rule_trial import Facts, ZoneStand
 from geofence.site import ZoneType
 
 SHIPPED_RULES: Final = Path(__file__).resolve().parents[2] / "missions" / "rules" / "default.yaml"
@@ -229,7 +229,7 @@ def _test(entry: object) -> RuleTest:
         dwell_minutes=_number(given, "dwell_minutes", 0.0),
         seen_at=in_utc(datetime.fromisoformat(_typed(given, "at", str, "2026-06-15T12:00:00+08:00"))),
         zones=tuple(
-            Stand(zone_id=kind, zone_type=kind, probability=zones.get(kind, 0.0), reach=reach.get(kind, 0.0))
+            ZoneStand(zone_id=kind, zone_type=kind, probability=zones.get(kind, 0.0), reach=reach.get(kind, 0.0))
             for kind in {**zones, **reach}
         ),
         periods=_words(given, "periods"),

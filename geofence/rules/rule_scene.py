@@ -18,7 +18,7 @@ from geofence.attribution import Share
 from geofence.crowd import chance_of_at_least
 from geofence.register.site_index import REACH_SIGMAS, closed_rings, zone_holds_at
 from geofence.rules.rule import Company, Count
-from geofence.rules.rule_trial import Stand
+from geofence.rules.rule_trial import ZoneStand
 from geofence.sighting import Sighting
 from geofence.site import Register, Zone, ZoneType
 
@@ -84,7 +84,7 @@ class Around:
     scene: Scene
     sighting: Sighting
 
-    def near(self, zone_types: frozenset[ZoneType], within_m: float) -> Stand | None:
+    def near(self, zone_types: frozenset[ZoneType], within_m: float) -> ZoneStand | None:
         """Return the zone of these types that the sighting most probably stands in or within a distance of.
 
         The probability is that of the zone widened by the distance (arcs of 16 chords a quarter), integrated as for
@@ -104,7 +104,7 @@ class Around:
                 probability = _mass_within(widened, spread)
                 if laid is not None:
                     probability = max(probability, chance_of_reaching(laid, widened, zone.boundary_sigma_m))
-                stands.append(Stand(zone_id=zone.zone_id, zone_type=zone.zone_type, probability=probability))
+                stands.append(ZoneStand(zone_id=zone.zone_id, zone_type=zone.zone_type, probability=probability))
         return max(stands, key=lambda stand: (stand.probability, stand.zone_id), default=None)
 
     def company(self, company: Company) -> int | None:

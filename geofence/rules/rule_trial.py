@@ -18,7 +18,7 @@ from geofence.site import ZoneType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stand:
+class ZoneStand:
     """A zone that may hold the sighting.
 
     Attributes:
@@ -39,7 +39,7 @@ class Stand:
 class Surroundings(Protocol):
     """What lies around a sighting; asked only by rules that need it."""
 
-    def near(self, zone_types: frozenset[ZoneType], within_m: float) -> Stand | None:
+    def near(self, zone_types: frozenset[ZoneType], within_m: float) -> ZoneStand | None:
         """Return the zone of these types that the sighting most probably stands within a distance of."""
         ...
 
@@ -76,7 +76,7 @@ class Facts:
     fixes: int
     dwell_minutes: float
     seen_at: datetime
-    zones: tuple[Stand, ...]
+    zones: tuple[ZoneStand, ...]
     periods: frozenset[str]
     surroundings: Surroundings
 
@@ -92,7 +92,7 @@ class Match:
     """
 
     rule: Rule
-    stand: Stand | None
+    stand: ZoneStand | None
     probability: float
 
 
@@ -118,15 +118,15 @@ def try_rule(rule: Rule, facts: Facts) -> Match | Miss:
         rule: A rule that speaks of the facts' label.
         facts: About one sighting.
     """
-    stands: list[Stand] = []
+    stands: list[ZoneStand] = []
     probabilities: list[float] = []
     placed = 0  # conditions of place that were asked and held: they say more of how close a rule came than the rest
     for outcome in _place(rule, facts):
         if isinstance(outcome, tuple):
             return _miss(rule, placed * _PLACE_STEP, outcome)
-        if isinstance(outcome, Stand):
+        if isinstance(outcome, ZoneStand):
             stands.append(outcome)
-        if isinstance(outcome, Stand | float):
+        if isinstance(outcome, ZoneStand | float):
             probabilities.append(outcome if isinstance(outcome, float) else outcome.probability)
             placed += 1
     for step, failure in enumerate(_conduct(rule, facts), start=1):
@@ -155,7 +155,7 @@ def _miss(rule: Rule, step: int, failure: _Failure) -> Miss:
 
 
 _Failure = tuple[str, str]
-_Outcome = Stand | float | tuple[str, str] | None
+_Outcome = ZoneStand | float | tuple[str, str] | None
 """A condition: held in a zone, held with a probability, failed with a code and a reason, or simply held."""
 
 
@@ -187,11 +187,11 @@ def _place(rule: Rule, facts: Facts) -> Iterator[_Outcome]:
             yield _enough(stand, rule.near.probability)
 
 
-def _by_probability(stand: Stand) -> tuple[float, str]:
+def _by_probability(stand: ZoneStand) -> tuple[float, str]:
     return stand.probability, stand.zone_id
 
 
-def _standing(rule: Rule, fitting: list[Stand]) -> _Outcome:
+def _standing(rule: Rule, fitting: list[ZoneStand]) -> _Outcome:
     """Return the zone that holds a sighting's middle, or else the one that it reaches into."""
     middle = max(fitting, key=_by_probability)
     partly = max(fitting, key=lambda stand: (stand.reach, stand.zone_id))
@@ -200,7 +200,7 @@ def _standing(rule: Rule, fitting: list[Stand]) -> _Outcome:
     return replace(partly, probability=partly.reach, in_part=True)
 
 
-def _enough(stand: Stand, least: float) -> _Outcome:
+def _enough(stand: ZoneStand, least: float) -> _Outcome:
     if stand.probability >= least:
         return stand
     reason = _("in {zone} with probability {probability:.2f}, below {least:.2f}")
@@ -226,7 +226,7 @@ def _conduct(rule: Rule, facts: Facts) -> Iterator[_Failure | None]:
         yield "period", _("holds only in the periods {periods}").format(periods=", ".join(sorted(rule.only_in)))
 
 
-def _counted(count: Count, facts: Facts, stand: Stand) -> float | _Failure:
+def _counted(count: Count, facts: Facts, stand: ZoneStand) -> float | _Failure:
     """Return how probable it is that enough things stand in a zone, or that it is not probable enough."""
     chance = facts.surroundings.count(count, stand.zone_id)
     if chance is None:
