@@ -4,6 +4,7 @@ The case folder::
 
     map.html  patrol.gpkg  incidents.geojson  mosaic.webp  report.json
     coverage.geojson           which ground was seen how often, how finely, and which never
+    coverage-heat.geojson      the same of what weights for heat looked at in thermal frames, if any did
     fences.jsonl               the fences that incidents refer to, as they were
     packages/NUMBER/           one sealed package per incident
     changes/                   what changed since the earlier patrol that it was compared with, if any

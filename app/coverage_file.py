@@ -1,16 +1,23 @@
-"""Writes a run's coverage map: ``coverage.geojson`` beside its other files, and what the report says of it."""
+"""Writes a run's coverage map: ``coverage.geojson`` beside its other files, and what the report says of it.
+
+What weights for heat looked at in thermal frames is a map of its own, ``coverage-heat.geojson``: they look for other
+things than the weights for daylight do, and ground seen in one kind of light was not seen in the other.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
+
+from shapely.geometry.base import BaseGeometry
 
 from app.journal import InputFindings
 from core.text import _
 from detection.coverage_map import CoverageMap, SeenPart
-from maps.coverage_file import write_parts
+from detection.thermal.heat_detector import HeatDetector
+from maps.coverage_file import COVERAGE_IN_HEAT, write_parts
 
 OFTEN: Final = 2
 
@@ -24,18 +31,20 @@ class Covered:
         often_m2: Ground that two clear frames saw or more.
         unseen_m2: Ground that was asked for and that no clear frame saw; None where no ground was asked for.
         unplaced: Frames whose pose or camera does not tell what they saw.
+        sought: The labels that were looked for there, where they are fewer than those of the run.
     """
 
     seen_m2: float
     often_m2: float
     unseen_m2: float | None
     unplaced: int
+    sought: tuple[str, ...] = ()
 
 
 def map_coverage(findings: Sequence[InputFindings]) -> CoverageMap:
-    """Return the coverage map of what a run's weights looked at.
+    """Return the coverage map of what a run's weights for light looked at.
 
-    Looks that only follow something are not counted, nor are thermal frames: on those nothing but heat was sought.
+    Looks that only follow something are not counted, nor are thermal frames: those weights did not look at them.
     """
     coverage = CoverageMap()
     for given in findings:
@@ -43,6 +52,32 @@ def map_coverage(findings: Sequence[InputFindings]) -> CoverageMap:
             if not (frame.followed or frame.thermal):
                 coverage.add(frame.frame.pose, frame.frame.camera, frame.quality)
     return coverage
+
+
+def cover_in_heat(
+    findings: Sequence[InputFindings], heat: HeatDetector | None, out: Path, *, area: BaseGeometry | None
+) -> Covered | None:
+    """Write what a run's weights for heat looked at, and return how much; None where they looked at nothing.
+
+    Args:
+        findings: Of the run.
+        heat: Its weights for heat, or None.
+        out: Its case folder; the map of an earlier try is taken away where there is none now.
+        area: The ground that was asked for, or None.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    frames = [frame for given in findings for frame in given.frames if frame.thermal]
+    path = out / COVERAGE_IN_HEAT
+    if heat is None or not frames:
+        path.unlink(missing_ok=True)
+        return None
+    coverage = CoverageMap(coarsest_gsd_m=min(heat.coarsest_gsd_m.values()))
+    for frame in frames:
+        coverage.add(frame.frame.pose, frame.frame.camera, frame.quality)
+    covered = write_coverage(coverage.parts(area), path, asked=area is not None, unplaced=coverage.unplaced)
+    return replace(covered, sought=tuple(sorted(heat.coarsest_gsd_m)))
 
 
 def write_coverage(parts: Sequence[SeenPart], path: Path, *, asked: bool, unplaced: int) -> Covered:
@@ -73,6 +108,8 @@ def tell_covered(covered: Covered) -> str:
     told = _("{often:.3f} km² of it twice or more").format(often=covered.often_m2 / 1e6)
     if covered.unseen_m2 is not None:
         told += "; " + _("{unseen:.3f} km² of the patrol's areas never").format(unseen=covered.unseen_m2 / 1e6)
+    if covered.sought:
+        told += "; " + _("sought there: {labels}").format(labels=", ".join(covered.sought))
     if covered.unplaced:
         told += "; " + _("{number} frames do not tell what they saw").format(number=covered.unplaced)
     return told

@@ -26,9 +26,10 @@ from app.views import keep_view
 from core.ids import derived_id
 from core.refusal import Refusal
 from core.text import _
-from detection.detection import Box
+from detection.detection import Box, Detection
 from detection.frame import Frame
 from detection.frames.following import FoundAt, instants_to_follow
+from detection.frames.image_quality import ImageQuality
 from detection.frames.photo_frames import open_photo
 from detection.frames.video_burst import BurstSource
 from detection.frames.video_frames import frames_at, frames_of_video
@@ -36,6 +37,7 @@ from detection.lookout import PastLook
 from detection.thermal.hot_spot_detector import detect_hot_spots
 from detection.thermal.read_thermogram import refuse_sequence
 from detection.thermal.thermogram import Thermogram
+from detection.weight_card import Sees
 from evidence.ingest import ingest_file
 from evidence.original import Original
 from evidence.sealing.frame_record import record_frame
@@ -130,7 +132,7 @@ def recall_looks(found: InputFindings, instruments: Instruments) -> None:
         return
     instruments.lookout.begin(found.sha256)
     for given in found.frames:
-        if given.quality is None or given.thermal:
+        if given.quality is None or (given.thermal and instruments.heat is None):
             continue
         boxes: dict[str, list[Box]] = {}
         seen = [fix.detection for fix in given.fixes] + [lost.detection for lost in given.unlocated]
@@ -143,6 +145,7 @@ def recall_looks(found: InputFindings, instruments: Instruments) -> None:
             quality=given.quality,
             found={sha256: tuple(some) for sha256, some in boxes.items()},
             narrowed=given.followed,
+            sees=Sees.HEAT if given.thermal else Sees.LIGHT,
         )
         instruments.lookout.recall(past)
 
@@ -307,11 +310,15 @@ def _find(placed: Sequence[_Placed], instruments: Instruments) -> Iterator[Frame
     """Detect in a batch of frames and put every detection on the ground, or say why not."""
     if not placed:
         return
-    # Weights are trained on daylight: on a thermal picture's false colours they would see what is not there.
+    # Weights for light are trained on daylight: on a thermal picture's false colours they would see what is not there.
     by_weight = iter(instruments.detector.detect([given.frame for given in placed if given.thermogram is None]))
     for given in placed:
         frame = given.frame
-        detections = next(by_weight) if given.thermogram is None else detect_hot_spots(frame, given.thermogram)
+        detections, quality = (
+            (next(by_weight), frame.quality)
+            if given.thermogram is None
+            else _find_in_heat(frame, given.thermogram, instruments)
+        )
         burst = burst_of(given.video, frame)
         outcomes = [
             locate(
@@ -331,6 +338,15 @@ def _find(placed: Sequence[_Placed], instruments: Instruments) -> Iterator[Frame
                 if isinstance(outcome, Fix)
             ),
             unlocated=tuple(outcome for outcome in outcomes if not isinstance(outcome, Fix)),
-            quality=frame.quality,
+            quality=quality,
             thermal=given.thermogram is not None,
         )
+
+
+def _find_in_heat(
+    frame: Frame, thermogram: Thermogram, instruments: Instruments
+) -> tuple[Sequence[Detection], ImageQuality | None]:
+    """Return the hot spots of a thermal frame and what weights for heat see, and how good what they were shown is."""
+    spots = detect_hot_spots(frame, thermogram)
+    seen = None if instruments.heat is None else instruments.heat.look(frame, thermogram)
+    return (spots, frame.quality) if seen is None else ((*spots, *seen.detections), seen.quality)

@@ -17,6 +17,7 @@ from core.clock import Clock
 from detection.detection import Detector
 from detection.frames.following import Following
 from detection.lookout import Lookout
+from detection.thermal.heat_detector import HeatDetector
 from detection.thermal.thermogram import AS_WRITTEN, Conditions
 from evidence.cases.case_store import CaseStore
 from evidence.signing.keys import SigningKey
@@ -37,7 +38,8 @@ class Instruments:
     """What footage is examined with.
 
     Attributes:
-        detector: Finds things in frames.
+        detector: Finds things in frames of visible light.
+        heat: Finds things in thermal frames, besides hot spots; None for hot spots alone.
         ground: The ground that rays are cut with.
         ground_declared: Whether the run declares that ground; where not, a photo's laser rangefinder is believed first.
         corrections: A flight's corrections that a person chose to apply, or None.
@@ -47,7 +49,7 @@ class Instruments:
         camera: What the run declares the camera to be, or None to believe each file.
         camera_zone: The zone that a camera's bare clock time is declared to be in.
         clock: The station's clock.
-        weight_cards: The model card of each weight of the detector, by the weight's digest.
+        weight_cards: The model card of each weight, by the weight's digest.
         declaration: Camera angles to go by where the footage does not tell them.
         clock_offset: How far the camera's clock is off, or None for not at all.
     """
@@ -57,6 +59,7 @@ class Instruments:
     camera_zone: tzinfo
     clock: Clock
     weight_cards: Mapping[str, bytes]
+    heat: HeatDetector | None = None
     ground_declared: bool = False
     camera: DeclaredCamera | None = None
     declaration: PoseDeclaration = NOTHING_DECLARED

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, cast
@@ -71,7 +71,8 @@ class PatrolRecord:
         gsd_m: Ground that a pixel saw where each incident was seen best, metres, by incident id.
         grades: The ground it looked at in daylight, by how finely; see :func:`app.looked_at.ground_looked_at`.
         heat: The ground that its thermal frames looked at, likewise.
-        sought: The labels that its weights find; None where it was kept before that was noted.
+        sought: The labels that its weights for light find; None where it was kept before that was noted.
+        sought_in_heat: Label that its weights for heat find → the largest GSD at which they look for it, metres.
     """
 
     patrol_id: str
@@ -86,6 +87,7 @@ class PatrolRecord:
     grades: tuple[Grade, ...]
     heat: tuple[Grade, ...] = ()
     sought: tuple[str, ...] | None = None
+    sought_in_heat: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("started_at", "ended_at"):
@@ -102,6 +104,7 @@ class PatrolRecord:
             grades=self.grades,
             heat=self.heat,
             sought=None if self.sought is None else frozenset(self.sought),
+            sought_in_heat=self.sought_in_heat,
         )
 
     @property
@@ -330,6 +333,7 @@ def _as_json(record: PatrolRecord) -> dict[str, Json]:
         "grades": _grades_as_json(record.grades),
         "heat": _grades_as_json(record.heat),
         "sought": None if record.sought is None else list(record.sought),
+        "sought_in_heat": dict(record.sought_in_heat),
     }
 
 
@@ -359,6 +363,7 @@ def _from_json(document: Json, path: Path) -> PatrolRecord:
             grades=_grades_from_json(fields["grades"]),
             heat=_grades_from_json(fields.get("heat", ())),
             sought=None if fields.get("sought") is None else tuple(map(str, fields["sought"])),
+            sought_in_heat={str(label): float(gsd) for label, gsd in fields.get("sought_in_heat", {}).items()},
         )
     except (*SHAPE_ERRORS, shapely.errors.ShapelyError) as unfit:
         raise StoreFailed(

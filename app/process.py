@@ -17,7 +17,7 @@ from app.case_folder import GEOJSON, LEDGER, MAP, REPORT, first_time, views_of
 from app.comparing.change_leads import Compared, compare_run, write_compared
 from app.comparing.patrol_view import PatrolView, open_case_folder, seen_in
 from app.conclude import Conclusion, conclude
-from app.coverage_file import map_coverage, write_coverage
+from app.coverage_file import cover_in_heat, map_coverage, write_coverage
 from app.exit_codes import said_of_disk
 from app.inputs import FootageFile, list_inputs
 from app.instruments import Station
@@ -108,7 +108,8 @@ def _run(files: tuple[FootageFile, ...], job: Job, station: Station) -> RunRepor
         write_mosaic(mosaic, job.out)
     draw(scene, job.out / MAP, chinese=job.chinese, links=_links(sealed, job.out))
     covered = write_coverage(coverage, job.out / COVERAGE, asked=job.area is not None, unplaced=seen.unplaced)
-    report = replace(sum_up(taken, conclusion, sealed, job, station), covered=covered)
+    covered_in_heat = cover_in_heat(taken.findings, station.instruments.heat, job.out, area=job.area)
+    report = replace(sum_up(taken, conclusion, sealed, job, station), covered=covered, covered_in_heat=covered_in_heat)
     if patrol is not None and ledger is not None:
         register = station.jurisdiction.register
         report = replace(report, over_patrols=tell_over_patrols(ledger, patrol, register, now=opened_at))
@@ -152,6 +153,7 @@ def _patrol(taken: Taken, conclusion: Conclusion, job: Job, station: Station) ->
     if not frames:
         return None
     instants = [frame.captured_at for frame in frames]
+    heat = station.instruments.heat
     return PatrolRecord(
         patrol_id=patrol_id_of(original.sha256 for original in taken.originals),
         title=job.title,
@@ -165,4 +167,5 @@ def _patrol(taken: Taken, conclusion: Conclusion, job: Job, station: Station) ->
         grades=ground_looked_at([frame.frame for frame in seen if not frame.thermal]),
         heat=ground_looked_at([frame.frame for frame in seen if frame.thermal]),
         sought=tuple(sorted(station.instruments.detector.labels)),
+        sought_in_heat={} if heat is None else dict(sorted(heat.coarsest_gsd_m.items())),
     )

@@ -111,7 +111,8 @@ class RunReport:
             declares none.
         findings: What a person should look into before trusting the run: a register that seems to be in another datum.
         looks: What of the frames was looked at, and what was left out and why.
-        covered: How much ground was seen.
+        covered: How much ground was seen, in daylight frames.
+        covered_in_heat: How much weights for heat saw, in thermal frames; None where they looked at none.
         still_alarms: What was taken for smoke or fire and is none, because it keeps still: where, and the numbers.
         roof_alarms: What was taken for a vehicle and is none, because it is on a roof: where, and how high.
         crowds: The people in each zone and look.
@@ -142,6 +143,7 @@ class RunReport:
     findings: tuple[str, ...] = ()
     looks: Looks | None = None
     covered: Covered | None = None
+    covered_in_heat: Covered | None = None
     still_alarms: tuple[str, ...] = ()
     roof_alarms: tuple[str, ...] = ()
     operating: tuple[OperatingLine, ...] = ()
@@ -207,9 +209,10 @@ def _counts(report: RunReport) -> Table:
         left_out = ", ".join(f"{number} {reason_name(why)}" for why, number in sorted(report.looks.left_out.items()))
         told = _("left out: {reasons}").format(reasons=left_out) if left_out else _("none left out")
         table.add_row(_("parts of frames looked at"), str(report.looks.tiles_run), told)
-    if report.covered is not None:
-        seen = _("{area:.3f} km²").format(area=report.covered.seen_m2 / 1e6)
-        table.add_row(_("ground seen"), seen, tell_covered(report.covered))
+    for name, covered in ((_("ground seen"), report.covered), (_("ground seen in heat"), report.covered_in_heat)):
+        if covered is not None:
+            seen = _("{area:.3f} km²").format(area=covered.seen_m2 / 1e6)
+            table.add_row(name, seen, tell_covered(covered))
     table.add_row(
         _("detections"),
         str(report.detections),

@@ -19,7 +19,7 @@ from shapely.geometry.base import BaseGeometry
 from app.corrections import read_corrections
 from app.instruments import Instruments, Jurisdiction, Signing
 from app.placing import takeoff_of
-from app.weights import open_detector, threads_of
+from app.weights import open_detectors, threads_of
 from core.clock import Clock
 from core.errors import InputRefused
 from core.heights import HeightDatum
@@ -149,13 +149,14 @@ def open_instruments(
     """
     zone_info = camera_zone(zone)
     lookout = Lookout(area=area, enough=enough_of(views))
-    detector, cards = open_detector(weights, device=device, threads=threads_of(threads), lookout=lookout)
+    detectors = open_detectors(weights, device=device, threads=threads_of(threads), lookout=lookout)
     return Instruments(
-        detector=detector,
+        detector=detectors.light,
+        heat=detectors.heat,
         ground=ground,
         camera_zone=zone_info,
         clock=clock,
-        weight_cards=cards,
+        weight_cards=detectors.cards,
         ground_declared=ground_declared,
         camera=read_declared_camera(camera) if camera else None,
         declaration=declaration or PoseDeclaration(),

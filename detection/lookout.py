@@ -5,7 +5,8 @@ often enough by earlier frames (:mod:`detection.seen_ground`), or the frame was 
 nearby in time and the tile does not show that. Every tile is counted as run or left out under its reason. A tile of a
 frame whose pose or camera does not tell what it sees is always run.
 
-What a weight has seen says nothing of what another weight would have found, so looks are kept weight by weight.
+What a weight has seen says nothing of what another weight would have found, so looks are kept weight by weight; and
+daylight frames are no looks of weights for heat, nor thermal ones of the others.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from detection.ground_scale import ground_offsets_m, height_above_ground_m
 from detection.interest import MARGIN_M, tiles_over
 from detection.seen_ground import Enough, Look, SeenGround, UsualSharpness, is_clear
 from detection.tiles import Tile
-from detection.weight_card import WeightCard
+from detection.weight_card import Sees, WeightCard
 from flight.camera import Camera
 from flight.track import Pose, orientation_of
 
@@ -51,6 +52,7 @@ class PastLook:
         pose, camera, captured_at, quality: Of the frame.
         found: Boxes found in it, by the digest of the weight that found them.
         narrowed: Whether only parts of it were looked at, to follow something.
+        sees: The kind of light that it is of; weights for another kind did not look at it.
     """
 
     pose: Pose
@@ -59,6 +61,7 @@ class PastLook:
     quality: ImageQuality
     found: dict[str, tuple[Box, ...]] = field(default_factory=dict)
     narrowed: bool = False
+    sees: Sees = Sees.LIGHT
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,6 +69,7 @@ class _Weight:
     """What one weight looked at, and in the original at hand, when it found something on which cells of ground."""
 
     seen: SeenGround
+    sees: Sees
     found: list[tuple[float, NDArray[np.int64]]] = field(default_factory=list)
     usual: UsualSharpness = field(default_factory=UsualSharpness)
 
@@ -136,13 +140,15 @@ class Lookout:
             quality=frame.quality or measure_quality(frame.pixels),
             found={card.sha256: tuple(each.box for each in detections)},
             narrowed=self._narrowed,
+            sees=card.sees,
         )
         self._remember(past, card.sha256, self._of(card))
 
     def recall(self, past: PastLook) -> None:
         """Remember a frame that an earlier try of the run looked at with the same weights."""
         for sha256, weight in self._weights.items():
-            self._remember(past, sha256, weight)
+            if weight.sees is past.sees:
+                self._remember(past, sha256, weight)
 
     def _remember(self, past: PastLook, sha256: str, weight: _Weight) -> None:
         clear = is_clear(past.quality, weight.usual)
@@ -165,7 +171,8 @@ class Lookout:
                     cell_m=max(LEAST_CELL_M, card.largest_thing_m / CELLS_A_THING),
                     coarsest_gsd_m=card.coarsest_gsd_m,
                     finest_gsd_m=card.training_gsd_m,
-                )
+                ),
+                sees=card.sees,
             )
         return self._weights[card.sha256]
 

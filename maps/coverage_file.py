@@ -1,4 +1,7 @@
-"""The file of a run's coverage, ``coverage.geojson`` (RFC 7946): written by a run and read by maps."""
+"""The file of a run's coverage, ``coverage.geojson`` (RFC 7946): written by a run and read by maps.
+
+Where weights looked at thermal frames, what those saw lies beside it in the same form, as ``coverage-heat.geojson``.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from core.whole_file import write_text
 from detection.coverage_map import SeenPart
 
 COVERAGE: Final = "coverage.geojson"
+COVERAGE_IN_HEAT: Final = "coverage-heat.geojson"
 DECIMALS: Final = 8
 
 

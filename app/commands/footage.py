@@ -256,6 +256,8 @@ def settings_of(
         "program": program_version(),
         "weight_sha256": instruments.detector.weight_sha256,
     }
+    if instruments.heat is not None:
+        settings["heat_sha256"] = instruments.heat.weight_sha256
     if instruments.thermal != AS_WRITTEN:
         settings["thermal"] = f"emissivity {instruments.thermal.emissivity}, unit {instruments.thermal.unit}"
     declared, offset = instruments.declaration, instruments.clock_offset

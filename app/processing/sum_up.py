@@ -37,6 +37,8 @@ def sum_up(taken: Taken, conclusion: Conclusion, sealed: dict[str, Sealed], job:
         for frame in frames
         for words in (*frame.frame.pose.assumptions, *(said for fix in frame.fixes for said in fix.assumptions))
     }
+    heat = station.instruments.heat
+    detectors = [station.instruments.detector, *([] if heat is None else [heat.detector])]
     return RunReport(
         footage=str(job.footage),
         started_at=iso_utc(first_time(job.out, "started", station.instruments.clock)),
@@ -64,7 +66,7 @@ def sum_up(taken: Taken, conclusion: Conclusion, sealed: dict[str, Sealed], job:
         crowds=tuple(map(crowd_line, conclusion.crowds)),
         still_alarms=tuple(_alarm_line(alarm, frames) for alarm in conclusion.still),
         roof_alarms=tuple(_alarm_line(alarm, frames) for alarm in conclusion.roofs),
-        operating=operating_lines(station.instruments.detector),
+        operating=operating_lines(*detectors),
     )
 
 

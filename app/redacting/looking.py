@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from app.weights import open_detector
+from app.weights import open_detectors
 from detection.detection import Box, Detection, Detector
 from detection.frame import Frame
 
@@ -25,8 +25,7 @@ def open_redactors(weights: Sequence[str]) -> tuple[Detector, ...]:
     """
     from evidence.handing_out.face_detector import FaceDetector
 
-    detector, _cards = open_detector(weights, device="auto")
-    return FaceDetector(), detector
+    return FaceDetector(), open_detectors(weights, device="auto", heat=False).light
 
 
 def tell_detectors(detectors: Sequence[Detector]) -> list[str]:

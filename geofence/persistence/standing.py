@@ -6,13 +6,14 @@ Nothing here knows whether a person confirmed a hazard; that is the case's busin
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
 from typing import Final
 
+import shapely
 from shapely import MultiPolygon, Polygon
 
 from core.clock import in_utc
@@ -25,6 +26,7 @@ from geofence.hazard import Hazard
 from geofence.sighting import Sighting
 
 COARSER: Final = 1.5
+Ground = Polygon | MultiPolygon
 
 
 class Event(StrEnum):
@@ -150,8 +152,10 @@ class Look:
         covered: Ground that its frames covered well enough to detect on, WGS-84 degrees.
         grades: The same by how finely it was seen: ground sampling distance in metres, finest first, and the ground
             seen at that or finer. Empty where only ``covered`` is known.
-        heat: The same of its thermal frames, in which nothing but hot spots is sought.
+        heat: The same of its thermal frames, in which hot spots are sought.
         sought: The labels that it could have found in daylight; None where that is not known: then every label.
+        sought_in_heat: What else it sought in its thermal frames: label → the coarsest ground sampling distance at
+            which it did, metres.
     """
 
     patrol_id: str
@@ -160,6 +164,7 @@ class Look:
     grades: tuple[tuple[float, Polygon | MultiPolygon], ...] = ()
     heat: tuple[tuple[float, Polygon | MultiPolygon], ...] = ()
     sought: frozenset[str] | None = None
+    sought_in_heat: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ended_at", in_utc(self.ended_at))
@@ -171,19 +176,29 @@ class Look:
         """Return the ground seen so finely that a thing of a label, known at ``gsd_m``, would have shown.
 
         Up to half as coarse again counts: a detector bears that, and two flights at one height differ by less. What a
-        patrol's weights do not know was not looked for; heat was looked for by thermal frames, and by nothing else.
+        patrol's weights do not know was not looked for. Thermal frames looked for hot spots, which nothing else does,
+        and for what weights for heat know.
         """
-        heat = label == HOT_SPOT
-        known_as = UNTOLD if label == LONG else label  # a weight that knows no lorries finds them as vehicles
-        if not heat and self.sought is not None and self.sought.isdisjoint({label, known_as}):
-            return Polygon()
-        grades = self.heat if heat else self.grades
-        if heat and not grades:
-            return Polygon()
-        if gsd_m is None or not grades:
-            return grades[-1][1] if heat else self.covered
-        fine = [ground for coarsest, ground in grades if coarsest <= COARSER * gsd_m]
-        return fine[-1] if fine else Polygon()
+        if label == HOT_SPOT:
+            return _seen_so_finely(self.heat, gsd_m)
+        known_as = {label, UNTOLD if label == LONG else label}  # a weight that knows no lorries finds them as vehicles
+        reach_m = max(self.sought_in_heat.get(one, 0.0) for one in known_as)
+        in_heat = _seen_so_finely([grade for grade in self.heat if grade[0] <= reach_m], gsd_m)
+        if self.sought is not None and self.sought.isdisjoint(known_as):
+            return in_heat
+        in_light = self.covered if gsd_m is None or not self.grades else _seen_so_finely(self.grades, gsd_m)
+        return in_light if in_heat.is_empty else _united(in_light, in_heat)
+
+
+def _seen_so_finely(grades: Sequence[tuple[float, Ground]], gsd_m: float | None) -> Ground:
+    """Return the ground of the coarsest grade at which a thing known at ``gsd_m`` would have shown; None: of any."""
+    fine = [ground for coarsest, ground in grades if gsd_m is None or coarsest <= COARSER * gsd_m]
+    return fine[-1] if fine else Polygon()
+
+
+def _united(one: Ground, other: Ground) -> Ground:
+    both = shapely.union(one, other)
+    return both if isinstance(both, Polygon | MultiPolygon) else Polygon()
 
 
 def may_be_one(label: str, other: str) -> bool:

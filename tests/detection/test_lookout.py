@@ -19,7 +19,7 @@ from detection.lookout import ELSEWHERE, OUTSIDE, RUN, SEEN, Lookout, PastLook
 from detection.registry import SHIPPED
 from detection.seen_ground import Enough
 from detection.tiles import Tile
-from detection.weight_card import WeightCard
+from detection.weight_card import Sees, WeightCard
 from detection.yolo import YoloDetector
 from flight.camera import Camera, project
 from flight.track import Pose, orientation_of
@@ -186,6 +186,21 @@ def test_a_lookout_leans_on_the_originals_whose_looks_it_counts_and_recalls_them
     assert look(again, frames[3]) == kept[3]
     assert again.leans_on == first.leans_on
     assert again.counts[SEEN] == first.counts[SEEN]
+
+
+def test_a_daylight_frame_is_no_look_of_a_weight_for_heat(make_frame: Make, make_pose: Callable[..., Pose]) -> None:
+    at_night = replace(CARD, sha256="cd" * 32, sees=Sees.HEAT)
+    lookout = Lookout(enough=Enough(views=1, found_views=2))
+    for card in (CARD, at_night):
+        lookout.register(card)
+    frame = seen_from(make_frame, make_pose(), 0.0)
+    past = PastLook(pose=frame.pose, camera=frame.camera, captured_at=frame.captured_at, quality=SHARP)
+    later = seen_from(make_frame, make_pose(), 60.0)
+    lookout.recall(past)
+    assert len(lookout.chosen(later, TILES, at_night)) == len(TILES)
+    assert len(lookout.chosen(later, TILES, CARD)) < len(TILES)
+    lookout.recall(replace(past, sees=Sees.HEAT))
+    assert len(lookout.chosen(later, TILES, at_night)) < len(TILES)
 
 
 def test_following_looks_only_where_something_was_found(make_frame: Make, make_pose: Callable[..., Pose]) -> None:

@@ -169,6 +169,9 @@ def test_gone_is_only_what_was_looked_for() -> None:
         (before, thermal, ["opened"]),
         (hot, daylight, ["opened"]),
         (hot, thermal, ["opened", "gone"]),
+        (before, dataclasses.replace(thermal, sought_in_heat={label: 0.1}), ["opened", "gone"]),
+        (before, dataclasses.replace(thermal, sought_in_heat={label: 0.05}), ["opened"]),
+        (before, dataclasses.replace(thermal, sought_in_heat={"another": 0.1}), ["opened"]),
     ):
         assert events(carry_over(standing, looked, [])[0]) == expected
     with pytest.raises(ValueError, match="fine to coarse"):
