@@ -30,7 +30,7 @@ def add_commands(application: typer.Typer) -> None:
 
 def _recipe(
     *,
-    name: Annotated[str, typer.Argument(help=_("vehicle, fire, yard or all."))],
+    name: Annotated[str, typer.Argument(help=_("vehicle, fire, yard, heat or all."))],
     out: Annotated[Path, typer.Argument(help=_("The weight file to write (.pt)."))],
     data: Annotated[Path, typer.Option(help=_("Folder that holds the outside sets; docs/models.md names them."))],
     work: Annotated[

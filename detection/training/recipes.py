@@ -17,6 +17,9 @@ from core.text import _
 from detection.registry import Registry, verify_weight
 from detection.training.default_model import TILE_PX, prepare_default_set
 from detection.training.fire_model import prepare_fire_set
+from detection.training.heat_model import FOLDER as HIT_UAV
+from detection.training.heat_model import TILE_PX as HEAT_TILE_PX
+from detection.training.heat_model import prepare_heat_set
 from detection.training.trainer import SOURCES, TrainingSettings, train_weight
 from detection.training.yard_model import GSD_RANGE_M as YARD_GSD_M
 from detection.training.yard_model import LABELS as YARD_LABELS
@@ -42,7 +45,7 @@ class Recipe:
         name: What it is called on the command line.
         initial: The registered weight that training starts from.
         prepare: Puts the training set together.
-        scenes: How its scenes are rendered.
+        scenes: How its scenes are rendered; None where nothing is rendered.
         scene_images: How many rendered images.
         scene_seed: Which.
         settings: How it is trained.
@@ -53,14 +56,16 @@ class Recipe:
     name: str
     initial: str
     prepare: Prepare
-    scenes: SceneSettings
-    scene_images: int
-    scene_seed: int
     settings: TrainingSettings
+    scenes: SceneSettings | None = None
+    scene_images: int = 0
+    scene_seed: int = 0
     needs: tuple[str, ...] = ("aerial_vehicles/train", "forest_fire")
     backdrops: Callable[[Path], Sequence[Backdrop]] | None = None
 
 
+INITIAL: Final = "vehicle-n-2"
+"""The registered weight that every recipe starts from."""
 _YARDS: Final = SceneSettings(tile_px=TILE_PX, gsd_m=(0.04, 0.13), nadir_share=1 / 3)
 _GENTLY: Final = TrainingSettings(
     image_px=TILE_PX, epochs=4, learning_rate=0.0005, frozen_layers=10, keep_statistics=True, bfloat16=True
@@ -71,7 +76,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     for recipe in (
         Recipe(
             name="vehicle",
-            initial="vehicle-n-2",
+            initial=INITIAL,
             prepare=partial(prepare_default_set, vehicles_only=True),
             scenes=_YARDS,
             scene_images=480,
@@ -81,7 +86,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
         ),
         Recipe(
             name="fire",
-            initial="vehicle-n-2",
+            initial=INITIAL,
             prepare=prepare_fire_set,
             scenes=SceneSettings(tile_px=256, gsd_m=(0.08, 0.4), nadir_share=0.45),
             scene_images=900,
@@ -90,7 +95,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
         ),
         Recipe(
             name="yard",
-            initial="vehicle-n-2",
+            initial=INITIAL,
             prepare=prepare_yard_set,
             scenes=SceneSettings(
                 tile_px=256, gsd_m=YARD_GSD_M, nadir_share=0.5, is_busy=True, sought=("person", *YARD_LABELS)
@@ -104,8 +109,17 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             backdrops=road_backdrops,
         ),
         Recipe(
+            name="heat",
+            initial=INITIAL,
+            prepare=prepare_heat_set,
+            settings=TrainingSettings(
+                image_px=HEAT_TILE_PX, epochs=6, learning_rate=0.002, bfloat16=True, threads=1, turned_deg=0.0
+            ),
+            needs=(HIT_UAV,),
+        ),
+        Recipe(
             name="all",
-            initial="vehicle-n-2",
+            initial=INITIAL,
             prepare=prepare_default_set,
             scenes=_YARDS,
             scene_images=6000,
@@ -153,7 +167,7 @@ def follow(
     initial = registry.named(recipe.initial).path
     verify_weight(initial, registry)
     scenes, folder = work / "scenes", work / "set"
-    if not (scenes / "data.yaml").is_file():
+    if recipe.scenes is not None and not (scenes / "data.yaml").is_file():
         told(_("rendering {count} images").format(count=recipe.scene_images))
         backdrops = () if recipe.backdrops is None else recipe.backdrops(data)
         write_training_set(
