@@ -113,7 +113,13 @@ RECIPES: Final[Mapping[str, Recipe]] = {
             initial=INITIAL,
             prepare=prepare_heat_set,
             settings=TrainingSettings(
-                image_px=HEAT_TILE_PX, epochs=6, learning_rate=0.002, bfloat16=True, threads=1, turned_deg=0.0
+                image_px=HEAT_TILE_PX,
+                epochs=6,
+                learning_rate=0.0012,
+                keep_statistics=True,
+                bfloat16=True,
+                threads=1,
+                turned_deg=0.0,
             ),
             needs=(HIT_UAV,),
         ),
