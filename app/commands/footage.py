@@ -42,7 +42,7 @@ from flight.planning.patrol_file import read_patrol
 from geofence.datums import Datum
 from geofence.locating.ground import described
 from maps.change_file import CHANGES, PAGE
-from maps.coverage_file import COVERAGE
+from maps.coverage_file import COVERAGE, COVERAGE_IN_HEAT
 from maps.geo_files import GEOPACKAGE
 
 
@@ -280,5 +280,6 @@ def places_of(out: Path) -> list[tuple[str, Path]]:
         (_("packages"), out / PACKAGES),
         (_("report"), out / REPORT),
         (_("ground seen"), out / COVERAGE),
+        *([(_("ground seen in heat"), in_heat)] if (in_heat := out / COVERAGE_IN_HEAT).is_file() else ()),
         *([(_("changes"), changes)] if (changes := out / CHANGES / PAGE).is_file() else ()),
     ]

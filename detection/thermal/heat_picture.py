@@ -7,12 +7,13 @@ keeps to himself. The grey picture is made of the numbers instead, by one rule f
    person, who is a few hundredths of a per cent of the picture, do not move them.
 2. These two become grey 52 and 206 and not 0 and 255: so they lie in the pictures that the weights were trained on
    (medians over the 2,898 of HIT-UAV), and what is warmer still stays distinct from what is merely warm.
-3. They are no nearer to each other than six kelvins, or ground of one temperature would be blown up to noise; and
+3. They are no nearer to each other than three kelvins, or ground of one temperature would be blown up to noise; and
    neither is farther from the median than forty, or the sky in a corner or a furnace would leave a person no contrast.
 4. Counts have no kelvins. There a kelvin is taken as a three-hundredth of the median, as if counts stood for absolute
    temperature; it only sets the two limits of rule 3.
 
-Six and forty kelvins are chosen, not learnt.
+Three and forty kelvins are chosen, not learnt: a drone's thermal camera tells a twentieth of a kelvin, which is then
+three greys of the 256.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ COLD_PERCENTILE: Final = 1.0
 WARM_PERCENTILE: Final = 99.5
 COLD_GREY: Final = 52
 WARM_GREY: Final = 206
-LEAST_SPAN_K: Final = 6.0
+LEAST_SPAN_K: Final = 3.0
 FARTHEST_K: Final = 40.0
 _GROUND_K: Final = 300.0
 
