@@ -109,6 +109,11 @@ bench-detection: $(STAMP)
 	$(BIN)/python -m benchmarks.detection_runtime
 	$(BIN)/python -m benchmarks.detection_video
 
+# make bench-heat DATA=FOLDER, which holds hit_uav
+.PHONY: bench-heat
+bench-heat: $(STAMP)
+	$(BIN)/python -m benchmarks.detection_heat --data "$(DATA)"
+
 # An hour of video through the detector, with the memory that it holds on the way.
 .PHONY: soak-detection
 soak-detection: $(STAMP)

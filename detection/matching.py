@@ -95,6 +95,17 @@ def average_precision(
         return None
     scores = np.concatenate([scores for _boxes, scores, _truth in images])
     hits = np.concatenate([claims(boxes, own, truth, least_iou=least_iou) >= 0 for boxes, own, truth in images])
+    return area_under_curve(scores, hits, true=true)
+
+
+def area_under_curve(scores: NDArray[np.float64], hits: NDArray[np.bool_], *, true: int) -> float:
+    """Return the area under the precision-recall curve of detections that are known to be true or not.
+
+    Args:
+        scores: (n,) their scores.
+        hits: (n,) whether each is true.
+        true: How many true things there are, found or not; at least one.
+    """
     order = np.argsort(-scores, kind="stable")
     found = np.cumsum(hits[order])
     recall = np.concatenate([[0.0], found / true])

@@ -28,7 +28,7 @@ from detection.frame import Frame
 from detection.ground_scale import ground_offsets_m, gsd_at, height_above_ground_m
 from detection.matching import claims
 from detection.measured_point import MeasuredPoint
-from detection.training.promotion import NO_TIME
+from detection.training.promotion import NO_TIME, check_sample
 from detection.training.yolo_sets import Labelled, read_yolo_set
 from detection.weight_card import WeightCard
 from flight.camera import Camera
@@ -217,16 +217,17 @@ def read_checked(folder: Path, card: WeightCard, *, gsd_m: float | None = None) 
         gsd_m: Metres per pixel of images that look straight down and do not tell their pose themselves.
 
     Raises:
-        InputRefused: The folder is no labelled set, or an image tells no pose and no GSD was stated.
+        InputRefused: The folder is no labelled set, an image is in colours and the weight sees heat, or an image tells
+            no pose and no GSD was stated.
     """
     images, labels = folder / "images", folder / "labels"
     if not images.is_dir():
         images = labels = folder
     classes = {number: card.labels[name] for number, name in enumerate(card.classes) if name in card.labels}
+    sample = list(read_yolo_set(images, labels, classes))
+    check_sample(images, sample, card)
     files = {path.stem: path for path in images.iterdir()} if images.is_dir() else {}
-    return tuple(
-        _checked_image(files[labelled.name], labelled, gsd_m) for labelled in read_yolo_set(images, labels, classes)
-    )
+    return tuple(_checked_image(files[labelled.name], labelled, gsd_m) for labelled in sample)
 
 
 def _checked_image(path: Path, labelled: Labelled, gsd_m: float | None) -> CheckedImage:

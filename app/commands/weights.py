@@ -240,6 +240,7 @@ def _declared_card(path: Path, *, weight: Path, card: Path) -> WeightCard:
 
 def _sample_images(folder: Path | None, card: WeightCard) -> tuple[Labelled, ...]:
     """Return the labelled images of a sample; its class numbers are those of the weight."""
+    from detection.training.promotion import check_sample
     from detection.training.yolo_sets import read_yolo_set
 
     if folder is None:
@@ -248,7 +249,9 @@ def _sample_images(folder: Path | None, card: WeightCard) -> tuple[Labelled, ...
     if not images.is_dir():
         images = labels = folder
     classes = {number: card.labels[name] for number, name in enumerate(card.classes) if name in card.labels}
-    return tuple(read_yolo_set(images, labels, classes))
+    sample = tuple(read_yolo_set(images, labels, classes))
+    check_sample(images, sample, card)
+    return sample
 
 
 def _quantise(

@@ -58,12 +58,19 @@ class HeatPhoto:
     Attributes:
         path: The picture.
         number: Its number in the set; neighbours are of one flight.
-        gsd_m: Metres that a pixel spans across its line of sight in the picture's middle.
+        height_m: Height above the ground, metres.
+        angle_deg: How far the camera looked down, 90 for straight down.
     """
 
     path: Path
     number: int
-    gsd_m: float
+    height_m: float
+    angle_deg: float
+
+    @property
+    def gsd_m(self) -> float:
+        """Metres that a pixel spans across its line of sight in the picture's middle."""
+        return self.height_m / math.sin(math.radians(self.angle_deg)) * RAD_PER_PX
 
     @property
     def split(self) -> str:
@@ -172,8 +179,8 @@ def _photo(path: Path) -> HeatPhoto:
     named = _NAME.fullmatch(path.stem)
     if named is None or not 0 < int(named["angle"]) <= 90 or not int(named["height"]):
         raise InputRefused(path, _("is not named as HIT-UAV names its pictures"), _remedy())
-    slant_m = int(named["height"]) / math.sin(math.radians(int(named["angle"])))
-    return HeatPhoto(path=path, number=int(named["number"]), gsd_m=slant_m * RAD_PER_PX)
+    height_m, angle_deg = float(named["height"]), float(named["angle"])
+    return HeatPhoto(path=path, number=int(named["number"]), height_m=height_m, angle_deg=angle_deg)
 
 
 def _objects(path: Path) -> list[tuple[str, tuple[float, ...]]]:

@@ -9,17 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import InputRefused
+from core.text import _
 from detection.detection import Detection, Detector
 from detection.frame import Frame
 from detection.matching import average_precision, tally
 from detection.training.yolo_sets import Labelled
+from detection.weight_card import Sees, WeightCard
 from flight.track import Pose
 
+GREYEST: Final = 4.0  # mean difference of a picture's colours up to which it is grey that was stored as colours
 SLACK: Final = 0.01  # differences of average precision below this are the noise of a few boxes
 NO_TIME: Final = datetime(2000, 1, 1, tzinfo=UTC)  # labelled images have no time of their own, and none is used
 
@@ -55,6 +60,24 @@ class Promotion:
     is_granted: bool
     worse: tuple[str, ...]
     untested: tuple[str, ...]
+
+
+def check_sample(folder: Path, images: Iterable[Labelled], card: WeightCard) -> None:
+    """Refuse labelled images in colours for a weight that sees heat: it knows grey pictures, the warmest white.
+
+    Raises:
+        InputRefused: An image is in colours.
+    """
+    if card.sees is not Sees.HEAT:
+        return
+    for image in images:
+        pixels = image.pixels.astype(np.int16)
+        if float(np.ptp(pixels, axis=2).mean()) > GREYEST:
+            raise InputRefused(
+                folder / image.name,
+                _("is in colours, and {weight} sees heat").format(weight=card.name),
+                _("Use grey thermal pictures in which the warmest is white."),
+            )
 
 
 def score_detector(

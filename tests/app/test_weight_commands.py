@@ -80,6 +80,13 @@ def test_a_weight_for_heat_joins_the_default_for_light_and_does_not_replace_it(o
     assert run("model", "check", "yard", "--device", "cpu").count("passed") == 4
     sample = own / "sample"
     sample.mkdir()
+    cv2.imwrite(str(sample / "a.png"), np.full((256, 256, 3), 90, np.uint8))
+    run("model", "check", "yard", "--device", "cpu", "--sample", str(sample))
+    cv2.imwrite(str(sample / "a.png"), np.full((256, 256, 3), (200, 30, 90), np.uint8))
+    with pytest.raises(InputRefused, match="in colours, and yard sees heat"):
+        run("model", "check", "yard", "--device", "cpu", "--sample", str(sample))
+    with pytest.raises(InputRefused, match="in colours, and yard sees heat"):
+        run("model", "operating-point", "yard", "--sample", str(sample), "--false-leads-per-km2", "9", "--gsd-m", "0.1")
     with pytest.raises(InputRefused, match="sees heat, and the weight in use sees light"):
         run("model", "compare", "vehicle-n-2", "yard", "--sample", str(sample))
 
@@ -198,7 +205,7 @@ def test_a_foreign_set_is_read_by_the_names_that_it_gives(home: Path) -> None:
 
 
 def test_a_recipe_that_is_unknown_or_lacks_its_images_is_refused(home: Path) -> None:
-    with pytest.raises(InputRefused, match="vehicle, fire, yard, all"):
+    with pytest.raises(InputRefused, match="vehicle, fire, yard, heat, all"):
         run("train", "recipe", "cats", str(home / "w.pt"), "--data", str(home))
     with pytest.raises(InputRefused, match="lacks"):
         run("train", "recipe", "fire", str(home / "w.pt"), "--data", str(home))
