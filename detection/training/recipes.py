@@ -64,7 +64,7 @@ class Recipe:
     backdrops: Callable[[Path], Sequence[Backdrop]] | None = None
 
 
-INITIAL: Final = "vehicle-n-2"
+INITIAL: Final = "vehicle-n-3"
 """The registered weight that every recipe starts from."""
 _YARDS: Final = SceneSettings(tile_px=TILE_PX, gsd_m=(0.04, 0.13), nadir_share=1 / 3)
 _GENTLY: Final = TrainingSettings(

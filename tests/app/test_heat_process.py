@@ -227,7 +227,7 @@ def test_light_and_heat_each_look_at_their_own_and_one_thing_is_one_incident(
 def registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
     """A bureau's register in which one weight is a default for heat."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    shipped = read_registry().named("vehicle-n-2")
+    shipped = read_registry().named("vehicle-n-3")
     own = bureau_register()
     own.parent.mkdir(parents=True)
     for name in ("night", "night-too"):
@@ -240,17 +240,17 @@ def registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, 
 
 
 def test_a_run_opens_weights_for_light_and_for_heat_apart(registered: Mapping[str, str]) -> None:
-    both = open_detectors(("vehicle-n-2", "night"), device="cpu")
-    assert both.light.weight_sha256 == read_registry().named("vehicle-n-2").card.sha256
+    both = open_detectors(("vehicle-n-3", "night"), device="cpu")
+    assert both.light.weight_sha256 == read_registry().named("vehicle-n-3").card.sha256
     assert both.heat is not None
     assert both.heat.weight_sha256 == registered["night"]
     assert both.heat.coarsest_gsd_m == {"vehicle": 0.15}
     assert both.cards[registered["night"]] == b"# night\n"
-    day = open_detectors(("vehicle-n-2", "night"), device="cpu", heat=False)
+    day = open_detectors(("vehicle-n-3", "night"), device="cpu", heat=False)
     assert day.heat is None
     assert set(day.cards) == {both.light.weight_sha256}
-    assert open_detectors(("vehicle-n-2",), device="cpu").heat is None
+    assert open_detectors(("vehicle-n-3",), device="cpu").heat is None
     with pytest.raises(InputRefused, match="sees heat only"):
         open_detectors(("night",), device="cpu")
     with pytest.raises(InputRefused, match="no label twice"):
-        open_detectors(("vehicle-n-2", "night", "night-too"), device="cpu")
+        open_detectors(("vehicle-n-3", "night", "night-too"), device="cpu")

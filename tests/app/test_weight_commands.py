@@ -39,7 +39,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def own(home: Path) -> Path:
     """A weight of the bureau's own, with its card and specification."""
-    shutil.copyfile(read_registry().named("vehicle-n-2").path, home / "yard.pt")
+    shutil.copyfile(read_registry().named("vehicle-n-3").path, home / "yard.pt")
     (home / "yard.md").write_text("# yard\n")
     (home / "yard.yaml").write_text(SPEC)
     return home
@@ -88,7 +88,7 @@ def test_a_weight_for_heat_joins_the_default_for_light_and_does_not_replace_it(o
     with pytest.raises(InputRefused, match="in colours, and yard sees heat"):
         run("model", "operating-point", "yard", "--sample", str(sample), "--false-leads-per-km2", "9", "--gsd-m", "0.1")
     with pytest.raises(InputRefused, match="sees heat, and the weight in use sees light"):
-        run("model", "compare", "vehicle-n-2", "yard", "--sample", str(sample))
+        run("model", "compare", "vehicle-n-3", "yard", "--sample", str(sample))
 
 
 def test_a_weight_whose_classes_are_not_those_of_its_card_is_not_registered(own: Path) -> None:
@@ -218,10 +218,10 @@ def test_a_weight_that_lost_a_label_is_not_promoted(own: Path) -> None:
     sample.mkdir()
     cv2.imwrite(str(sample / "a.png"), np.full((256, 256, 3), 90, np.uint8))
     add(own)
-    told = run("model", "compare", "vehicle-n-2", "yard", "--sample", str(sample), "--device", "cpu")
+    told = run("model", "compare", "vehicle-n-3", "yard", "--sample", str(sample), "--device", "cpu")
     assert "not tested" in told
     with pytest.raises(InputRefused, match="no weight is called"):
-        run("model", "compare", "vehicle-n-2", "ghost", "--sample", str(sample))
+        run("model", "compare", "vehicle-n-3", "ghost", "--sample", str(sample))
 
 
 def test_thresholds_are_chosen_by_review_load_and_written_into_the_bureaus_card(own: Path, shared: Path) -> None:
@@ -240,7 +240,7 @@ def test_thresholds_are_chosen_by_review_load_and_written_into_the_bureaus_card(
     assert kept.thresholds["vehicle"] == point.threshold
     assert point.false_per_km2 <= 100
     assert point.found > 0
-    shipped = run("model", "operating-point", "vehicle-n-2", *asked, "--false-leads-per-km2", "100")
+    shipped = run("model", "operating-point", "vehicle-n-3", *asked, "--false-leads-per-km2", "100")
     assert "Nothing was written" in shipped
     with pytest.raises(InputRefused, match="how much ground"):
         run(

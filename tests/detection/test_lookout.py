@@ -244,7 +244,7 @@ def test_a_piece_of_what_a_tile_left_out_shows_whole_is_not_reported(
 ) -> None:
     """The network sees one thing across two tiles; without the tile that shows all of it there is nothing to say."""
     lookout = Lookout(enough=Enough(views=3))
-    detector = YoloDetector(SHIPPED.parent / "vehicle_yolov8n_2.pt", device="cpu", threads=1, lookout=lookout)
+    detector = YoloDetector(SHIPPED.parent / "vehicle_yolov8n_3.pt", device="cpu", threads=1, lookout=lookout)
     whole = Tile(left_px=0, top_px=0, right_px=400, bottom_px=480, scale=1.0)
     rest = Tile(left_px=340, top_px=0, right_px=640, bottom_px=480, scale=1.0)
     rows = {whole: np.array([[330.0, 100, 370, 118, 0.9, 0]]), rest: np.array([[340.0, 100, 370, 118, 0.8, 0]])}

@@ -29,7 +29,7 @@ from detection.networks.torch_network import TorchNetwork
 from detection.registry import SHIPPED, read_registry, verify_weight
 from detection.yolo import YoloDetector
 
-WEIGHT = SHIPPED.parent / "vehicle_yolov8n_2.pt"
+WEIGHT = SHIPPED.parent / "vehicle_yolov8n_3.pt"
 
 
 def write_one(aside: Path) -> list[str]:
@@ -246,7 +246,7 @@ def test_a_frame_of_any_size_is_looked_at_in_bounded_batches(
 def test_the_broken_weight_and_the_wrong_classes_are_refused_by_every_runtime(tmp_path: Path) -> None:
     registry = read_registry()
     card = verify_weight(WEIGHT, registry)
-    broken = tmp_path / "vehicle_yolov8n_2.pt"
+    broken = tmp_path / "vehicle_yolov8n_3.pt"
     broken.write_bytes(WEIGHT.read_bytes()[:100_000])
     with pytest.raises(WeightRefused):
         YoloDetector(broken, registry=registry)  # its digest is not registered

@@ -171,6 +171,6 @@ def test_a_misspelt_field_of_a_card_is_not_ignored(tmp_path: Path) -> None:
     ],
 )
 def test_a_card_that_does_not_hold_together_is_a_mistake(change: dict[str, Any], message: str) -> None:
-    shipped = read_registry().named("vehicle-n-2").card
+    shipped = read_registry().named("vehicle-n-3").card
     with pytest.raises(ValueError, match=message):
         replace(shipped, **change)

@@ -140,7 +140,7 @@ def test_training_changes_what_is_known_and_leaves_the_rest(tmp_path: Path) -> N
     images = [image(f"DJI_1-{number}", [[10, 20, 50, 40]], ("vehicle",), side=64) for number in range(4)]
     sources = [Source(name="cars", images=images, searched_for=("vehicle",), split="train")]
     write_sources(tmp_path / "set", sources, ["vehicle", "smoke"])
-    initial = SHIPPED.parent / read_registry().named("vehicle-n-2").card.file
+    initial = SHIPPED.parent / read_registry().named("vehicle-n-3").card.file
     epochs: list[tuple[int, int]] = []
     out = train_weight(
         tmp_path / "set",
