@@ -298,12 +298,13 @@ def _placed(frame: Frame, told: VideoPoses) -> _Placed:
 
 
 def _with_colour(fix: Fix, placed: _Placed) -> Fix:
-    """Return a fix with the colour of what it shows; a thermal picture's false colours are of no thing."""
-    return (
-        fix
-        if placed.thermogram is not None
-        else replace(fix, colour_lab=colour_of(placed.frame.pixels, fix.detection.box))
-    )
+    """Return a fix with the colour of what it shows; a thermal picture's false colours are of no thing.
+
+    Nor are lengths told from thermal boxes: how much larger than their vehicles boxes are was measured by daylight.
+    """
+    if placed.thermogram is not None:
+        return replace(fix, scale_sigma=None)
+    return replace(fix, colour_lab=colour_of(placed.frame.pixels, fix.detection.box))
 
 
 def _find(placed: Sequence[_Placed], instruments: Instruments) -> Iterator[FrameFindings]:

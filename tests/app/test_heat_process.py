@@ -218,6 +218,8 @@ def test_light_and_heat_each_look_at_their_own_and_one_thing_is_one_incident(
     fixes = incident["sighting"]["fixes"]
     told = {fix["detection"]["weight_sha256"][0]: bool(fix["detection"]["remarks"]) for fix in fixes}
     assert told == {"1": False, "2": True}
+    for fix in fixes:  # lengths are told from boxes on daylight pictures alone
+        assert (fix["scale_sigma"] is None) == bool(fix["detection"]["remarks"])
     again, _made = at_the_gate(eyes_of(heat))
     assert again.resumed == 4
     assert len(heat.frames) == 2
