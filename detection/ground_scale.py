@@ -93,3 +93,15 @@ def gsd_at(pose: Pose, camera: Camera | None, pixels: ArrayLike) -> NDArray[np.f
     down = -rays(camera, orientation, pixels)[..., 2]
     gsd: NDArray[np.float64] = np.where(down > 1e-6, height_m / np.maximum(down, 1e-6) / camera.focal_px, np.inf)
     return gsd
+
+
+def steepness_at(pose: Pose, camera: Camera | None, pixels: ArrayLike) -> NDArray[np.float64] | None:
+    """Return (...) how steeply (..., 2) pixels look down: the sine of the depression angle, 1 for straight down.
+
+    Not above the horizon: it is negative there. None when pose or camera do not tell.
+    """
+    orientation = orientation_of(pose)
+    if camera is None or orientation is None:
+        return None
+    down: NDArray[np.float64] = -rays(camera, orientation, pixels)[..., 2]
+    return down

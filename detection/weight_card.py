@@ -42,6 +42,8 @@ class WeightCard:
         coarsest_gsd_m: Ground with a larger GSD than this is not searched; the things are specks there.
         sizes_m: Label → least and greatest length (the longer side of its box), metres; where the ground scale is
             known, a box outside is not that thing. A label without an entry has any size.
+        flat_views: Label → by how much the log-odds of a score fall while the view gets flatter by a factor e (the
+            sine of the depression angle); a label without an entry is scored alike in every view.
         licence: SPDX expression.
         card: File name of the full model card.
         plain_scales: Scales at which an image without a ground scale is tiled.
@@ -62,6 +64,7 @@ class WeightCard:
     licence: str
     card: str
     sizes_m: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    flat_views: Mapping[str, float] = field(default_factory=dict)
     plain_scales: tuple[float, ...] = (0.5,)
     sees: Sees = Sees.LIGHT
     default: bool = False
@@ -88,6 +91,7 @@ class WeightCard:
         object.__setattr__(self, "measured", MappingProxyType(dict(self.measured)))
         object.__setattr__(self, "labels", MappingProxyType(dict(self.labels)))
         object.__setattr__(self, "sizes_m", MappingProxyType({key: tuple(pair) for key, pair in self.sizes_m.items()}))
+        object.__setattr__(self, "flat_views", MappingProxyType(dict(self.flat_views)))
         object.__setattr__(self, "thresholds", MappingProxyType(dict(self.thresholds)))
 
     def _check_labels(self) -> None:
@@ -100,5 +104,7 @@ class WeightCard:
             raise ValueError("a threshold is between 0 and 1")
         if set(self.sizes_m) - set(self.thresholds):
             raise ValueError("sizes are given for labels of the class map only")
+        if set(self.flat_views) - set(self.thresholds) or not all(0 <= fall <= 5 for fall in self.flat_views.values()):
+            raise ValueError("what flat views cost is given for labels of the class map only, between 0 and 5")
         if not all(0 <= least < most for least, most in self.sizes_m.values()):
             raise ValueError("a least length is below the greatest")

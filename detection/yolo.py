@@ -22,7 +22,7 @@ from core.text import _
 from detection.detection import Box, Detection
 from detection.frame import Frame
 from detection.frames.shrinking import shrink
-from detection.ground_scale import ground_scale, gsd_at
+from detection.ground_scale import ground_scale, gsd_at, steepness_at
 from detection.lookout import Lookout
 from detection.merging import merge_tiles
 from detection.networks.network import DeviceMemoryShort, rows_of
@@ -33,6 +33,8 @@ from detection.weight_card import WeightCard
 
 GREY: Final = 114  # Ultralytics' letterbox colour, which the weights know from training
 BATCH_PIXELS: Final = 2_000_000
+UNTOLD_STEEPNESS: Final = 0.5  # of a view that no pose tells: 30° down, as flat as most that are flown
+LEAST_STEEPNESS: Final = 0.1
 
 
 class YoloDetector:
@@ -149,7 +151,10 @@ class YoloDetector:
         rows[:, [0, 2]] = rows[:, [0, 2]].clip(0, width_px)
         rows[:, [1, 3]] = rows[:, [1, 3]].clip(0, height_px)
         boxes, scores, classes = merge_tiles(rows[:, :4], rows[:, 4], rows[:, 5].astype(np.int64), np.concatenate(cut))
-        fits = self._of_fitting_size(frame, boxes, classes)
+        scores = self._by_view(frame, boxes, scores, classes)
+        best_first = np.argsort(-scores, kind="stable")
+        boxes, scores, classes = boxes[best_first], scores[best_first], classes[best_first]
+        fits = self._of_fitting_size(frame, boxes, classes) & (scores >= self._floors[classes])
         detections = [
             Detection(
                 frame_id=frame.frame_id,
@@ -164,6 +169,24 @@ class YoloDetector:
         if self._lookout is not None:
             self._lookout.note(frame, detections, self._card)
         return detections
+
+    def _by_view(
+        self, frame: Frame, boxes: NDArray[np.float64], scores: NDArray[np.float64], classes: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Return (n,) scores, lowered where the view is flat and the card says what that costs.
+
+        The flatter a view the more façades and roofs it shows, and the more of what looks like a vehicle is a window or
+        a roof light: the odds that a score is right fall with the sine of the depression angle.
+        """
+        labels = [self._card.labels.get(name, "") for name in self._card.classes]
+        falls = np.array([self._card.flat_views.get(label, 0.0) for label in labels])[classes]
+        if not falls.any():
+            return scores
+        seen = steepness_at(frame.pose, frame.camera, (boxes[:, :2] + boxes[:, 2:]) / 2)
+        steepness = np.full(len(boxes), UNTOLD_STEEPNESS) if seen is None else seen.clip(LEAST_STEEPNESS, 1.0)
+        odds = scores / np.maximum(1 - scores, 1e-9) * steepness**falls
+        lowered: NDArray[np.float64] = odds / (1 + odds)
+        return lowered
 
     def _of_fitting_size(
         self, frame: Frame, boxes: NDArray[np.float64], classes: NDArray[np.int64]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from detection.detection import Box, Detector
 from detection.frame import Frame
+from detection.ground_scale import steepness_at
 from detection.networks.network import DeviceMemoryShort, Network, rows_of
 from detection.registry import SHIPPED
 from detection.scripted import ScriptedDetector
@@ -129,6 +130,45 @@ class ScarceNetwork:
     def to_cpu(self) -> bool:
         first, self.moved = not self.moved, True
         return first
+
+
+class OneBoxNetwork:
+    """Sees one box of a car's size in the middle of every canvas."""
+
+    runtime = "none"
+
+    def run(self, canvases: NDArray[np.uint8]) -> NDArray[np.float32]:
+        height, width = canvases.shape[1:3]
+        return np.full((len(canvases), 5, 1), [[width / 2], [height / 2], [46.0], [20.0], [0.5]], dtype=np.float32)
+
+    def to_cpu(self) -> bool:
+        return False
+
+
+def test_the_flatter_the_view_the_lower_the_score(
+    make_frame: Callable[..., Frame], make_pose: Callable[..., Pose], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detector = YoloDetector(SHIPPED.parent / "vehicle_yolov8n_3.pt", device="cpu", threads=1, score_floor=0.05)
+    monkeypatch.setattr(detector, "_network", OneBoxNetwork())
+    fall = detector.card.flat_views["vehicle"]
+    assert fall > 0
+    (straight,) = detector.detect([make_frame()])[0]
+    assert straight.score == pytest.approx(0.5, abs=0.01)
+    slanting = make_frame(pose=make_pose(pitch=-30.0))
+    found = detector.detect([slanting])[0]
+    assert found
+    assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
+    for each in found:
+        middle = [(each.box.left_px + each.box.right_px) / 2, (each.box.top_px + each.box.bottom_px) / 2]
+        seen = steepness_at(slanting.pose, slanting.camera, middle)
+        assert seen is not None
+        assert each.score / (1 - each.score) == pytest.approx(float(seen) ** fall, rel=0.01)
+    untold = detector.detect([make_frame(pose=make_pose(pitch=None))])[0]
+    assert {round(each.score, 3) for each in untold} == {round(0.5**fall / (1 + 0.5**fall), 3)}
+    strict = YoloDetector(SHIPPED.parent / "vehicle_yolov8n_3.pt", device="cpu", threads=1, score_floor=0.45)
+    monkeypatch.setattr(strict, "_network", OneBoxNetwork())
+    assert strict.detect([make_frame()])[0]
+    assert not strict.detect([slanting])[0]
 
 
 def test_a_device_that_runs_out_of_memory_gets_smaller_batches_then_the_cpu(

@@ -253,6 +253,14 @@ def test_the_broken_weight_and_the_wrong_classes_are_refused_by_every_runtime(tm
     for device in ("cpu", "openvino", "onnx"):
         with pytest.raises(WeightRefused, match="cannot load"):
             open_network(broken, card, device=device, cache=tmp_path / "cache")
-    other = replace(card, classes=("boat",), labels={"boat": "boat"}, thresholds={"boat": 0.5}, sizes_m={}, measured={})
+    other = replace(
+        card,
+        classes=("boat",),
+        labels={"boat": "boat"},
+        thresholds={"boat": 0.5},
+        sizes_m={},
+        flat_views={},
+        measured={},
+    )
     with pytest.raises(WeightRefused, match="boat"):
         open_network(WEIGHT, other, device="cpu", cache=tmp_path / "cache")

@@ -77,6 +77,7 @@ def test_a_registered_file_that_is_no_weight_and_one_with_other_classes_are_refu
         thresholds={"boat": 0.5},
         measured={},
         sizes_m={},
+        flat_views={},
     )
     register_weight(tmp_path / "own.pt", wrong, tmp_path / "registry.json")
     with pytest.raises(WeightRefused, match="as its card says"):
@@ -167,6 +168,8 @@ def test_a_misspelt_field_of_a_card_is_not_ignored(tmp_path: Path) -> None:
         ({"file": "../x.pt"}, "bare name"),
         ({"sizes_m": {"boat": (1, 2)}}, "class map only"),
         ({"sizes_m": {"vehicle": (3, 2)}}, "below the greatest"),
+        ({"flat_views": {"boat": 1.0}}, "what flat views cost"),
+        ({"flat_views": {"vehicle": -1.0}}, "between 0 and 5"),
         ({"sees": "sound"}, "light or heat, not sound"),
     ],
 )
