@@ -87,10 +87,9 @@ def ground_scale(pose: Pose, camera: Camera | None) -> GroundScale | None:
 
 def gsd_at(pose: Pose, camera: Camera | None, pixels: ArrayLike) -> NDArray[np.float64] | None:
     """Return (...) the GSD at (..., 2) pixels, metres, ``inf`` for sky, or None when pose or camera do not tell."""
-    orientation, height_m = orientation_of(pose), height_above_ground_m(pose)
-    if camera is None or orientation is None or height_m is None:
+    down, height_m = steepness_at(pose, camera, pixels), height_above_ground_m(pose)
+    if camera is None or down is None or height_m is None:
         return None
-    down = -rays(camera, orientation, pixels)[..., 2]
     gsd: NDArray[np.float64] = np.where(down > 1e-6, height_m / np.maximum(down, 1e-6) / camera.focal_px, np.inf)
     return gsd
 

@@ -90,6 +90,9 @@ class YoloDetector:
         )
         self._batch_pixels = batch_pixels
         self._floors = np.array([_floor(self._card, name, score_floor) for name in self._card.classes])
+        self._falls = np.array(
+            [self._card.flat_views.get(_label(self._card, name), 0.0) for name in self._card.classes]
+        )
         self._tile_filter = tile_filter
         self._lookout = lookout
         if lookout is not None:
@@ -178,8 +181,7 @@ class YoloDetector:
         The flatter a view the more façades and roofs it shows, and the more of what looks like a vehicle is a window or
         a roof light: the odds that a score is right fall with the sine of the depression angle.
         """
-        labels = [self._card.labels.get(name, "") for name in self._card.classes]
-        falls = np.array([self._card.flat_views.get(label, 0.0) for label in labels])[classes]
+        falls = self._falls[classes]
         if not falls.any():
             return scores
         seen = steepness_at(frame.pose, frame.camera, (boxes[:, :2] + boxes[:, 2:]) / 2)
@@ -243,7 +245,12 @@ def _floor(card: WeightCard, name: str, score_floor: float | None) -> float:
 
 def _size_bounds(card: WeightCard, name: str) -> tuple[float, float]:
     """Return the least and greatest length of class ``name`` on the ground, metres."""
-    return card.sizes_m.get(card.labels.get(name, ""), (0.0, math.inf))
+    return card.sizes_m.get(_label(card, name), (0.0, math.inf))
+
+
+def _label(card: WeightCard, name: str) -> str:
+    """Return the label that class ``name`` is reported as; empty for a class without one."""
+    return card.labels.get(name, "")
 
 
 def _centred_in(rows: NDArray[np.float64], tiles: Sequence[Tile]) -> NDArray[np.bool_]:
